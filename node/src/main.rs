@@ -1,0 +1,3 @@
+//! The `chartmesh` program.
+
+fn main() {}
