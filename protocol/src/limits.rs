@@ -1,0 +1,61 @@
+//! Every limit of the protocol, one line and one reason each.
+//!
+//! A limit is checked before anything is allocated for what a peer claims to send.
+
+/// A sealed record: one save of one clinician, or a compaction record of a long chart.
+pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
+
+/// The clear text inside a record: what decompression may grow to, so that 4 MiB of zstd cannot
+/// claim gigabytes.
+pub const MAX_RECORD_PLAIN: usize = 32 * 1024 * 1024;
+
+/// Changes in one record: one save seldom has more than one, an import has one a resource.
+pub const MAX_CHANGES: usize = 65_536;
+
+/// A signed ledger statement: an epoch with the largest reader set needs 25 KiB.
+pub const MAX_STATEMENT_BYTES: usize = 64 * 1024;
+
+/// A node or user certificate: keys, a role and a name.
+pub const MAX_CERTIFICATE_BYTES: usize = 1024;
+
+/// A card before base64: it has to fit a QR code of version 40 and one line of a terminal.
+pub const MAX_CARD_BYTES: usize = 2048;
+
+/// Addresses on a card: a node with both transports on several networks needs eight.
+pub const MAX_CARD_ADDRESSES: usize = 16;
+
+/// One address on a card: a multiaddr with a relay hop and two peer ids has 200 characters.
+pub const MAX_ADDRESS_BYTES: usize = 256;
+
+/// Names of clinics, roles and users: longer than any that a letterhead has.
+pub const MAX_NAME_BYTES: usize = 128;
+
+/// A role inside a record or a user certificate: a short word such as `physician`.
+pub const MAX_ROLE_BYTES: usize = 64;
+
+/// The part after `restricted/`: sensitivity labels such as `HIV` are short codes.
+pub const MAX_LABEL_BYTES: usize = 32;
+
+/// Compartments that one grant or revocation names: the five fixed ones and every label.
+pub const MAX_COMPARTMENTS: usize = 64;
+
+/// Readers of one epoch: clinics that share one chart; a large city has fewer.
+pub const MAX_READERS: usize = 256;
+
+/// Parent epochs of one epoch: as many as nodes that rotated while apart.
+pub const MAX_EPOCH_PARENTS: usize = 32;
+
+/// Ledger statements that a frontier names: heads of the ledger, few unless many worked apart.
+pub const MAX_FRONTIER: usize = 256;
+
+/// Authors that a revocation's frontier names in one compartment: nodes times incarnations.
+pub const MAX_FRONTIER_AUTHORS: usize = 1024;
+
+/// The reason of a revocation: a sentence or two.
+pub const MAX_REASON_BYTES: usize = 512;
+
+/// A chain of delegated grants: home clinic, hospital, department, laboratory, and some more.
+pub const MAX_DELEGATION_DEPTH: usize = 8;
+
+/// Epochs walked back from one key to open a history: rotations of one compartment in decades.
+pub const MAX_EPOCH_WALK: usize = 4096;
