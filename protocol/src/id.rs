@@ -167,6 +167,21 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A user's ed25519 public key.
+    UserPublic,
+    32
+);
+byte_id!(
+    /// A clinic's x25519 public key, to which chart secrets and epoch keys are wrapped.
+    SealingPublic,
+    32
+);
+byte_id!(
+    /// The ed25519 public key that signed a statement: a patient's, a clinic's or a node's.
+    SignerId,
+    32
+);
+byte_id!(
     /// A user of a clinic: the first bytes of the hash of the user's ed25519 public key.
     UserId,
     8
@@ -198,7 +213,7 @@ byte_id!(
     32
 );
 byte_id!(
-    /// A certificate: the hash of its signed bytes and its signature.
+    /// A certificate: the hash of everything before its signature.
     CertificateHash,
     32
 );
@@ -230,6 +245,13 @@ impl StatementId {
     /// The first bytes, as a record's frontier names this statement.
     pub fn prefix(&self) -> StatementPrefix {
         StatementPrefix(first_bytes(&self.0))
+    }
+}
+
+impl UserPublic {
+    /// The id under which records name the owner of this key.
+    pub fn id(&self) -> UserId {
+        UserId(first_bytes(blake3::hash(&self.0).as_bytes()))
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod codec;
 mod id;
+pub mod identity;
 pub mod limits;
 mod time;
 
 pub use codec::CodecError;
 pub use id::{
     CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, ParseIdError,
-    PatientId, RecordId, RecordLink, Sequence, StatementId, StatementPrefix, UserId,
+    PatientId, RecordId, RecordLink, SealingPublic, Sequence, SignerId, StatementId,
+    StatementPrefix, UserId, UserPublic,
 };
 pub use time::{HybridClock, HybridTime};
