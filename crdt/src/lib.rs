@@ -1,1 +1,26 @@
-//! The chart.
+//! The chart: FHIR resources as documents that merge.
+
+mod columns;
+mod compartment;
+mod document;
+mod json;
+pub mod limits;
+mod resource;
+mod resource_key;
+mod sensitivity;
+mod span;
+mod stamp;
+
+pub use compartment::{Compartment, CompartmentError, SensitivityLabel};
+pub use document::Document;
+pub use document::apply::Applied;
+pub use document::check::ChangeFacts;
+pub use document::commit::{CommitError, CommittedChange};
+pub use document::conflict::{Conflict, Version};
+pub use document::edit::{Put, PutError, ResolveError};
+pub use document::history::{ElementWrite, HistoryEntry};
+pub use document::load::LoadError;
+pub use document::refusal::{ApplyError, ChangeError, Refusal, Refused};
+pub use resource::{Resource, ResourceError};
+pub use resource_key::{ResourceKey, ResourceKeyError};
+pub use stamp::{ActorId, Author, ChangeHash, Stamp, StampError};

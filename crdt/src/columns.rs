@@ -1,0 +1,238 @@
+//! A first look at the bytes of a change, before Automerge's own reader sees them.
+//!
+//! That reader expands run lengths and looks up writers by number without bounds: a few bytes
+//! can stand for billions of operations. So the frame is walked here first, strictly, and what
+//! is too large or points nowhere is refused. Only uncompressed change chunks pass.
+//!
+//! ```text
+//! 85 6f 4a 83 | checksum 4 | 01 | length | deps | writer | seq | first op | time | message
+//!             | other writers | column list | column data
+//! ```
+//!
+//! Numbers are LEB128, lists and texts are preceded by their length (Automerge binary format,
+//! "Change chunk"). Each column is a series of runs: a positive count and one value, a negative
+//! count and that many values, or zero and a count of nulls.
+
+use crate::limits::{MAX_CHANGE_ACTORS, MAX_CHANGE_DEPS, MAX_CHANGE_OPS};
+
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+const CHANGE_CHUNK: u8 = 1;
+
+/// Greatest counter of an operation that is taken from a change.
+const MAX_COUNTER: i64 = i32::MAX as i64;
+
+/// The columns of a change that a document of ours can have: their number and their content.
+fn content(column: u64) -> Option<Content> {
+    match column {
+        0x01 | 0x11 | 0x71 => Some(Content::Actors),
+        0x02 | 0x42 | 0x56 => Some(Content::Numbers),
+        0x70 => Some(Content::Groups),
+        0x13 | 0x73 => Some(Content::Deltas),
+        0x15 => Some(Content::Texts),
+        0x34 => Some(Content::Flags),
+        0x57 => Some(Content::Raw),
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Content {
+    Actors,
+    Numbers,
+    Groups,
+    Deltas,
+    Texts,
+    Flags,
+    Raw,
+}
+
+/// Whether `bytes` is the frame of one uncompressed change, with bounded columns and writers.
+/// What is in them is for the caller to check.
+pub(crate) fn is_bounded_change(bytes: &[u8]) -> bool {
+    walk(bytes).is_some()
+}
+
+fn walk(bytes: &[u8]) -> Option<()> {
+    let mut chunk = Bytes(bytes);
+    if chunk.take(4)? != MAGIC {
+        return None;
+    }
+    chunk.take(4)?;
+    if chunk.take(1)? != [CHANGE_CHUNK] {
+        return None;
+    }
+    let length = chunk.size()?;
+    if length != chunk.0.len() {
+        return None;
+    }
+    let deps = bounded(chunk.size()?, MAX_CHANGE_DEPS)?;
+    chunk.take(deps.checked_mul(32)?)?;
+    chunk.text()?;
+    chunk.unsigned()?;
+    let first_op = i64::try_from(chunk.unsigned()?).ok()?;
+    bounded(
+        usize::try_from(first_op).ok()?,
+        usize::try_from(MAX_COUNTER).ok()?,
+    )?;
+    chunk.signed()?;
+    chunk.text()?;
+    let others = bounded(chunk.size()?, MAX_CHANGE_ACTORS)?;
+    for _ in 0..others {
+        chunk.text()?;
+    }
+    let columns = bounded(chunk.size()?, 16)?;
+    let mut lengths = Vec::with_capacity(columns);
+    for _ in 0..columns {
+        lengths.push((content(chunk.unsigned()?)?, chunk.size()?));
+    }
+    for (content, length) in lengths {
+        column(content, Bytes(chunk.take(length)?), others)?;
+    }
+    // Nothing may follow: it would be carried along unseen.
+    chunk.0.is_empty().then_some(())
+}
+
+fn column(content: Content, mut data: Bytes<'_>, others: usize) -> Option<()> {
+    let mut rows = 0_usize;
+    let mut total = 0_u64;
+    let mut counter = 0_i64;
+    if matches!(content, Content::Raw) {
+        return Some(());
+    }
+    while !data.0.is_empty() {
+        if matches!(content, Content::Flags) {
+            rows = bounded(rows.checked_add(data.size()?)?, MAX_CHANGE_OPS)?;
+            continue;
+        }
+        let count = data.signed()?;
+        let (run, values) = match count {
+            0 => (data.size()?, 0),
+            1.. => (usize::try_from(count).ok()?, 1),
+            _ => {
+                let literal = usize::try_from(count.checked_neg()?).ok()?;
+                (literal, literal)
+            }
+        };
+        rows = bounded(rows.checked_add(run)?, MAX_CHANGE_OPS)?;
+        for _ in 0..values {
+            let times = if count > 0 { run } else { 1 };
+            match content {
+                Content::Actors => drop(bounded(data.size()?, others)?),
+                Content::Numbers => drop(data.unsigned()?),
+                Content::Groups => {
+                    let predecessors = data.unsigned()?.checked_mul(u64::try_from(times).ok()?)?;
+                    total = total.checked_add(predecessors)?;
+                    bounded(usize::try_from(total).ok()?, MAX_CHANGE_OPS)?;
+                }
+                Content::Deltas => {
+                    let step = data.signed()?.checked_mul(i64::try_from(times).ok()?)?;
+                    counter = counter.checked_add(step)?;
+                    if !(0..=MAX_COUNTER).contains(&counter) {
+                        return None;
+                    }
+                }
+                Content::Texts => drop(data.text()?),
+                Content::Flags | Content::Raw => {}
+            }
+        }
+    }
+    Some(())
+}
+
+fn bounded(number: usize, limit: usize) -> Option<usize> {
+    (number <= limit).then_some(number)
+}
+
+/// What is left of a slice.
+struct Bytes<'a>(&'a [u8]);
+
+impl<'a> Bytes<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = self.size()?;
+        self.take(length)
+    }
+
+    fn size(&mut self) -> Option<usize> {
+        usize::try_from(self.unsigned()?).ok()
+    }
+
+    fn unsigned(&mut self) -> Option<u64> {
+        let mut number = 0_u64;
+        for shift in (0..63).step_by(7) {
+            let [byte] = *self.take(1)? else { return None };
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn signed(&mut self) -> Option<i64> {
+        let mut number = 0_i64;
+        for shift in (0..63).step_by(7) {
+            let [byte] = *self.take(1)? else { return None };
+            number |= i64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                let sign = shift + 7;
+                return Some(if byte & 0x40 == 0 {
+                    number
+                } else {
+                    number | (-1 << sign)
+                });
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &[u8] = include_bytes!("../golden/first-change.bin");
+
+    #[test]
+    fn a_change_is_bounded_and_no_part_of_it_is() {
+        assert!(is_bounded_change(FIRST));
+        for end in 0..FIRST.len() {
+            assert!(!is_bounded_change(&FIRST[..end]), "{end}");
+        }
+        let longer = [FIRST, &[0]].concat();
+        assert!(!is_bounded_change(&longer));
+    }
+
+    #[test]
+    fn runs_that_stand_for_too_much_are_refused() {
+        let run = |content, bytes: &[u8]| column(content, Bytes(bytes), 1);
+        let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f, 1];
+        assert!(run(Content::Numbers, &huge).is_none());
+        assert!(run(Content::Flags, &huge[..7]).is_none());
+        assert!(run(Content::Actors, &[1, 1]).is_some());
+        assert!(
+            run(Content::Actors, &[1, 2]).is_none(),
+            "a writer that is not listed"
+        );
+        assert!(run(Content::Groups, &[0xff, 0xff, 0x03, 0x7f]).is_none());
+        assert!(
+            run(Content::Deltas, &[1, 0x7f]).is_none(),
+            "a counter below zero"
+        );
+        assert!(run(Content::Texts, &[0x7f, 3, b'a']).is_none());
+    }
+
+    #[test]
+    fn numbers_are_read_as_leb128() {
+        assert_eq!(Bytes(&[0xe5, 0x8e, 0x26]).unsigned(), Some(624_485));
+        assert_eq!(Bytes(&[0xc0, 0xbb, 0x78]).signed(), Some(-123_456));
+        assert_eq!(Bytes(&[0x7f]).signed(), Some(-1));
+        assert_eq!(Bytes(&[0x80; 12]).unsigned(), None);
+        assert_eq!(Bytes(&[0x80; 12]).signed(), None);
+    }
+}

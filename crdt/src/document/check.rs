@@ -1,0 +1,172 @@
+//! Checking one change by itself, before it is compared with its past.
+
+use std::collections::HashSet;
+
+use automerge::legacy::{Key, ObjectId, Op, OpType};
+use automerge::{Change, ExpandedChange, ObjType, ScalarValue};
+
+use super::first;
+use super::index::{OpId, op_id};
+use super::refusal::ChangeError;
+use crate::columns::is_bounded_change;
+use crate::json::is_minified;
+use crate::limits::{MAX_CHANGE_BYTES, MAX_DEPTH, MAX_NAME_BYTES, MAX_RESOURCE_BYTES};
+use crate::resource_key::ResourceKey;
+use crate::stamp::{ActorId, Author, ChangeHash, Stamp};
+
+/// A change that is sound by itself.
+#[derive(Clone)]
+pub(crate) struct Checked {
+    pub(crate) change: Change,
+    pub(crate) actor: ActorId,
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// What one operation of a change does.
+#[derive(Clone)]
+pub(crate) enum Edit {
+    /// Makes the map of a resource.
+    Create(ResourceKey),
+    /// Writes an element into a map, over earlier values of it.
+    Write {
+        map: OpId,
+        element: String,
+        text: String,
+        over: Vec<OpId>,
+    },
+}
+
+/// What a change says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeFacts {
+    /// Its hash.
+    pub hash: ChangeHash,
+    /// The changes that it depends on.
+    pub deps: Vec<ChangeHash>,
+    /// Its number among the writer's changes, from 1.
+    pub seq: u64,
+    /// When it was made, in milliseconds since 1970 by the author's clock.
+    pub time_ms: i64,
+    /// Who made it.
+    pub author: Author,
+}
+
+impl ChangeFacts {
+    /// Reads an encoded change.
+    ///
+    /// # Errors
+    /// [`ChangeError`] for everything that no document would take, whatever it holds.
+    pub fn read(bytes: &[u8]) -> Result<Self, ChangeError> {
+        let checked = Checked::read(bytes)?;
+        let change = &checked.change;
+        let stamp = Stamp::read(change.message(), change.timestamp())?;
+        Ok(Self {
+            hash: change.hash().into(),
+            deps: change
+                .deps()
+                .iter()
+                .copied()
+                .map(ChangeHash::from)
+                .collect(),
+            seq: change.seq(),
+            time_ms: change.timestamp(),
+            author: stamp.author(checked.actor),
+        })
+    }
+}
+
+impl Checked {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, ChangeError> {
+        if bytes.len() > MAX_CHANGE_BYTES {
+            return Err(ChangeError::TooLarge);
+        }
+        if !is_bounded_change(bytes) {
+            return Err(ChangeError::Malformed);
+        }
+        let change = Change::try_from(bytes).map_err(|_| ChangeError::Malformed)?;
+        let actor = ActorId::read(change.actor_id()).ok_or(ChangeError::BadActor)?;
+        if actor == first::ACTOR || change.actors().any(|a| a.to_bytes().len() != 16) {
+            return Err(ChangeError::BadActor);
+        }
+        Stamp::read(change.message(), change.timestamp())?;
+        if change.deps().is_empty() {
+            return Err(ChangeError::NoDeps);
+        }
+        if change.is_empty() {
+            return Err(ChangeError::Empty);
+        }
+        let expanded = change.decode();
+        let edits = edits(&expanded)?;
+        // The checksum and every run length are settled by this: a saved document has only the
+        // operations, and its reader encodes them anew to find the hash.
+        if Change::from(expanded).raw_bytes() != bytes {
+            return Err(ChangeError::NotCanonical);
+        }
+        Ok(Self {
+            change,
+            actor,
+            edits,
+        })
+    }
+}
+
+/// Reads the operations of a change.
+fn edits(change: &ExpandedChange) -> Result<Vec<Edit>, ChangeError> {
+    let mut places = HashSet::new();
+    let mut edits = Vec::with_capacity(change.operations.len());
+    for (at, op) in change.operations.iter().enumerate() {
+        let edit = edit(op).ok_or(ChangeError::ForeignOperation(at))?;
+        let place = match &edit {
+            Edit::Create(key) => (None, key.as_str().to_owned()),
+            Edit::Write {
+                map, element, text, ..
+            } => {
+                if !is_stored_text(text) {
+                    return Err(ChangeError::BadValue(at));
+                }
+                (Some(*map), element.clone())
+            }
+        };
+        if !places.insert(place) {
+            return Err(ChangeError::ForeignOperation(at));
+        }
+        edits.push(edit);
+    }
+    Ok(edits)
+}
+
+fn edit(op: &Op) -> Option<Edit> {
+    let (Key::Map(name), ObjectId::Id(object), false) = (&op.key, &op.obj, op.insert) else {
+        return None;
+    };
+    let object = (object.0, ActorId::read(&object.1)?);
+    let in_resources = op_id(&first::resources()) == Some(object);
+    match &op.action {
+        OpType::Make(ObjType::Map) if in_resources && op.pred.is_empty() => {
+            name.parse().ok().map(Edit::Create)
+        }
+        OpType::Put(ScalarValue::Str(text)) if !in_resources && is_element_name(name) => {
+            let over = op.pred.iter().map(|id| Some((id.0, ActorId::read(&id.1)?)));
+            Some(Edit::Write {
+                map: object,
+                element: name.to_string(),
+                text: text.to_string(),
+                over: over.collect::<Option<Vec<_>>>()?,
+            })
+        }
+        OpType::Make(_)
+        | OpType::Put(_)
+        | OpType::Delete
+        | OpType::Increment(_)
+        | OpType::MarkBegin(_)
+        | OpType::MarkEnd(_) => None,
+    }
+}
+
+fn is_element_name(name: &str) -> bool {
+    (1..=MAX_NAME_BYTES).contains(&name.len()) && !matches!(name, "resourceType" | "id")
+}
+
+fn is_stored_text(text: &str) -> bool {
+    text.is_empty() || (text.len() <= MAX_RESOURCE_BYTES && is_minified(text, MAX_DEPTH))
+}

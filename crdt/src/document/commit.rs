@@ -1,0 +1,95 @@
+//! Committing: staged edits become one change.
+
+use std::collections::BTreeMap;
+
+use automerge::transaction::{CommitOptions, Transactable, Transaction};
+use automerge::{AutomergeError, ObjId, ObjType, ReadDoc};
+
+use super::Document;
+use super::staged::Writes;
+use crate::resource_key::ResourceKey;
+use crate::stamp::{ChangeHash, Stamp};
+
+/// One change as other nodes need it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CommittedChange {
+    /// Its hash.
+    pub hash: ChangeHash,
+    /// The changes that it depends on.
+    pub deps: Vec<ChangeHash>,
+    /// The encoded change, uncompressed: whoever seals it compresses.
+    pub bytes: Vec<u8>,
+}
+
+/// A change could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// The document refused an edit. Nothing was written, and the edits are no longer staged.
+    #[error("the document refused an edit")]
+    Refused,
+}
+
+impl Document {
+    /// Makes one change of everything that is staged. Returns `None` when nothing is.
+    ///
+    /// # Errors
+    /// [`CommitError`], which tells of damage in the document.
+    pub fn commit(&mut self, stamp: &Stamp) -> Result<Option<CommittedChange>, CommitError> {
+        if self.staged.is_empty() {
+            return Ok(None);
+        }
+        let staged = self.staged.take();
+        let maps: Vec<Vec<ObjId>> = staged.keys().map(|key| self.maps(key.as_str())).collect();
+        let mut tx = self.doc.transaction();
+        let written = write(&mut tx, &self.resources, staged, maps);
+        let Ok(created) = written else {
+            tx.rollback();
+            return Err(CommitError::Refused);
+        };
+        let options = CommitOptions::default().with_time(stamp.time_ms());
+        let (hash, _) = tx.commit_with(options.with_message(stamp.message()));
+        // No operation at all: every edit was of a resource without elements that exists.
+        let Some(hash) = hash else { return Ok(None) };
+        let change = self
+            .doc
+            .get_change_by_hash(&hash)
+            .ok_or(CommitError::Refused)?;
+        if let Some(index) = &mut self.index {
+            index.add(self.actor, change.seq(), hash, created);
+        }
+        Ok(Some(CommittedChange {
+            hash: hash.into(),
+            deps: change
+                .deps()
+                .iter()
+                .copied()
+                .map(ChangeHash::from)
+                .collect(),
+            bytes: change.raw_bytes().to_vec(),
+        }))
+    }
+}
+
+/// Writes all edits, and returns the maps that it made.
+fn write(
+    tx: &mut Transaction<'_>,
+    resources: &ObjId,
+    staged: BTreeMap<ResourceKey, Writes>,
+    maps: Vec<Vec<ObjId>>,
+) -> Result<Vec<(ObjId, ResourceKey)>, AutomergeError> {
+    let mut created = Vec::new();
+    for ((key, writes), mut maps) in staged.into_iter().zip(maps) {
+        if maps.is_empty() {
+            let map = tx.put_object(resources, key.as_str(), ObjType::Map)?;
+            created.push((map.clone(), key));
+            maps.push(map);
+        }
+        for map in &maps {
+            for (name, text) in &writes {
+                tx.put(map, name.as_str(), text.as_str())?;
+            }
+        }
+    }
+    Ok(created)
+}
