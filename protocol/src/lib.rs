@@ -5,6 +5,8 @@ mod codec;
 mod id;
 pub mod identity;
 pub mod limits;
+pub mod reconcile;
+pub mod sync;
 mod time;
 
 pub use codec::CodecError;

@@ -1,0 +1,312 @@
+//! The exchange: stage by stage, each side sends what the other lacks.
+
+use super::effect::{Effect, Tier};
+use super::error::SyncError;
+use super::frame::{Frame, FrameType, RangesFrame};
+use super::hello::Check;
+use super::holdings::Holdings;
+use super::item::{FeedEntry, ItemKind};
+use super::limits::RANGES_FILL_BYTES;
+use super::round::{Round, Sending, Stage, Verdict};
+use super::sender::Mark;
+use super::session::{Phase, Role, Session};
+use crate::codec;
+use crate::reconcile::{FeedNumber, ItemId, Range, Reconciliation};
+
+/// Whether a step changed anything that the next step depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Done,
+    Waiting,
+}
+
+impl Session {
+    /// Goes on as far as possible without a further event.
+    pub(super) fn advance(
+        &mut self,
+        now_ms: u64,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        loop {
+            let step = match core::mem::replace(&mut self.phase, Phase::Closed) {
+                Phase::Exchange(round) => self.step(now_ms, round, holdings)?,
+                Phase::Live => {
+                    self.phase = Phase::Live;
+                    self.push_news(holdings);
+                    Step::Waiting
+                }
+                phase @ (Phase::New
+                | Phase::Greeting(_)
+                | Phase::Certifying(_)
+                | Phase::Refreshing(..)
+                | Phase::Closed) => {
+                    self.phase = phase;
+                    Step::Waiting
+                }
+            };
+            self.sender
+                .pump(now_ms, holdings, &mut self.traffic, &mut self.out)?;
+            if step == Step::Waiting && !self.may_step() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the present stage has nothing left to wait for.
+    fn may_step(&self) -> bool {
+        match &self.phase {
+            Phase::Exchange(round) => self.is_complete(round),
+            Phase::New
+            | Phase::Greeting(_)
+            | Phase::Certifying(_)
+            | Phase::Live
+            | Phase::Refreshing(..)
+            | Phase::Closed => false,
+        }
+    }
+
+    /// Whether a stage is over: all is sent, come and stored, as far as the next stage needs it.
+    fn is_complete(&self, round: &Round) -> bool {
+        let idle = self.sender.is_sent() && self.receiver.is_stored();
+        match (&round.stage, round.tier) {
+            (Stage::Statements(Sending::Queued), Tier::Cursor) => idle && round.settled,
+            (Stage::Statements(Sending::Queued), Tier::Range) => {
+                idle && round.settled && self.sender.is_acknowledged()
+            }
+            (Stage::Records(Sending::Queued), _) => {
+                idle && round.sent && self.sender.is_acknowledged()
+            }
+            (Stage::Check(_, theirs), _) => theirs.is_some(),
+            (Stage::Statements(_) | Stage::Records(_), _) => false,
+        }
+    }
+
+    /// Takes one step of the exchange, if there is nothing to wait for.
+    fn step(
+        &mut self,
+        now_ms: u64,
+        mut round: Box<Round>,
+        holdings: &dyn Holdings,
+    ) -> Result<Step, SyncError> {
+        let complete = self.is_complete(&round);
+        match (&round.stage, complete) {
+            (Stage::Statements(Sending::Begin), _) => self.begin_statements(&mut round, holdings),
+            (Stage::Records(Sending::Begin), _) => self.begin_records(&mut round, holdings),
+            (Stage::Statements(_), true) => {
+                round.waited();
+                round.stage = Stage::Records(Sending::Begin);
+            }
+            (Stage::Records(_), true) => {
+                round.waited();
+                let check = self.check(holdings);
+                Frame::Digest(check).write(&mut self.out);
+                round.stage = Stage::Check(check, None);
+            }
+            (Stage::Check(ours, Some(theirs)), _) => {
+                let (ours, theirs) = (*ours, *theirs);
+                return self.conclude(now_ms, round, ours, theirs, holdings);
+            }
+            (Stage::Statements(_) | Stage::Records(_) | Stage::Check(..), _) => {
+                self.phase = Phase::Exchange(round);
+                return Ok(Step::Waiting);
+            }
+        }
+        self.phase = Phase::Exchange(round);
+        Ok(Step::Done)
+    }
+
+    fn begin_statements(&mut self, round: &mut Round, holdings: &dyn Holdings) {
+        match round.tier {
+            Tier::Cursor => {
+                let owed = holdings.owed(round.after).into_iter();
+                self.sender
+                    .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
+                self.sender.mark(Some(Mark::Settled));
+                round.stage = Stage::Statements(Sending::Queued);
+            }
+            Tier::Range => {
+                round.compared = holdings.newest();
+                let sending = self.begin_comparison(ItemKind::Statement, holdings);
+                round.stage = Stage::Statements(sending);
+            }
+        }
+    }
+
+    fn begin_records(&mut self, round: &mut Round, holdings: &dyn Holdings) {
+        let newest = holdings.newest();
+        self.pushed = newest;
+        match round.tier {
+            Tier::Cursor => {
+                self.sender.queue(holdings.owed(round.after));
+                self.sender.mark(Some(Mark::Sent(newest)));
+                round.stage = Stage::Records(Sending::Queued);
+            }
+            Tier::Range => {
+                // Statements that are newer than the comparison of statements are in neither.
+                let owed = holdings.owed(round.compared).into_iter();
+                self.sender
+                    .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
+                let sending = self.begin_comparison(ItemKind::Record, holdings);
+                round.stage = Stage::Records(sending);
+            }
+        }
+        round.after = newest;
+    }
+
+    /// Prepares the comparison of all shared items of a kind; the dialer opens it.
+    fn begin_comparison(&mut self, kind: ItemKind, holdings: &dyn Holdings) -> Sending {
+        self.comparisons = self.comparisons.saturating_add(1);
+        let entries = holdings.shared(kind);
+        let ids: Vec<ItemId> = entries.iter().map(|entry| entry.id).collect();
+        let range_key = self.setup.pair_key.range_key(&self.salt());
+        let mut comparison = Reconciliation::new(&ids, &self.setup.pair_key, &range_key);
+        if self.setup.role == Role::Dialer {
+            write_ranges(kind, comparison.open(), true, &mut self.out);
+        }
+        Sending::Comparing(Box::new(comparison), entries)
+    }
+
+    /// A salt that both sides know and that no two comparisons have in common.
+    fn salt(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        if let Some(hellos) = &self.hellos {
+            let (ours, theirs) = (hellos.ours.time.value(), hellos.theirs.time.value());
+            let (dialer, listener) = match self.setup.role {
+                Role::Dialer => (ours, theirs),
+                Role::Listener => (theirs, ours),
+            };
+            hasher.update(&dialer.to_be_bytes());
+            hasher.update(&listener.to_be_bytes());
+        }
+        hasher.update(&self.comparisons.to_be_bytes());
+        hasher.finalize().into()
+    }
+
+    /// Takes ranges of the peer: queues what it lacks and answers.
+    pub(super) fn take_ranges(&mut self, frame: &RangesFrame) -> Result<(), SyncError> {
+        let Phase::Exchange(round) = &mut self.phase else {
+            return Ok(());
+        };
+        let (kind, sending) = match &mut round.stage {
+            Stage::Statements(sending) => (ItemKind::Statement, sending),
+            Stage::Records(sending) => (ItemKind::Record, sending),
+            Stage::Check(..) => return Err(round.unexpected(FrameType::Ranges)),
+        };
+        let Sending::Comparing(comparison, entries) = sending else {
+            return Err(round.unexpected(FrameType::Ranges));
+        };
+        if frame.kind != kind {
+            return Err(round.unexpected(FrameType::Ranges));
+        }
+        let answer = comparison.receive(&frame.ranges, frame.last)?;
+        let lacking: Vec<FeedEntry> = answer
+            .lacking
+            .iter()
+            .filter_map(|place| entries.get(*place))
+            .copied()
+            .collect();
+        self.sender.queue(lacking);
+        if answer.ends_turn || !answer.ranges.is_empty() {
+            write_ranges(kind, answer.ranges, answer.ends_turn, &mut self.out);
+        }
+        if comparison.is_done() {
+            *sending = Sending::Queued;
+            self.sender.mark(Some(match kind {
+                ItemKind::Statement => Mark::Settled,
+                ItemKind::Record => Mark::Sent(round.after),
+            }));
+        }
+        if frame.last {
+            round.waited();
+        }
+        Ok(())
+    }
+
+    /// Our digests at the end of an exchange.
+    fn check(&self, holdings: &dyn Holdings) -> Check {
+        let owed = holdings.owed(self.pushed);
+        Check {
+            newest: holdings.newest(),
+            items: self.sender.sent(),
+            more: owed.iter().any(|entry| !self.sender.is_pending(&entry.id)),
+            digests: holdings.digests(),
+        }
+    }
+
+    /// Both digests are known.
+    fn conclude(
+        &mut self,
+        now_ms: u64,
+        mut round: Box<Round>,
+        ours: Check,
+        theirs: Check,
+        holdings: &dyn Holdings,
+    ) -> Result<Step, SyncError> {
+        round.waited();
+        let settled = ours.digests.statements == theirs.digests.statements;
+        match round.judge(&ours, &theirs) {
+            Verdict::Equal => {
+                self.in_sync(now_ms, &round, ours.newest, theirs.newest, holdings);
+                return Ok(Step::Done);
+            }
+            Verdict::Again => round.begin_cursors(settled),
+            Verdict::Compare => round.begin_ranges(settled, ours.newest),
+            Verdict::Mismatch => {
+                return Err(SyncError::DigestMismatch {
+                    ours: ours.digests,
+                    theirs: theirs.digests,
+                });
+            }
+        }
+        self.phase = Phase::Exchange(round);
+        Ok(Step::Done)
+    }
+
+    /// Both stores are equal in what they share, up to these numbers of their feeds.
+    pub(super) fn in_sync(
+        &mut self,
+        now_ms: u64,
+        round: &Round,
+        ours: FeedNumber,
+        theirs: FeedNumber,
+        holdings: &dyn Holdings,
+    ) {
+        self.advance_cursor(theirs);
+        self.effects.push(Effect::PeerHolds(ours));
+        self.pushed = ours;
+        self.news |= holdings.newest() > ours;
+        let mut traffic = self.traffic;
+        let unsent = u64::try_from(self.out.len()).unwrap_or(u64::MAX);
+        traffic.bytes_sent = traffic.bytes_sent.saturating_add(unsent);
+        self.effects
+            .push(Effect::InSync(round.report(now_ms, &traffic)));
+        self.phase = Phase::Live;
+    }
+}
+
+/// Sends ranges in as many frames as they need; the last one may end our turn.
+fn write_ranges(kind: ItemKind, ranges: Vec<Range>, ends_turn: bool, out: &mut Vec<u8>) {
+    let mut frame = RangesFrame {
+        kind,
+        last: false,
+        ranges: Vec::new(),
+    };
+    let mut filled = 0_usize;
+    for range in ranges {
+        filled = filled.saturating_add(codec::encode(&range).len());
+        frame.ranges.push(range);
+        if filled >= RANGES_FILL_BYTES {
+            Frame::Ranges(frame).write(out);
+            frame = RangesFrame {
+                kind,
+                last: false,
+                ranges: Vec::new(),
+            };
+            filled = 0;
+        }
+    }
+    if ends_turn || !frame.ranges.is_empty() {
+        frame.last = ends_turn;
+        Frame::Ranges(frame).write(out);
+    }
+}

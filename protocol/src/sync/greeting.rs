@@ -1,0 +1,145 @@
+//! The beginning of a session: HELLO, certificates, and what is to be done.
+
+use super::effect::{Effect, Peer, Traffic};
+use super::error::SyncError;
+use super::frame::Frame;
+use super::hello::{Hello, Plan, Standing};
+use super::holdings::Holdings;
+use super::round::Round;
+use super::session::{Hellos, Phase, Session};
+use crate::identity::{NodeCertificate, Verified};
+use crate::reconcile::cursor::CursorFit;
+
+impl Session {
+    /// Says HELLO.
+    pub(super) fn open(&mut self, now_ms: u64, holdings: &dyn Holdings) -> Result<(), SyncError> {
+        if !matches!(self.phase, Phase::New) {
+            return Err(SyncError::OpenedTwice);
+        }
+        self.opened_ms = now_ms;
+        self.pulse.heard(now_ms);
+        self.pulse.useful(now_ms);
+        let hello = Hello {
+            certificate: self.setup.certificate.hash(),
+            known: holdings.peer_certificate(),
+            standing: Standing::of(holdings),
+            time: holdings.time(),
+        };
+        Frame::Hello(hello).write(&mut self.out);
+        self.phase = Phase::Greeting(hello);
+        Ok(())
+    }
+
+    /// Takes the peer's HELLO. Our certificate goes out first if the peer does not know it; the
+    /// peer's own is on its way if we do not know it.
+    pub(super) fn take_hello(
+        &mut self,
+        now_ms: u64,
+        hellos: Hellos,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        if hellos.theirs.known != Some(hellos.ours.certificate) {
+            Frame::Certificate(self.setup.certificate.to_bytes()).write(&mut self.out);
+        }
+        if hellos.ours.known != Some(hellos.theirs.certificate) {
+            self.phase = Phase::Certifying(hellos);
+            return Ok(());
+        }
+        let known = holdings.certificate(&hellos.theirs.certificate);
+        let bytes = known.ok_or(SyncError::CertificateLost)?;
+        let certificate = self.check_certificate(&hellos, &bytes, holdings)?;
+        self.identified(now_ms, hellos, &certificate, holdings)
+    }
+
+    /// Takes the certificate that the peer's HELLO named.
+    pub(super) fn take_own_certificate(
+        &mut self,
+        now_ms: u64,
+        hellos: Hellos,
+        bytes: &[u8],
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        let certificate = self.check_certificate(&hellos, bytes, holdings)?;
+        self.effects.push(Effect::Certificate(bytes.to_vec()));
+        self.identified(now_ms, hellos, &certificate, holdings)
+    }
+
+    /// A certificate is good when a known clinic signed it for the node on the line.
+    fn check_certificate(
+        &self,
+        hellos: &Hellos,
+        bytes: &[u8],
+        holdings: &dyn Holdings,
+    ) -> Result<Verified<NodeCertificate>, SyncError> {
+        let certificate = Verified::<NodeCertificate>::decode(bytes)?;
+        if certificate.hash() != hellos.theirs.certificate {
+            return Err(SyncError::OtherCertificate);
+        }
+        let NodeCertificate { clinic, node, .. } = certificate.payload();
+        if *node != self.setup.peer {
+            return Err(SyncError::OtherNode {
+                certified: *node,
+                connected: self.setup.peer,
+            });
+        }
+        if !holdings.knows_clinic(clinic) {
+            return Err(SyncError::UnknownClinic { clinic: *clinic });
+        }
+        Ok(certificate)
+    }
+
+    /// The peer is who it says; both sides know what the other has.
+    fn identified(
+        &mut self,
+        now_ms: u64,
+        hellos: Hellos,
+        certificate: &Verified<NodeCertificate>,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        let Hellos { ours, theirs } = hellos;
+        self.hellos = Some(hellos);
+        self.cursor = ours.standing.cursor;
+        self.effects.push(Effect::PeerIdentified(Peer {
+            clinic: certificate.payload().clinic,
+            node: self.setup.peer,
+            certificate: theirs.certificate,
+            incarnation: theirs.standing.incarnation,
+            time: theirs.time,
+        }));
+        let round = Round::new(self.opened_ms, Traffic::default());
+        self.compare(now_ms, round, ours.standing, theirs.standing, holdings);
+        Ok(())
+    }
+
+    /// Does what follows from where both stores stand.
+    pub(super) fn compare(
+        &mut self,
+        now_ms: u64,
+        mut round: Round,
+        ours: Standing,
+        theirs: Standing,
+        holdings: &dyn Holdings,
+    ) {
+        round.waited();
+        match ours.fit(&theirs) {
+            CursorFit::Within(upto) => {
+                round.after(upto);
+                if theirs.cursor.is_some() {
+                    self.effects.push(Effect::PeerHolds(upto));
+                }
+            }
+            CursorFit::Ahead(seen) => self.effects.push(Effect::StoreIsBehind { seen }),
+            CursorFit::OtherIncarnation => {}
+        }
+        let settled = ours.digests.statements == theirs.digests.statements;
+        match Plan::of(&ours, &theirs) {
+            Plan::InSync => {
+                self.in_sync(now_ms, &round, ours.newest, theirs.newest, holdings);
+                return;
+            }
+            Plan::Cursors => round.begin_cursors(settled),
+            Plan::Ranges => round.begin_ranges(settled, ours.newest),
+        }
+        self.phase = Phase::Exchange(Box::new(round));
+    }
+}

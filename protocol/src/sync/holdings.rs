@@ -1,0 +1,60 @@
+//! What a session sees of the node's store.
+
+use super::item::{FeedEntry, ItemKind};
+use crate::id::{CertificateHash, ClinicId};
+use crate::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
+use crate::time::HybridTime;
+
+/// The node's store as one peer may see it: consent is applied already. Everything here is what
+/// that peer's clinic may have *now*; it changes as statements are stored, and the session asks
+/// again.
+///
+/// The driver carries out the effects of one call of [`Session::handle`](super::Session::handle)
+/// before it makes the next one, so that these answers include them.
+pub trait Holdings {
+    /// The incarnation of our store. While it changes, close the session and begin a new one.
+    fn incarnation(&self) -> StoreIncarnation;
+
+    /// The newest number of our feed, of whatever item.
+    fn newest(&self) -> FeedNumber;
+
+    /// How far we have followed the peer's feed: the last [`Effect::CursorAdvanced`].
+    ///
+    /// [`Effect::CursorAdvanced`]: super::Effect::CursorAdvanced
+    fn cursor(&self) -> Option<Cursor>;
+
+    /// Our hybrid time, for the peer to compare with its own.
+    fn time(&self) -> HybridTime;
+
+    /// The digests of everything that we share with the peer, keyed with the pair's key.
+    fn digests(&self) -> SharedDigests;
+
+    /// What the peer may have and, as far as we know, lacks: every item with a feed number above
+    /// `after`, and every item, of whatever number, that came to be shared by a statement with a
+    /// feed number above `after`. Without those that the peer itself sent us or acknowledged
+    /// (see [`Effect::PeerAcknowledged`]). Within a lane in the order in which to send.
+    ///
+    /// [`Effect::PeerAcknowledged`]: super::Effect::PeerAcknowledged
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry>;
+
+    /// All items of a kind that we share with the peer. What the digests cover, exactly.
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry>;
+
+    /// The bytes of an item; `None` when we do not have it or when the peer may not have it (any
+    /// more): it is asked at the time of sending.
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>>;
+
+    /// The certificates that the peer needs to verify an item: they are sent ahead of it, each
+    /// once in a session.
+    fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash>;
+
+    /// The bytes of a certificate.
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>>;
+
+    /// The hash of the peer's own newest certificate that we hold. If it is still that, the
+    /// peer's HELLO is enough to know who it is.
+    fn peer_certificate(&self) -> Option<CertificateHash>;
+
+    /// Whether this clinic is on our list of known clinics.
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool;
+}

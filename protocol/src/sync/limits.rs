@@ -1,0 +1,61 @@
+//! Every limit of sync, one line and one reason each.
+
+use crate::limits::{MAX_RECORD_BYTES, MAX_STATEMENT_BYTES};
+
+/// The payload of a frame. At 64 kbps it takes half a second: that long waits an urgent record.
+pub const MAX_PAYLOAD_BYTES: usize = 4096;
+
+/// A HELLO with its frame header: a peer with nothing new costs no more than this each way.
+pub const MAX_HELLO_BYTES: usize = 256;
+
+/// The bytes of an item in one frame: the payload less the few bytes that describe a fragment.
+pub const FRAGMENT_BYTES: usize = 4080;
+
+/// A whole statement on the wire.
+pub const MAX_STATEMENT_ITEM_BYTES: usize = MAX_STATEMENT_BYTES;
+
+/// A whole record on the wire.
+pub const MAX_RECORD_ITEM_BYTES: usize = MAX_RECORD_BYTES;
+
+/// Unacknowledged bytes at first, and always on a slow link: what a cut may cost.
+pub const WINDOW_START_BYTES: usize = 16 * 1024;
+
+/// Unacknowledged bytes at most: 600 ms of a 14 Mbit/s link.
+pub const WINDOW_MOST_BYTES: usize = 1024 * 1024;
+
+/// What the urgent lane may send beyond the window, so that it need not wait for others.
+pub const WINDOW_URGENT_BYTES: usize = 16 * 1024;
+
+/// What an item counts in the window besides its bytes: tiny items cost memory, too.
+pub const ITEM_OVERHEAD_BYTES: usize = 64;
+
+/// Bytes delivered and not stored yet that a peer may cause: more than any honest window.
+pub const UNSTORED_MOST_BYTES: usize = WINDOW_MOST_BYTES + 2 * MAX_RECORD_BYTES;
+
+/// Bytes of fragments after which the receiver says that they came, so that the window moves on
+/// while a large item is on its way.
+pub const ACK_AFTER_BYTES: u64 = 8 * 1024;
+
+/// A fragment acknowledged within this time lets the window grow: two round trips by satellite.
+pub const QUICK_ACK_MS: u64 = 1_500;
+
+/// A fragment acknowledged later than this shrinks the window: too much lies in the link's queue,
+/// and an urgent item would have to wait behind it.
+pub const SLOW_ACK_MS: u64 = 4_000;
+
+/// Range frames of a turn are filled up to here, which leaves room for the largest range.
+pub const RANGES_FILL_BYTES: usize = 2_000;
+
+/// Rounds in a row that find something new and yet move no item, before it counts as a mismatch.
+pub const MAX_IDLE_ROUNDS: u32 = 4;
+
+/// Silence that ends a session while something is expected: longer than the outages that a
+/// transport survives by itself.
+pub const PROGRESS_TIMEOUT_MS: u64 = 60_000;
+
+/// Silence after which the peer is asked for a sign of life: well under the 20 s that address
+/// translators on mobile links keep an idle flow.
+pub const HEARTBEAT_MS: u64 = 15_000;
+
+/// The longest that a session waits for something useful while only heartbeats come.
+pub const PATIENCE_MS: u64 = 600_000;

@@ -1,0 +1,70 @@
+//! After both stores were found equal: new items are pushed, and compared again on request.
+
+use super::error::SyncError;
+use super::frame::Frame;
+use super::hello::Standing;
+use super::holdings::Holdings;
+use super::round::Round;
+use super::sender::Mark;
+use super::session::{Phase, Session};
+use crate::reconcile::FeedNumber;
+
+impl Session {
+    /// Queues what is owed since the last push.
+    pub(super) fn push_news(&mut self, holdings: &dyn Holdings) {
+        if !core::mem::take(&mut self.news) {
+            return;
+        }
+        let newest: FeedNumber = holdings.newest();
+        let queued = self.sender.queue(holdings.owed(self.pushed));
+        self.pushed = newest;
+        if queued > 0 {
+            self.sender.mark(Some(Mark::Sent(newest)));
+        }
+    }
+
+    /// Asks the peer to compare again. An exchange that is under way will report by itself.
+    pub(super) fn request_refresh(&mut self, now_ms: u64, holdings: &dyn Holdings) {
+        if matches!(self.phase, Phase::Live) {
+            let round = Round::new(now_ms, self.traffic);
+            let standing = self.send_refresh(holdings);
+            self.phase = Phase::Refreshing(standing, Box::new(round));
+        }
+    }
+
+    /// Takes the peer's REFRESH: answers it, unless it is the answer to ours.
+    pub(super) fn take_refresh(
+        &mut self,
+        now_ms: u64,
+        theirs: Standing,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        let known = self.hellos.map(|hellos| hellos.theirs.standing);
+        if known.is_some_and(|known| known.incarnation != theirs.incarnation) {
+            return Err(SyncError::FeedChanged);
+        }
+        let (ours, round) = match core::mem::replace(&mut self.phase, Phase::Live) {
+            Phase::Refreshing(ours, round) => (ours, *round),
+            Phase::New
+            | Phase::Greeting(_)
+            | Phase::Certifying(_)
+            | Phase::Exchange(_)
+            | Phase::Live
+            | Phase::Closed => {
+                let round = Round::new(now_ms, self.traffic);
+                (self.send_refresh(holdings), round)
+            }
+        };
+        self.compare(now_ms, round, ours, theirs, holdings);
+        Ok(())
+    }
+
+    /// Says where we stand. What was to be said behind items under way is not said any more: the
+    /// exchange that begins has its own marks.
+    fn send_refresh(&mut self, holdings: &dyn Holdings) -> Standing {
+        self.sender.mark(None);
+        let standing = Standing::of(holdings);
+        Frame::Refresh(standing).write(&mut self.out);
+        standing
+    }
+}

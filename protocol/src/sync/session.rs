@@ -1,0 +1,457 @@
+//! A session: one stream to one peer, from HELLO to the end.
+
+use super::close::CloseCode;
+use super::effect::{CloseReason, Effect, Traffic};
+use super::error::SyncError;
+use super::event::Event;
+use super::frame::{Frame, FrameReader};
+use super::hello::{Hello, Standing};
+use super::holdings::Holdings;
+use super::item::ItemKind;
+use super::pulse::{Due, Patience, Pulse};
+use super::receiver::Receiver;
+use super::round::Round;
+use super::sender::Sender;
+use crate::id::NodeId;
+use crate::identity::{NodeCertificate, Verified};
+use crate::reconcile::{Cursor, FeedNumber, PairKey};
+
+/// Which end of the stream we are. Both run the same machine; where one has to begin, the dialer
+/// does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// We opened the stream.
+    Dialer,
+    /// The peer opened it.
+    Listener,
+}
+
+/// What a session needs to know from the start.
+pub struct Setup {
+    /// Which end we are.
+    pub role: Role,
+    /// The peer, as the transport authenticated it.
+    pub peer: NodeId,
+    /// The key of this pair of nodes; the digests of the holdings are made with it.
+    pub pair_key: PairKey,
+    /// Our own certificate.
+    pub certificate: Verified<NodeCertificate>,
+    /// How long to wait for what.
+    pub patience: Patience,
+}
+
+/// One stream to one peer. See the [module](super) for the flow and for how to drive it.
+pub struct Session {
+    pub(super) setup: Setup,
+    pub(super) phase: Phase,
+    pub(super) reader: FrameReader,
+    pub(super) sender: Sender,
+    pub(super) receiver: Receiver,
+    pub(super) pulse: Pulse,
+    pub(super) traffic: Traffic,
+    /// Frames of this call.
+    pub(super) out: Vec<u8>,
+    /// Effects of this call.
+    pub(super) effects: Vec<Effect>,
+    /// Both HELLOs, once they have been exchanged.
+    pub(super) hellos: Option<Hellos>,
+    /// Our feed up to which everything owed has been queued.
+    pub(super) pushed: FeedNumber,
+    /// The last cursor that we gave out.
+    pub(super) cursor: Option<Cursor>,
+    /// Whether something may be owed that is not queued.
+    pub(super) news: bool,
+    /// Comparisons by range so far: each gets keys of its own.
+    pub(super) comparisons: u64,
+    /// When the session was opened.
+    pub(super) opened_ms: u64,
+    /// The last wake-up asked for.
+    wake_at_ms: Option<u64>,
+}
+
+/// What both sides said first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hellos {
+    pub(super) ours: Hello,
+    pub(super) theirs: Hello,
+}
+
+/// What a session is doing.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It has not been opened.
+    New,
+    /// Our HELLO is sent, the peer's is awaited.
+    Greeting(Hello),
+    /// The peer's HELLO is there; its certificate is on the way.
+    Certifying(Hellos),
+    /// Both sides send what the other lacks.
+    Exchange(Box<Round>),
+    /// Both are in sync; new items are pushed.
+    Live,
+    /// In sync so far; our REFRESH is sent, the peer's is awaited.
+    Refreshing(Standing, Box<Round>),
+    /// It is over.
+    Closed,
+}
+
+impl Phase {
+    /// What the session is doing, in words that follow "while".
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::New => "not yet opened",
+            Self::Greeting(_) => "waiting for its HELLO",
+            Self::Certifying(_) => "waiting for its certificate",
+            Self::Exchange(round) => round.name(),
+            Self::Live => "in sync",
+            Self::Refreshing(..) => "comparing again",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// How far a session has come, for `status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standpoint {
+    /// What the session is doing, in words that follow "while".
+    pub phase: &'static str,
+    /// Whether both sides were found equal, and only new items travel.
+    pub in_sync: bool,
+    /// Items queued, on their way or unacknowledged.
+    pub owed_out: usize,
+    /// Whole items received and not stored yet.
+    pub owed_in: u64,
+    /// What has gone over the stream since the session began.
+    pub traffic: Traffic,
+}
+
+impl Session {
+    /// A session that waits for [`Event::Opened`].
+    pub fn new(setup: Setup) -> Self {
+        let pulse = Pulse::new(setup.patience);
+        Self {
+            setup,
+            phase: Phase::New,
+            reader: FrameReader::default(),
+            sender: Sender::new(),
+            receiver: Receiver::default(),
+            pulse,
+            traffic: Traffic::default(),
+            out: Vec::new(),
+            effects: Vec::new(),
+            hellos: None,
+            pushed: FeedNumber::START,
+            cursor: None,
+            news: false,
+            comparisons: 0,
+            opened_ms: 0,
+            wake_at_ms: None,
+        }
+    }
+
+    /// Takes one event at `now_ms` (milliseconds on any clock that never goes back) and returns
+    /// what is to be done, in this order, before the next call.
+    ///
+    /// After [`Effect::Close`] the session ignores everything.
+    pub fn handle(
+        &mut self,
+        now_ms: u64,
+        event: Event<'_>,
+        holdings: &dyn Holdings,
+    ) -> Vec<Effect> {
+        if matches!(self.phase, Phase::Closed) {
+            return Vec::new();
+        }
+        let outcome = self
+            .take(now_ms, event, holdings)
+            .and_then(|()| self.advance(now_ms, holdings));
+        if let Err(error) = outcome {
+            self.close(CloseReason::Failed(error));
+        }
+        self.finish_call(now_ms)
+    }
+
+    /// How far the session has come.
+    pub fn standpoint(&self) -> Standpoint {
+        Standpoint {
+            phase: self.phase.name(),
+            in_sync: matches!(self.phase, Phase::Live | Phase::Refreshing(..)),
+            owed_out: self.sender.owed(),
+            owed_in: self.receiver.unstored(),
+            traffic: self.traffic,
+        }
+    }
+
+    fn take(
+        &mut self,
+        now_ms: u64,
+        event: Event<'_>,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        match event {
+            Event::Opened => self.open(now_ms, holdings),
+            Event::Received(bytes) => self.receive(now_ms, bytes, holdings),
+            Event::Stored { items } => self.stored(now_ms, items, holdings),
+            Event::Refused(refusal) => Err(SyncError::Refused(refusal)),
+            Event::NewItems => {
+                self.news = true;
+                self.sender.recheck(holdings, &mut self.out);
+                Ok(())
+            }
+            Event::SyncRequested => {
+                self.request_refresh(now_ms, holdings);
+                Ok(())
+            }
+            Event::Tick => self.tick(now_ms),
+            Event::Shutdown => {
+                self.close(CloseReason::Finished);
+                Ok(())
+            }
+        }
+    }
+
+    fn receive(
+        &mut self,
+        now_ms: u64,
+        bytes: &[u8],
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let count = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.traffic.bytes_received = self.traffic.bytes_received.saturating_add(count);
+        self.pulse.heard(now_ms);
+        self.reader.push(bytes);
+        while let Some(frame) = self.reader.next_frame()? {
+            if !matches!(frame, Frame::Ping | Frame::Pong) {
+                self.pulse.useful(now_ms);
+            }
+            self.take_frame(now_ms, frame, holdings)?;
+            if matches!(self.phase, Phase::Closed) {
+                return Ok(());
+            }
+            self.advance(now_ms, holdings)?;
+        }
+        if let Some(ack) = self.receiver.acknowledgement() {
+            Frame::Ack(ack).write(&mut self.out);
+        }
+        Ok(())
+    }
+
+    fn take_frame(
+        &mut self,
+        now_ms: u64,
+        frame: Frame,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        let frame_type = frame.frame_type();
+        match (frame, &mut self.phase) {
+            (Frame::Close(code), _) => {
+                self.phase = Phase::Closed;
+                self.effects.push(Effect::Close(CloseReason::ByPeer(code)));
+                Ok(())
+            }
+            (Frame::Hello(theirs), Phase::Greeting(ours)) => {
+                let hellos = Hellos {
+                    ours: *ours,
+                    theirs,
+                };
+                self.take_hello(now_ms, hellos, holdings)
+            }
+            (Frame::Certificate(bytes), Phase::Certifying(hellos)) => {
+                let hellos = *hellos;
+                self.take_own_certificate(now_ms, hellos, &bytes, holdings)
+            }
+            (Frame::Ping, Phase::Certifying(_)) => {
+                Frame::Pong.write(&mut self.out);
+                Ok(())
+            }
+            (Frame::Settled, Phase::Exchange(round)) => round.take_settled(),
+            (Frame::Digest(check), Phase::Exchange(round)) => {
+                round.take_check(check, self.receiver.delivered())
+            }
+            (Frame::Ranges(ranges), Phase::Exchange(_)) => self.take_ranges(&ranges),
+            (Frame::Refresh(theirs), Phase::Live | Phase::Refreshing(..)) => {
+                self.take_refresh(now_ms, theirs, holdings)
+            }
+            (frame, Phase::Exchange(_) | Phase::Live | Phase::Refreshing(..)) => {
+                self.take_open_frame(now_ms, frame)
+            }
+            (_, phase) => Err(SyncError::Unexpected {
+                frame: frame_type,
+                phase: phase.name(),
+            }),
+        }
+    }
+
+    /// Takes a frame that has its place at any time after the greeting.
+    fn take_open_frame(&mut self, now_ms: u64, frame: Frame) -> Result<(), SyncError> {
+        let frame_type = frame.frame_type();
+        match frame {
+            Frame::Ping => {
+                Frame::Pong.write(&mut self.out);
+                Ok(())
+            }
+            Frame::Pong if self.pulse.answered() => Ok(()),
+            Frame::Certificate(bytes) => {
+                self.effects.push(Effect::Certificate(bytes));
+                Ok(())
+            }
+            Frame::Item(item) => {
+                let whole = self.receiver.item(item)?;
+                self.deliver(whole);
+                Ok(())
+            }
+            Frame::More(more) => {
+                let whole = self.receiver.more(more)?;
+                self.deliver(whole);
+                Ok(())
+            }
+            Frame::Drop(lane) => self.receiver.forget(lane),
+            Frame::Ack(ack) => {
+                let feeds = self.sender.acknowledge(ack, now_ms)?;
+                if !feeds.is_empty() {
+                    self.effects.push(Effect::PeerAcknowledged(feeds));
+                }
+                Ok(())
+            }
+            Frame::Sent(upto) => self.take_sent(upto),
+            Frame::Hello(_)
+            | Frame::Settled
+            | Frame::Digest(_)
+            | Frame::Refresh(_)
+            | Frame::Ranges(_)
+            | Frame::Pong
+            | Frame::Close(_) => Err(SyncError::Unexpected {
+                frame: frame_type,
+                phase: self.phase.name(),
+            }),
+        }
+    }
+
+    /// Hands a whole item to the node.
+    fn deliver(&mut self, whole: Option<(ItemKind, Vec<u8>)>) {
+        if let Some((kind, bytes)) = whole {
+            self.traffic.count_received(kind);
+            self.effects.push(Effect::Deliver { kind, bytes });
+        }
+    }
+
+    /// The peer has sent everything up to `upto` of its feed.
+    fn take_sent(&mut self, upto: FeedNumber) -> Result<(), SyncError> {
+        if let Phase::Exchange(round) = &mut self.phase {
+            round.take_sent()?;
+        }
+        if let Some(upto) = self.receiver.mark(upto) {
+            self.advance_cursor(upto);
+        }
+        Ok(())
+    }
+
+    fn stored(
+        &mut self,
+        now_ms: u64,
+        items: usize,
+        holdings: &dyn Holdings,
+    ) -> Result<(), SyncError> {
+        self.pulse.useful(now_ms);
+        let progress = self.receiver.store(items)?;
+        if let Some(ack) = self.receiver.acknowledgement() {
+            Frame::Ack(ack).write(&mut self.out);
+        }
+        if let Some(upto) = progress.upto {
+            self.advance_cursor(upto);
+        }
+        if progress.statements {
+            self.news = true;
+            self.sender.recheck(holdings, &mut self.out);
+        }
+        Ok(())
+    }
+
+    /// Everything of the peer's feed up to `upto` is durable here.
+    pub(super) fn advance_cursor(&mut self, upto: FeedNumber) {
+        let Some(hellos) = &self.hellos else {
+            return;
+        };
+        let incarnation = hellos.theirs.standing.incarnation;
+        let cursor = Some(Cursor {
+            incarnation,
+            number: upto,
+        });
+        if self.cursor != cursor {
+            self.cursor = cursor;
+            self.effects.extend(cursor.map(Effect::CursorAdvanced));
+        }
+    }
+
+    fn tick(&mut self, now_ms: u64) -> Result<(), SyncError> {
+        match self.pulse.due(now_ms, self.may_ping()) {
+            Due::Nothing => Ok(()),
+            Due::Ping => {
+                self.pulse.pinged(now_ms);
+                Frame::Ping.write(&mut self.out);
+                Ok(())
+            }
+            Due::Stalled { silent_ms } => Err(SyncError::Stalled {
+                silent_ms,
+                phase: self.phase.name(),
+            }),
+        }
+    }
+
+    fn may_ping(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Exchange(_) | Phase::Live | Phase::Refreshing(..)
+        )
+    }
+
+    /// Whether the peer has something to do.
+    fn is_expecting(&self) -> bool {
+        match &self.phase {
+            Phase::New | Phase::Closed => false,
+            Phase::Live => !self.sender.is_acknowledged() || !self.sender.is_sent(),
+            Phase::Greeting(_)
+            | Phase::Certifying(_)
+            | Phase::Exchange(_)
+            | Phase::Refreshing(..) => true,
+        }
+    }
+
+    /// Ends the session and tells the peer why.
+    fn close(&mut self, reason: CloseReason) {
+        let code = match &reason {
+            CloseReason::Finished => Some(CloseCode::Finished),
+            CloseReason::Failed(error) => Some(error.code()),
+            CloseReason::ByPeer(_) => None,
+        };
+        if let Some(code) = code {
+            Frame::Close(code).write(&mut self.out);
+        }
+        self.phase = Phase::Closed;
+        self.effects.push(Effect::Close(reason));
+    }
+
+    /// Puts together the effects of a call: what to send comes before the end of the session.
+    fn finish_call(&mut self, now_ms: u64) -> Vec<Effect> {
+        let mut effects = core::mem::take(&mut self.effects);
+        if !self.out.is_empty() {
+            let count = u64::try_from(self.out.len()).unwrap_or(u64::MAX);
+            self.traffic.bytes_sent = self.traffic.bytes_sent.saturating_add(count);
+            let send = Effect::Send(core::mem::take(&mut self.out));
+            let ends = matches!(effects.last(), Some(Effect::Close(_)));
+            effects.insert(effects.len().saturating_sub(usize::from(ends)), send);
+        }
+        if !matches!(self.phase, Phase::Closed | Phase::New) {
+            self.pulse.expect(self.is_expecting(), now_ms);
+            let at_ms = self.pulse.wake_at(self.may_ping());
+            if self.wake_at_ms != Some(at_ms) {
+                self.wake_at_ms = Some(at_ms);
+                effects.push(Effect::WakeAt { at_ms });
+            }
+        }
+        effects
+    }
+}
