@@ -1,3 +1,4 @@
 //! The node.
 
+pub mod keys;
 pub mod store;
