@@ -1,16 +1,20 @@
 //! The chart: FHIR resources as documents that merge.
 
+mod bundle;
 mod columns;
 mod compartment;
 mod document;
 mod json;
 pub mod limits;
+mod ndjson;
+mod reference;
 mod resource;
 mod resource_key;
 mod sensitivity;
 mod span;
 mod stamp;
 
+pub use bundle::{Bundle, BundleError, ParsedChart, to_bundle};
 pub use compartment::{Compartment, CompartmentError, SensitivityLabel};
 pub use document::Document;
 pub use document::apply::Applied;
@@ -21,6 +25,7 @@ pub use document::edit::{Put, PutError, ResolveError};
 pub use document::history::{ElementWrite, HistoryEntry};
 pub use document::load::LoadError;
 pub use document::refusal::{ApplyError, ChangeError, Refusal, Refused};
+pub use ndjson::{ParsedLines, parse_ndjson};
 pub use resource::{Resource, ResourceError};
 pub use resource_key::{ResourceKey, ResourceKeyError};
 pub use stamp::{ActorId, Author, ChangeHash, Stamp, StampError};

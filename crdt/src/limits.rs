@@ -10,8 +10,11 @@ pub const MAX_RESOURCE_BYTES: usize = 40 * 1024 * 1024;
 /// Longest text of one bundle, in bytes: a lifetime of records without attachments is under 10 MB.
 pub const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Most entries in one bundle, and most lines of one NDJSON input.
+/// Most entries in one bundle: a lifetime of records has some ten thousand.
 pub const MAX_ENTRIES: usize = 100_000;
+
+/// Most lines of one NDJSON input: the bulk export of a clinic.
+pub const MAX_LINES: usize = 1_000_000;
 
 /// Longest name of a resource type. R4's longest has 33 letters.
 pub const MAX_TYPE_BYTES: usize = 64;

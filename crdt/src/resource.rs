@@ -1,10 +1,12 @@
 //! One FHIR resource as the exact JSON texts of its top-level elements.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::compartment::Compartment;
 use crate::json::{Fault, FaultKind, minify, printable, push_string};
 use crate::limits::{MAX_DEPTH, MAX_NAME_BYTES, MAX_RESOURCE_BYTES};
+use crate::reference;
 use crate::resource_key::{ResourceKey, is_id, is_type_name};
 use crate::sensitivity;
 use crate::span;
@@ -15,7 +17,7 @@ use crate::span;
 ///
 /// The order of the top-level elements themselves is not kept: two resources with the same
 /// elements are equal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Resource {
     resource_type: String,
     id: Option<String>,
@@ -194,6 +196,11 @@ impl Resource {
         Ok(self)
     }
 
+    /// Sets an element to text that [`minify`] would return.
+    pub(crate) fn set_minified(&mut self, name: &str, text: String) {
+        self.elements.insert(name.to_owned(), text);
+    }
+
     /// The same resource without one element.
     #[must_use]
     pub fn without_element(mut self, name: &str) -> Self {
@@ -251,9 +258,34 @@ impl Resource {
         serde_json::from_str(&self.to_json()).unwrap_or_default()
     }
 
+    /// Where the resource refers to another patient than `patient`, or to one that cannot be
+    /// told: the path of the first such element. A reference to `Patient/x` counts wherever it
+    /// stands, also as the end of a URL.
+    pub fn other_patient(&self, patient: &ResourceKey) -> Option<String> {
+        reference::other_patient(self, patient)
+    }
+
+    /// The resources that this one refers to by type and id, in the order of the text.
+    pub fn references(&self) -> Vec<ResourceKey> {
+        reference::keys(self)
+    }
+
     /// Whether concurrent edits of two elements are one conflict of the whole resource.
     pub fn is_atomic(&self) -> bool {
         is_atomic(&self.resource_type)
+    }
+}
+
+impl fmt::Debug for Resource {
+    /// Names the resource and its elements: their values are nobody's log's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}/{}",
+            self.resource_type,
+            self.id.as_deref().unwrap_or("?")
+        )?;
+        f.debug_list().entries(self.elements.keys()).finish()
     }
 }
 
@@ -293,14 +325,19 @@ fn check_name(name: &str) -> Result<(), ResourceError> {
     Ok(())
 }
 
-impl From<Fault> for ResourceError {
-    fn from(fault: Fault) -> Self {
-        let path = fault.path();
-        match fault.kind {
+impl ResourceError {
+    pub(crate) fn from_fault(kind: FaultKind, path: String) -> Self {
+        match kind {
             FaultKind::Syntax { offset } => Self::Syntax { path, offset },
             FaultKind::DuplicateName => Self::DuplicateName { path },
             FaultKind::TooDeep => Self::TooDeep { path },
         }
+    }
+}
+
+impl From<Fault> for ResourceError {
+    fn from(fault: Fault) -> Self {
+        Self::from_fault(fault.kind, fault.path())
     }
 }
 
