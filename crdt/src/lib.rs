@@ -10,9 +10,11 @@ mod ndjson;
 mod reference;
 mod resource;
 mod resource_key;
+mod retract;
 mod sensitivity;
 mod span;
 mod stamp;
+pub mod views;
 
 pub use bundle::{Bundle, BundleError, ParsedChart, to_bundle};
 pub use compartment::{Compartment, CompartmentError, SensitivityLabel};
@@ -28,4 +30,5 @@ pub use document::refusal::{ApplyError, ChangeError, Refusal, Refused};
 pub use ndjson::{ParsedLines, parse_ndjson};
 pub use resource::{Resource, ResourceError};
 pub use resource_key::{ResourceKey, ResourceKeyError};
+pub use retract::{RETRACTION_REASON, RetractError};
 pub use stamp::{ActorId, Author, ChangeHash, Stamp, StampError};

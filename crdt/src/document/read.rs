@@ -55,6 +55,15 @@ impl Document {
         self.entries().map(|(key, _)| key)
     }
 
+    /// The key of every resource of one type, in order.
+    pub fn keys_of_type(&self, resource_type: &str) -> impl Iterator<Item = ResourceKey> + '_ {
+        // `0` is the character after `/`.
+        let range = format!("{resource_type}/")..format!("{resource_type}0");
+        self.doc
+            .map_range(&self.resources, range)
+            .filter_map(|item| item.key.parse().ok())
+    }
+
     /// The visible state as text, the same bytes at every node with the same changes: one line
     /// a resource, and one a current value of an element, with the conflicting ones below the
     /// one that is read.

@@ -1,0 +1,126 @@
+//! Views of a chart for a clinician: the problem list, active medications, allergies and
+//! immunisations, over all compartments that the reader may open.
+//!
+//! | view | from | leaves out |
+//! |---|---|---|
+//! | [`problems`] | Condition | entered in error, refuted, inactive, resolved |
+//! | [`medications`] | MedicationRequest, MedicationStatement | what is not active or on hold |
+//! | [`allergies`] | AllergyIntolerance | entered in error, refuted, inactive, resolved |
+//! | [`immunizations`] | Immunization | entered in error |
+//!
+//! Nothing is chosen silently: of a resource in conflict, an entry stands in the view when any
+//! of its versions has it there, and it says `conflicted`. An atomic resource in conflict has an
+//! entry for each version.
+//!
+//! Fields have FHIR's names. A field that is not there is left out, and digits stay as written.
+
+mod allergies;
+mod concept;
+mod dosage;
+mod immunizations;
+mod medications;
+mod problems;
+
+pub use allergies::{Allergies, Allergy, AllergyStatus, Reaction, allergies};
+pub use concept::{Coding, Concept};
+pub use immunizations::{ImmunizationEntry, immunizations};
+pub use medications::{Medication, medications};
+pub use problems::{Problem, problems};
+
+use crate::document::Document;
+use crate::resource::Resource;
+use crate::resource_key::ResourceKey;
+use crate::span;
+
+/// The versions of one resource, at least one of which belongs into a view.
+struct Listed {
+    key: ResourceKey,
+    /// One, or for an atomic resource in conflict each.
+    versions: Vec<Resource>,
+    conflicted: bool,
+}
+
+/// The resources of one type that belong into a view, by the order of documents and keys.
+fn listed(
+    documents: &[&Document],
+    resource_type: &str,
+    belongs: impl Fn(&Resource) -> bool,
+) -> Vec<Listed> {
+    let mut found = Vec::new();
+    for document in documents {
+        for key in document.keys_of_type(resource_type) {
+            let versions = document.versions(&key);
+            let conflicts = document.conflicts_of(&key);
+            let mut any = versions.iter().any(&belongs);
+            // Of an element in conflict, each value could be the true one.
+            for conflict in &conflicts {
+                for version in &conflict.versions {
+                    let Some(base) = versions.first().cloned() else {
+                        continue;
+                    };
+                    let other = match &version.value {
+                        Some(text) => base.with_element(&conflict.element, text).ok(),
+                        None => Some(base.without_element(&conflict.element)),
+                    };
+                    any |= other.is_some_and(|resource| belongs(&resource));
+                }
+            }
+            if any {
+                found.push(Listed {
+                    key,
+                    versions,
+                    conflicted: !conflicts.is_empty(),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// A string member of an element.
+fn text_in(object: &str, name: &str) -> Option<String> {
+    span::member(object, name)
+        .and_then(span::string)
+        .map(|text| text.into_owned())
+}
+
+/// A top-level element that is a string.
+fn text_of(resource: &Resource, name: &str) -> Option<String> {
+    resource
+        .element(name)
+        .and_then(span::string)
+        .map(|text| text.into_owned())
+}
+
+/// The first of several forms of a choice, like `onsetDateTime` and `onsetString`, as text.
+fn choice(resource: &Resource, forms: &[&str]) -> Option<String> {
+    forms.iter().find_map(|form| {
+        let value = resource.element(form)?;
+        if value.starts_with('{') {
+            spoken(value)
+        } else {
+            text_of(resource, form)
+        }
+    })
+}
+
+/// A Period, Range or Quantity (FHIR R4 2.24.0) as text.
+fn spoken(object: &str) -> Option<String> {
+    if let Some(quantity) = dosage::quantity(object) {
+        return Some(quantity);
+    }
+    let end = |names: [&str; 2]| {
+        names.iter().find_map(|name| {
+            let value = span::member(object, name)?;
+            span::string(value)
+                .map(|t| t.into_owned())
+                .or_else(|| dosage::quantity(value))
+        })
+    };
+    match (end(["start", "low"]), end(["end", "high"])) {
+        (Some(from), Some(to)) => Some(format!("{from} – {to}")),
+        (Some(from), None) => Some(format!("{from} –")),
+        (None, Some(to)) => Some(format!("– {to}")),
+        (None, None) => None,
+    }
+}
