@@ -31,6 +31,12 @@ pub enum CodecError {
         /// The newest version known.
         known: u8,
     },
+    /// A kind of statement that this program does not know: a newer program may have written it.
+    #[error("statements of kind {found} are unknown here")]
+    UnknownKind {
+        /// The kind found.
+        found: u8,
+    },
     /// The bytes end early or do not have the format's structure.
     #[error("the value is malformed at byte {at}")]
     Malformed {

@@ -4,8 +4,10 @@
 mod codec;
 mod id;
 pub mod identity;
+pub mod ledger;
 pub mod limits;
 pub mod reconcile;
+pub mod seal;
 pub mod sync;
 mod time;
 

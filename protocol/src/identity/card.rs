@@ -112,9 +112,13 @@ impl Card {
         let bytes = URL_SAFE_NO_PAD
             .decode(text)
             .map_err(|_| CardError::Characters)?;
-        let signed = Signed::<Body>::decode(&bytes).map_err(|error| match error {
-            CodecError::UnknownVersion { .. } => CardError::UnknownVersion,
-            other => CardError::Damaged(other),
+        let signed = Signed::<Body>::decode(&bytes).map_err(|error| {
+            let newer = matches!(error, CodecError::UnknownVersion { .. });
+            if newer {
+                CardError::UnknownVersion
+            } else {
+                CardError::Damaged(error)
+            }
         })?;
         let signed = signed
             .verify()

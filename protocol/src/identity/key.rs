@@ -22,11 +22,7 @@ macro_rules! signing_key {
                 Self::from_bytes(seed)
             }
 
-            /// The key with this secret seed (RFC 8032 §5.1.5), as `to_bytes` gave it.
-            #[expect(
-                clippy::needless_pass_by_value,
-                reason = "the caller's copy is zeroised when this one is taken"
-            )]
+            /// The key with this secret seed (RFC 8032 §5.1.5), as `to_bytes` gave it; the copy is zeroised.
             pub fn from_bytes(seed: Zeroizing<[u8; 32]>) -> Self {
                 Self(SigningKey::from_bytes(&seed))
             }

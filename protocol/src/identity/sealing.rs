@@ -17,11 +17,7 @@ impl SealingKey {
         Self::from_bytes(bytes)
     }
 
-    /// The key with these secret bytes, as `to_bytes` gave them.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "the caller's copy is zeroised when this one is taken"
-    )]
+    /// The key with these secret bytes, as `to_bytes` gave them; the copy is zeroised.
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
         Self(StaticSecret::from(*bytes))
     }

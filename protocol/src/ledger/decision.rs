@@ -1,0 +1,289 @@
+//! Who may read, write and be sent what at a given time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::book::CertificateBook;
+use super::compartment::CompartmentName;
+use super::sealing::{SealingEpoch, sealing_epochs};
+use super::set::Ledger;
+use super::standing::{Invalid, Standing, StandingGrant};
+use super::statement::{Body, Statement};
+use super::terms::{Compartments, History, Rights};
+use crate::id::{ClinicId, SignerId, StatementId};
+use crate::identity::Verified;
+use crate::ledger::Grant;
+
+/// Decides what follows from the statements of a chart at `now_ms` (milliseconds since 1970).
+///
+/// A pure function of three values: the same statements and certificates give the same decision,
+/// in whatever order they arrived.
+pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision {
+    let standing = Standing::of(ledger, book);
+    let mut grants = BTreeMap::new();
+    for (id, StandingGrant { grant, signer }) in &standing.grants {
+        let state = state_of(&standing, *id, now_ms);
+        let view = GrantView {
+            id: *id,
+            grant: (*grant).clone(),
+            signer: *signer,
+            state,
+        };
+        grants.insert(*id, view);
+    }
+    let audience = |(id, one): (_, &Verified<Statement>)| (id, Audience::of(&standing, id, one));
+    let audiences = ledger.iter().map(audience).collect();
+    let mut decision = Decision {
+        custodian: standing.custodian(),
+        grants,
+        refused: standing.invalid.clone(),
+        audiences,
+        sealing: BTreeMap::new(),
+    };
+    decision.sealing = sealing_epochs(&standing, |name| decision.readers(name));
+    for (id, statement) in ledger.iter() {
+        let (Body::Grant(grant), Some(reason)) = (statement.body(), standing.invalid.get(&id))
+        else {
+            continue;
+        };
+        let (grant, signer) = (grant.clone(), statement.payload().signer());
+        let state = GrantState::Invalid(*reason);
+        decision.grants.insert(
+            id,
+            GrantView {
+                id,
+                grant,
+                signer,
+                state,
+            },
+        );
+    }
+    decision
+}
+
+/// What follows from the statements of a chart at one point of time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    custodian: Option<ClinicId>,
+    grants: BTreeMap<StatementId, GrantView>,
+    refused: BTreeMap<StatementId, Invalid>,
+    audiences: BTreeMap<StatementId, Audience>,
+    sealing: BTreeMap<CompartmentName, SealingEpoch>,
+}
+
+/// A grant of the ledger and how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantView {
+    /// The statement.
+    pub id: StatementId,
+    /// What it says.
+    pub grant: Grant,
+    /// Who signed it.
+    pub signer: SignerId,
+    /// How it stands.
+    pub state: GrantState,
+}
+
+/// How a grant stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantState {
+    /// It is in force.
+    Valid,
+    /// It begins later.
+    NotYet,
+    /// Its time is over. What was written under it stays valid.
+    Expired,
+    /// It was revoked, by these statements.
+    Revoked(Vec<StatementId>),
+    /// A grant that it was passed on from was revoked, by these statements.
+    FallsWithParent(Vec<StatementId>),
+    /// It never counted, or does not yet.
+    Invalid(Invalid),
+}
+
+impl Decision {
+    /// The home clinic; none until the genesis is here.
+    pub fn custodian(&self) -> Option<ClinicId> {
+        self.custodian
+    }
+
+    /// The clinics that may receive and open this compartment now, the custodian among them.
+    pub fn readers(&self, name: &CompartmentName) -> BTreeSet<ClinicId> {
+        self.clinics_with(name, Rights::READ)
+    }
+
+    /// The clinics whose new records in this compartment count, the custodian among them.
+    pub fn writers(&self, name: &CompartmentName) -> BTreeSet<ClinicId> {
+        self.clinics_with(name, Rights::WRITE)
+    }
+
+    /// Whether a clinic may receive and open this compartment now.
+    pub fn may_read(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.may(clinic, name, Rights::READ)
+    }
+
+    /// Whether a clinic may write into this compartment now.
+    pub fn may_write(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.may(clinic, name, Rights::WRITE)
+    }
+
+    /// Whether a clinic may pass on its right to this compartment now.
+    pub fn may_share(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.may(clinic, name, Rights::SHARE)
+    }
+
+    /// Whether a clinic may read everything of this compartment, and not only what is written
+    /// from its grant on. An epoch with a reader who may not must carry no history.
+    pub fn may_read_history(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.custodian.as_ref() == Some(clinic)
+            || self
+                .in_force(clinic, Rights::READ)
+                .any(|grant| grant.history == History::All && grant.compartments.covers(name))
+    }
+
+    /// Whether a clinic may receive anything of the chart now.
+    pub fn may_read_any(&self, clinic: &ClinicId) -> bool {
+        self.custodian.as_ref() == Some(clinic)
+            || self.in_force(clinic, Rights::READ).next().is_some()
+    }
+
+    /// Every grant of the ledger, ascending by id.
+    pub fn grants(&self) -> impl Iterator<Item = &GrantView> {
+        self.grants.values()
+    }
+
+    /// The grant with this id.
+    pub fn grant(&self, id: &StatementId) -> Option<&GrantView> {
+        self.grants.get(id)
+    }
+
+    /// The statements of any kind that do not count, with the reason, ascending by id.
+    pub fn refused(&self) -> impl Iterator<Item = (StatementId, Invalid)> {
+        self.refused.iter().map(|(id, reason)| (*id, *reason))
+    }
+
+    /// The epoch under which a writer seals now. None: make a new epoch first.
+    ///
+    /// Whoever can open it may read now; [`SealingEpoch::missing`] names readers that cannot open
+    /// it yet.
+    pub fn sealing_epoch(&self, name: &CompartmentName) -> Option<&SealingEpoch> {
+        self.sealing.get(name)
+    }
+
+    /// Whether a clinic may be sent this statement.
+    ///
+    /// - The custodian: every statement.
+    /// - The genesis: every clinic that has or had a grant.
+    /// - A grant and its revocations: its grantee, and the grantees of grants passed on from it,
+    ///   always; another clinic if it may now read one of the grant's compartments.
+    /// - An epoch: whoever may read its compartment now.
+    /// - A statement that does not count, epochs apart: nobody but the custodian.
+    ///
+    /// Two clinics that hold what they are entitled to compute the same answer for what both may
+    /// have, so each knows what the other should hold.
+    pub fn entitled(&self, clinic: &ClinicId, statement: &StatementId) -> bool {
+        let Some(audience) = self.audiences.get(statement) else {
+            return false;
+        };
+        if self.custodian.as_ref() == Some(clinic) {
+            return true;
+        }
+        match audience {
+            Audience::Granted => self.standing_grants().any(|grant| grant.grantee == *clinic),
+            Audience::Grantees(own, compartments) => {
+                let reads = |grant: &Grant| grant.compartments.intersects(compartments);
+                own.contains(clinic) || self.in_force(clinic, Rights::READ).any(reads)
+            }
+            Audience::Readers(name) => self.may_read(clinic, name),
+            Audience::Custodian => false,
+        }
+    }
+
+    fn may(&self, clinic: &ClinicId, name: &CompartmentName, right: Rights) -> bool {
+        self.custodian.as_ref() == Some(clinic)
+            || self
+                .in_force(clinic, right)
+                .any(|grant| grant.compartments.covers(name))
+    }
+
+    fn clinics_with(&self, name: &CompartmentName, right: Rights) -> BTreeSet<ClinicId> {
+        let grants = self
+            .grants
+            .values()
+            .filter(|view| view.state == GrantState::Valid);
+        grants
+            .filter(|view| view.grant.rights.includes(right))
+            .filter(|view| view.grant.compartments.covers(name))
+            .map(|view| view.grant.grantee)
+            .chain(self.custodian)
+            .collect()
+    }
+
+    fn in_force(&self, clinic: &ClinicId, right: Rights) -> impl Iterator<Item = &Grant> {
+        let clinic = *clinic;
+        self.grants
+            .values()
+            .filter(move |view| view.state == GrantState::Valid && view.grant.grantee == clinic)
+            .map(|view| &view.grant)
+            .filter(move |grant| grant.rights.includes(right))
+    }
+
+    fn standing_grants(&self) -> impl Iterator<Item = &Grant> {
+        let stands = |view: &&GrantView| !matches!(view.state, GrantState::Invalid(_));
+        self.grants.values().filter(stands).map(|view| &view.grant)
+    }
+}
+
+/// Who may be sent a statement, besides the custodian.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Audience {
+    /// Every clinic that has or had a grant.
+    Granted,
+    /// These clinics, and those that may read one of these compartments.
+    Grantees(BTreeSet<ClinicId>, Compartments),
+    /// The readers of this compartment.
+    Readers(CompartmentName),
+    /// Nobody else.
+    Custodian,
+}
+
+impl Audience {
+    fn of(standing: &Standing<'_>, id: StatementId, statement: &Verified<Statement>) -> Self {
+        let grant = standing
+            .revocations
+            .get(&id)
+            .map_or(id, |revocation| revocation.grant);
+        if let Some(StandingGrant { grant: terms, .. }) = standing.grants.get(&grant) {
+            // Whoever holds a grant passed on from this one needs it to check its own.
+            let below = standing
+                .grants
+                .iter()
+                .filter(|(id, _)| standing.chain(**id).contains(&grant));
+            let own = below.map(|(_, below)| below.grant.grantee).collect();
+            return Self::Grantees(own, terms.compartments.clone());
+        }
+        // An epoch whose signer is not known yet is of use to its readers all the same.
+        if let Body::Epoch(epoch) = statement.body() {
+            return Self::Readers(epoch.compartment.clone());
+        }
+        match standing.genesis {
+            Some((genesis, _)) if genesis == id => Self::Granted,
+            _ => Self::Custodian,
+        }
+    }
+}
+
+fn state_of(standing: &Standing<'_>, id: StatementId, now_ms: u64) -> GrantState {
+    let own = standing.revocations_of(&id);
+    if !own.is_empty() {
+        return GrantState::Revoked(own.to_vec());
+    }
+    let endings = standing.endings(id);
+    if !endings.is_empty() {
+        return GrantState::FallsWithParent(endings);
+    }
+    match standing.grants.get(&id).map(|one| one.grant) {
+        Some(grant) if now_ms < grant.not_before_ms => GrantState::NotYet,
+        Some(grant) if grant.expires_ms.is_some_and(|end| now_ms >= end) => GrantState::Expired,
+        _ => GrantState::Valid,
+    }
+}

@@ -1,0 +1,233 @@
+//! Which records count.
+//!
+//! A record counts when its author's clinic is the custodian or had a grant to write there. A
+//! grant that was revoked gives the right only to what lies inside the frontier of each of its
+//! revocations (and of those of the grants that it was passed on from). Expiry takes nothing
+//! back. What a record that counts depends on counts too: a valid author has built on it.
+//!
+//! "Inside" is ancestry, not numbers: a record is inside a frontier when following the links back
+//! from the frontier's tip leads to it. A record forged later with an earlier number is not.
+//!
+//! Two records of one author with the same number are a fork. One branch is chosen, the other
+//! held: first what lies inside a frontier, then what another author's valid record depends on,
+//! then the smaller id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::book::CertificateBook;
+use super::compartment::CompartmentName;
+use super::set::Ledger;
+use super::standing::{Standing, StandingGrant};
+use super::stream::Streams;
+use super::terms::Rights;
+use crate::id::{ClinicId, Incarnation, NodeId, RecordId, RecordLink, Sequence, StatementId};
+
+pub use super::stream::{Fork, Gap};
+
+/// What has to be known of a record to judge it. Nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecordFacts {
+    /// The record.
+    pub id: RecordId,
+    /// The node that wrote it.
+    pub author: NodeId,
+    /// The incarnation of the author's store.
+    pub incarnation: Incarnation,
+    /// Its place among the author's records of the compartment.
+    pub sequence: Sequence,
+    /// The link to the author's previous record.
+    pub previous: RecordLink,
+    /// The compartment.
+    pub compartment: CompartmentName,
+    /// The records whose changes it builds on.
+    pub depends_on: Vec<RecordId>,
+}
+
+/// Whether a record is part of the chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It is.
+    Counts,
+    /// It is kept and shown apart.
+    Held(Held),
+}
+
+/// Why a record is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[non_exhaustive]
+pub enum Held {
+    /// No certificate says whose node wrote it.
+    #[error("the node that wrote it is unknown")]
+    UnknownAuthor,
+    /// The author's clinic never had the right to write there, as far as the ledger tells.
+    #[error("its author had no right to write here")]
+    NoRight,
+    /// The author's clinic lost the right, and who took it had not seen this record.
+    #[error("it was written after its author's right was revoked, or was not known then")]
+    AfterRevocation,
+    /// Another record of the author has its place.
+    #[error("its author wrote another record in its place")]
+    Fork,
+    /// It builds on a record that is held for a fork.
+    #[error("it builds on a record that its author replaced")]
+    OnFork,
+}
+
+/// The verdict on every record, and what is wrong with the authors' sequences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The verdict on each record.
+    pub verdicts: BTreeMap<RecordId, Verdict>,
+    /// Places with several records, ascending.
+    pub forks: Vec<Fork>,
+    /// Places without a record below a later one, ascending. They may still arrive.
+    pub gaps: Vec<Gap>,
+}
+
+/// Judges the records of one chart. A pure function of three sets: the order of statements,
+/// certificates and records does not matter, nor does repetition.
+pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -> Judgement {
+    let records = by_id(records);
+    let standing = Standing::of(ledger, book);
+    let streams = Streams::of(&records);
+    let inside: BTreeMap<StatementId, BTreeSet<RecordId>> = standing
+        .revocations
+        .iter()
+        .map(|(id, revocation)| (*id, streams.inside(&revocation.frontier)))
+        .collect();
+    let rights: BTreeMap<RecordId, Result<(), Held>> = records
+        .iter()
+        .map(|(id, record)| (*id, right_of(&standing, book, &inside, record)))
+        .collect();
+    let has_right = |id: &RecordId| rights.get(id).is_some_and(Result::is_ok);
+
+    let anchored = anchored(&records, has_right);
+    let (forks, gaps) = streams.forks(|id| match id {
+        id if inside.values().any(|inside| inside.contains(id)) => 0_u8,
+        id if anchored.contains(id) => 1,
+        _ => 2,
+    });
+    let displaced: BTreeSet<RecordId> = forks
+        .iter()
+        .flat_map(|fork| &fork.displaced)
+        .copied()
+        .collect();
+    let on_fork = dependents(&records, &displaced);
+    let lost = |id: &RecordId| displaced.contains(id) || on_fork.contains(id);
+    let roots = records
+        .keys()
+        .filter(|id| has_right(id) && !lost(id))
+        .copied();
+    let counted = ancestors(&records, roots.collect());
+
+    let verdict = |(id, right): (&RecordId, &Result<(), Held>)| {
+        let verdict = match right {
+            _ if displaced.contains(id) => Verdict::Held(Held::Fork),
+            _ if on_fork.contains(id) => Verdict::Held(Held::OnFork),
+            Err(reason) if !counted.contains(id) => Verdict::Held(*reason),
+            _ => Verdict::Counts,
+        };
+        (*id, verdict)
+    };
+    Judgement {
+        verdicts: rights.iter().map(verdict).collect(),
+        forks,
+        gaps,
+    }
+}
+
+/// The records by id. Of facts that differ for one id the smaller stay: not the first to come.
+fn by_id(records: &[RecordFacts]) -> BTreeMap<RecordId, &RecordFacts> {
+    let mut known: BTreeMap<RecordId, &RecordFacts> = BTreeMap::new();
+    for record in records {
+        let entry = known.entry(record.id).or_insert(record);
+        *entry = (*entry).min(record);
+    }
+    known
+}
+
+/// The right of a record's author by itself, whatever depends on the record.
+fn right_of(
+    standing: &Standing<'_>,
+    book: &CertificateBook,
+    inside: &BTreeMap<StatementId, BTreeSet<RecordId>>,
+    record: &RecordFacts,
+) -> Result<(), Held> {
+    let clinics: BTreeSet<ClinicId> = book.clinics(&record.author).collect();
+    if clinics.is_empty() {
+        return Err(Held::UnknownAuthor);
+    }
+    if standing
+        .custodian()
+        .is_some_and(|custodian| clinics.contains(&custodian))
+    {
+        return Ok(());
+    }
+    let writes = |grant: &StandingGrant<'_>| {
+        clinics.contains(&grant.grant.grantee)
+            && grant.grant.rights.includes(Rights::WRITE)
+            && grant.grant.compartments.covers(&record.compartment)
+    };
+    let mut reason = Held::NoRight;
+    for (id, _) in standing.grants.iter().filter(|(_, grant)| writes(grant)) {
+        let endings = standing.endings(*id);
+        let spared = |ending| {
+            inside
+                .get(ending)
+                .is_some_and(|known| known.contains(&record.id))
+        };
+        if endings.iter().all(spared) {
+            return Ok(());
+        }
+        reason = Held::AfterRevocation;
+    }
+    Err(reason)
+}
+
+/// The records on which valid records of other nodes build.
+fn anchored(
+    records: &BTreeMap<RecordId, &RecordFacts>,
+    has_right: impl Fn(&RecordId) -> bool,
+) -> BTreeSet<RecordId> {
+    let valid = records.values().filter(|record| has_right(&record.id));
+    let others = valid.flat_map(|record| {
+        let other = |id: &&RecordId| records.get(id).is_some_and(|on| on.author != record.author);
+        record.depends_on.iter().filter(other)
+    });
+    ancestors(records, others.copied().collect())
+}
+
+/// The given records and everything that they build on.
+fn ancestors(
+    records: &BTreeMap<RecordId, &RecordFacts>,
+    mut next: Vec<RecordId>,
+) -> BTreeSet<RecordId> {
+    let mut found: BTreeSet<RecordId> = next.iter().copied().collect();
+    while let Some(id) = next.pop() {
+        let Some(record) = records.get(&id) else {
+            continue;
+        };
+        next.extend(record.depends_on.iter().filter(|on| found.insert(**on)));
+    }
+    found
+}
+
+/// The records that build on one of the given, those themselves left out.
+fn dependents(
+    records: &BTreeMap<RecordId, &RecordFacts>,
+    on: &BTreeSet<RecordId>,
+) -> BTreeSet<RecordId> {
+    let mut built_on: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
+    for record in records.values() {
+        for below in &record.depends_on {
+            built_on.entry(*below).or_default().push(record.id);
+        }
+    }
+    let mut found = BTreeSet::new();
+    let mut next: Vec<RecordId> = on.iter().copied().collect();
+    while let Some(id) = next.pop() {
+        let above = built_on.get(&id).into_iter().flatten();
+        next.extend(above.filter(|above| !on.contains(above) && found.insert(**above)));
+    }
+    found
+}

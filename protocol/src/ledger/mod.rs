@@ -1,0 +1,48 @@
+//! The ledger of a chart: what the patient allowed, to whom, and what follows from it.
+//!
+//! - `compartment`: the parts of a chart by which consent and keys are given.
+//! - `secret`: the chart secret, which hides the names of compartments from relays.
+//! - `terms`: what a grant is made of: compartments, rights, purpose, history, basis.
+//! - `genesis`, `grant`, `revocation`, `epoch`: the kinds of statement.
+//! - `statement`: how any of them is written and signed.
+//! - `book`: which node belongs to which clinic.
+//! - `set`: [`Ledger`], the statements of one chart.
+//! - `standing`: which statements hold, whatever the time.
+//! - `decision`: who may read, write and be sent what at a given time.
+//! - `sealing`: which epochs a writer may seal under.
+//! - `stream`: an author's records in their sequence, with its forks and gaps.
+//! - `judgement`: which records count.
+//!
+//! Everything decided here is a pure function of sets: it depends on which statements and records
+//! there are, and not on the order in which they came.
+
+mod book;
+mod compartment;
+mod decision;
+mod epoch;
+mod genesis;
+mod grant;
+mod judgement;
+mod revocation;
+mod sealing;
+mod secret;
+mod set;
+mod standing;
+mod statement;
+mod stream;
+mod terms;
+
+pub use book::CertificateBook;
+pub use compartment::{CompartmentName, Label, ParseCompartmentError};
+pub use decision::{Decision, GrantState, GrantView, decide};
+pub use epoch::{Epoch, HistoryKey, ReaderKey};
+pub use genesis::Genesis;
+pub use grant::Grant;
+pub use judgement::{Fork, Gap, Held, Judgement, RecordFacts, Verdict, judge};
+pub use revocation::{FrontierTip, Revocation};
+pub use sealing::SealingEpoch;
+pub use secret::ChartSecret;
+pub use set::Ledger;
+pub use standing::Invalid;
+pub use statement::{Body, Signer, Statement};
+pub use terms::{Basis, Compartments, History, ParseTermError, Purpose, Rights};

@@ -1,0 +1,122 @@
+//! Which epoch a writer may seal under: one that nobody can open who may not read now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::compartment::CompartmentName;
+use super::standing::{Standing, StandingEpoch};
+use crate::id::{ClinicId, EpochId};
+use crate::time::HybridTime;
+
+/// An epoch fit for sealing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SealingEpoch {
+    epoch: EpochId,
+    missing: BTreeSet<ClinicId>,
+    created: HybridTime,
+}
+
+impl SealingEpoch {
+    /// The epoch.
+    pub fn epoch(&self) -> EpochId {
+        self.epoch
+    }
+
+    /// Clinics that may read and hold no wrap of this epoch's key. Make a new epoch, or wrap the
+    /// key to them, before or right after sealing.
+    pub fn missing(&self) -> &BTreeSet<ClinicId> {
+        &self.missing
+    }
+}
+
+/// The best epoch of each compartment: missing the fewest readers, then the newest.
+pub(super) fn sealing_epochs(
+    standing: &Standing<'_>,
+    readers: impl Fn(&CompartmentName) -> BTreeSet<ClinicId>,
+) -> BTreeMap<CompartmentName, SealingEpoch> {
+    let mut best = BTreeMap::new();
+    for (name, openings) in openings(standing) {
+        let readers = readers(name);
+        let fit = openings
+            .keys()
+            .filter_map(|epoch| fit(*epoch, &openings, &readers));
+        let rank = |one: &SealingEpoch| {
+            (
+                core::cmp::Reverse(one.missing.len()),
+                one.created,
+                one.epoch,
+            )
+        };
+        if let Some(one) = fit.max_by_key(rank) {
+            best.insert(name.clone(), one);
+        }
+    }
+    best
+}
+
+/// Who can open an epoch, as its statements tell.
+#[derive(Default)]
+struct Opening {
+    readers: BTreeSet<ClinicId>,
+    /// The clinics of the signer of each statement: one of them had the key.
+    signers: Vec<Vec<ClinicId>>,
+    /// Later epochs that carry this one's key.
+    carried_by: BTreeSet<EpochId>,
+    created: HybridTime,
+    /// A statement of the epoch itself is here.
+    stated: bool,
+}
+
+type Openings = BTreeMap<EpochId, Opening>;
+
+fn openings<'a>(standing: &'a Standing<'a>) -> BTreeMap<&'a CompartmentName, Openings> {
+    let mut all: BTreeMap<&CompartmentName, Openings> = BTreeMap::new();
+    for StandingEpoch { epoch, signers } in standing.epochs.values() {
+        let openings = all.entry(&epoch.compartment).or_default();
+        let opening = openings.entry(epoch.id).or_default();
+        opening
+            .readers
+            .extend(epoch.readers.iter().map(|reader| reader.clinic));
+        opening.signers.push(signers.clone());
+        opening.created = opening.created.max(epoch.created);
+        opening.stated = true;
+        for history in &epoch.history {
+            openings
+                .entry(history.epoch)
+                .or_default()
+                .carried_by
+                .insert(epoch.id);
+        }
+    }
+    all
+}
+
+/// The epoch, if everyone who can open it, directly or through a later epoch that carries its
+/// key, may read now.
+fn fit(epoch: EpochId, openings: &Openings, readers: &BTreeSet<ClinicId>) -> Option<SealingEpoch> {
+    let mut openers = BTreeSet::new();
+    let mut seen = BTreeSet::from([epoch]);
+    let mut next = vec![epoch];
+    while let Some(id) = next.pop() {
+        let Some(opening) = openings.get(&id) else {
+            continue;
+        };
+        let signed = |clinics: &Vec<ClinicId>| clinics.iter().any(|one| readers.contains(one));
+        if !opening.readers.is_subset(readers) || !opening.signers.iter().all(signed) {
+            return None;
+        }
+        openers.extend(&opening.readers);
+        next.extend(
+            opening
+                .carried_by
+                .iter()
+                .filter(|later| seen.insert(**later)),
+        );
+    }
+    let opening = openings.get(&epoch).filter(|opening| opening.stated)?;
+    let missing = readers.difference(&openers).copied().collect();
+    Some(SealingEpoch {
+        epoch,
+        missing,
+        created: opening.created,
+    })
+}

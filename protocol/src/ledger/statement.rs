@@ -1,0 +1,187 @@
+//! How a statement is written: `version 1 | kind | body | signer 32 | signature 64`.
+//!
+//! The body is a CBOR array in the order of the fields of its kind. A statement's id is the hash
+//! of everything before the signature.
+
+use crate::codec::{self, CodecError};
+use crate::id::{ChartId, SignerId, StatementId};
+use crate::identity::{
+    ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
+};
+use crate::ledger::{Epoch, Genesis, Grant, Revocation};
+use crate::limits::MAX_STATEMENT_BYTES;
+
+const VERSION: u8 = 1;
+
+// Kinds by number. 5 is kept for break-glass, 6 for admission, 7 for transfer.
+const GENESIS: u8 = 1;
+const GRANT: u8 = 2;
+const REVOCATION: u8 = 3;
+const EPOCH: u8 = 4;
+
+/// One statement of a ledger: what is said, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    body: Body,
+    signer: SignerId,
+}
+
+impl Statement {
+    /// What is said.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Who says it.
+    pub fn signer(&self) -> SignerId {
+        self.signer
+    }
+
+    /// The chart that it is about.
+    pub fn chart(&self) -> ChartId {
+        match &self.body {
+            Body::Genesis(genesis) => genesis.chart(),
+            Body::Grant(grant) => grant.chart,
+            Body::Revocation(revocation) => revocation.chart,
+            Body::Epoch(epoch) => epoch.chart,
+        }
+    }
+}
+
+impl Statement {
+    /// The statements that the signer says to have seen.
+    pub(super) fn seen(&self) -> Vec<StatementId> {
+        match &self.body {
+            Body::Genesis(_) | Body::Epoch(_) => Vec::new(),
+            Body::Grant(grant) => grant.frontier.iter().copied().chain(grant.parent).collect(),
+            Body::Revocation(revocation) => {
+                let grant = [revocation.grant];
+                revocation.statements.iter().copied().chain(grant).collect()
+            }
+        }
+    }
+}
+
+/// What a statement says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Body {
+    /// The chart begins.
+    Genesis(Genesis),
+    /// A clinic may.
+    Grant(Grant),
+    /// A clinic may no longer.
+    Revocation(Revocation),
+    /// A key for those who may read.
+    Epoch(Epoch),
+}
+
+/// The key that signs a statement.
+#[derive(Clone, Copy)]
+pub enum Signer<'a> {
+    /// The patient's, for a genesis, a grant or a revocation.
+    Patient(&'a PatientKey),
+    /// A clinic's, for a delegated grant or a revocation.
+    Clinic(&'a ClinicKey),
+    /// A node's, for an epoch.
+    Node(&'a NodeKey),
+}
+
+impl Signer<'_> {
+    fn id(&self) -> SignerId {
+        SignerId::new(match self {
+            Self::Patient(key) => key.id().to_bytes(),
+            Self::Clinic(key) => key.id().to_bytes(),
+            Self::Node(key) => key.id().to_bytes(),
+        })
+    }
+
+    fn sign(&self, context: Context, bytes: &[u8]) -> Signature {
+        match self {
+            Self::Patient(key) => key.sign(context, bytes),
+            Self::Clinic(key) => key.sign(context, bytes),
+            Self::Node(key) => key.sign(context, bytes),
+        }
+    }
+}
+
+impl Body {
+    /// Signs the statement. Whether the signer had the right to is for the ledger to decide.
+    ///
+    /// Fails when a part is out of bounds (a list unsorted, a text too long).
+    pub fn sign(self, signer: Signer<'_>) -> Result<Verified<Statement>, SignedError> {
+        let statement = Statement {
+            body: self,
+            signer: signer.id(),
+        };
+        Verified::issue(statement, |context, payload| signer.sign(context, payload))
+    }
+
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Genesis(_) => GENESIS,
+            Self::Grant(_) => GRANT,
+            Self::Revocation(_) => REVOCATION,
+            Self::Epoch(_) => EPOCH,
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Genesis(genesis) => codec::encode(genesis),
+            Self::Grant(grant) => codec::encode(grant),
+            Self::Revocation(revocation) => codec::encode(revocation),
+            Self::Epoch(epoch) => codec::encode(epoch),
+        }
+    }
+
+    fn decode(kind: u8, bytes: &[u8]) -> Result<Self, CodecError> {
+        match kind {
+            GENESIS => codec::decode(bytes).map(Self::Genesis),
+            GRANT => codec::decode(bytes).map(Self::Grant),
+            REVOCATION => codec::decode(bytes).map(Self::Revocation),
+            EPOCH => codec::decode(bytes).map(Self::Epoch),
+            found => Err(CodecError::UnknownKind { found }),
+        }
+    }
+}
+
+impl Signable for Statement {
+    const CONTEXT: Context = Context::STATEMENT;
+    const MOST_BYTES: usize = MAX_STATEMENT_BYTES;
+
+    fn to_payload(&self) -> Vec<u8> {
+        let head = [VERSION, self.body.kind()];
+        [head.as_slice(), &self.body.encode(), self.signer.as_bytes()].concat()
+    }
+
+    fn from_payload(payload: &[u8]) -> Result<Self, CodecError> {
+        let rest = codec::strip_version(VERSION, MAX_STATEMENT_BYTES, payload)?;
+        let malformed = CodecError::Malformed { at: payload.len() };
+        let (kind, rest) = rest.split_first().ok_or(malformed)?;
+        let (body, signer) = rest
+            .split_last_chunk::<{ SignerId::LEN }>()
+            .ok_or(malformed)?;
+        let body = Body::decode(*kind, body)?;
+        Ok(Self {
+            body,
+            signer: SignerId::new(*signer),
+        })
+    }
+
+    fn signer(&self) -> &[u8; 32] {
+        self.signer.as_bytes()
+    }
+}
+
+impl Verified<Statement> {
+    /// The statement's id: the hash of everything before the signature.
+    pub fn id(&self) -> StatementId {
+        StatementId::new(*self.digest())
+    }
+
+    /// What is said.
+    pub fn body(&self) -> &Body {
+        self.payload().body()
+    }
+}
