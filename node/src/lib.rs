@@ -1,4 +1,5 @@
 //! The node.
 
+pub mod generate;
 pub mod keys;
 pub mod store;
