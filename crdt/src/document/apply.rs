@@ -7,12 +7,12 @@
 //! whatever arrived before. The one exception is a fork, two changes of one writer with one
 //! number, where the first to arrive stays; a fork is misconduct that the record chain exposes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use automerge::ReadDoc;
 
 use super::Document;
-use super::check::{Checked, Edit};
+use super::check::{Checked, Edit, Write};
 use super::index::{Index, OpId, obj_id};
 use super::refusal::{ApplyError, ChangeError, Refusal, Refused};
 use crate::resource::is_atomic;
@@ -158,7 +158,7 @@ impl Document {
             .zip(edits)
             .filter_map(|(counter, edit)| match edit {
                 Edit::Create(key) => Some((obj_id((counter, actor)), key)),
-                Edit::Write { .. } => None,
+                Edit::Write(_) => None,
             });
         index.add(actor, seq, hash, created);
         Ok(touched)
@@ -190,29 +190,23 @@ impl Document {
             return Err(Refusal::BadCounter);
         }
         let mut touched = BTreeSet::new();
-        let mut created = Vec::new();
+        let mut created: HashSet<&ResourceKey> = HashSet::new();
         for edit in &checked.edits {
             match edit {
                 Edit::Create(key) => {
                     touched.insert(key.clone());
-                    created.push(key);
+                    created.insert(key);
                 }
-                Edit::Write {
-                    map,
-                    element,
-                    text,
-                    over,
-                } => {
-                    let own = own_key(checked, *map);
-                    let key = match own {
-                        Some(key) if created.contains(&key) => key,
+                Edit::Write(write) => {
+                    let key = match own_key(checked, write.map) {
+                        Some(key) if created.contains(key) => key,
                         Some(_) => return Err(Refusal::UnknownMap),
-                        None => past.key(*map, index).ok_or(Refusal::UnknownMap)?,
+                        None => past.key(write.map, index).ok_or(Refusal::UnknownMap)?,
                     };
-                    if !may_stand(key, element, text) {
+                    if !write.passing && !may_stand(key, &write.element, &write.text) {
                         return Err(Refusal::BadElement);
                     }
-                    if !past.are_current(*map, element, over) {
+                    if !past.are_current(write) {
                         return Err(Refusal::UnknownValue);
                     }
                     if !touched.contains(key) {
@@ -282,12 +276,12 @@ impl<'a> Past<'a> {
         self.holds(made_by).then_some(key)
     }
 
-    /// Whether values were all current at its end.
-    fn are_current(&self, map: OpId, element: &str, values: &[OpId]) -> bool {
-        if values.is_empty() {
+    /// Whether the values that a write replaces were all current at its end.
+    fn are_current(&self, write: &Write) -> bool {
+        if write.over.is_empty() {
             return true;
         }
-        let map = obj_id(map);
+        let (map, element) = (obj_id(write.map), write.element.as_str());
         let doc = &self.document.doc;
         let current = if self.whole {
             doc.get_all(&map, element)
@@ -295,7 +289,8 @@ impl<'a> Past<'a> {
             doc.get_all_at(&map, element, self.deps)
         };
         let current = current.unwrap_or_default();
-        values
+        write
+            .over
             .iter()
             .all(|id| current.iter().any(|(_, known)| *known == obj_id(*id)))
     }
@@ -310,7 +305,7 @@ fn own_key(checked: &Checked, (counter, actor): OpId) -> Option<&ResourceKey> {
     let at = usize::try_from(counter.checked_sub(start)?).ok()?;
     match checked.edits.get(at)? {
         Edit::Create(key) => Some(key),
-        Edit::Write { .. } => None,
+        Edit::Write(_) => None,
     }
 }
 

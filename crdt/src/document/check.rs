@@ -1,6 +1,6 @@
 //! Checking one change by itself, before it is compared with its past.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use automerge::legacy::{Key, ObjectId, Op, OpType};
 use automerge::{Change, ExpandedChange, ObjType, ScalarValue};
@@ -28,12 +28,20 @@ pub(crate) enum Edit {
     /// Makes the map of a resource.
     Create(ResourceKey),
     /// Writes an element into a map, over earlier values of it.
-    Write {
-        map: OpId,
-        element: String,
-        text: String,
-        over: Vec<OpId>,
-    },
+    Write(Write),
+}
+
+/// A value written.
+#[derive(Clone)]
+pub(crate) struct Write {
+    pub(crate) map: OpId,
+    pub(crate) element: String,
+    /// The JSON text, or empty for a removal.
+    pub(crate) text: String,
+    /// The values of earlier changes that it replaces.
+    pub(crate) over: Vec<OpId>,
+    /// It is replaced within the same change: see [`commit`](super::commit).
+    pub(crate) passing: bool,
 }
 
 /// What a change says of itself.
@@ -96,7 +104,7 @@ impl Checked {
             return Err(ChangeError::Empty);
         }
         let expanded = change.decode();
-        let edits = edits(&expanded)?;
+        let edits = edits(&expanded, actor)?;
         // The checksum and every run length are settled by this: a saved document has only the
         // operations, and its reader encodes them anew to find the hash.
         if Change::from(expanded).raw_bytes() != bytes {
@@ -111,24 +119,37 @@ impl Checked {
 }
 
 /// Reads the operations of a change.
-fn edits(change: &ExpandedChange) -> Result<Vec<Edit>, ChangeError> {
-    let mut places = HashSet::new();
-    let mut edits = Vec::with_capacity(change.operations.len());
+fn edits(change: &ExpandedChange, actor: ActorId) -> Result<Vec<Edit>, ChangeError> {
+    let mut created = HashSet::new();
+    let mut written: HashMap<(OpId, String), usize> = HashMap::new();
+    let mut edits: Vec<Edit> = Vec::with_capacity(change.operations.len());
     for (at, op) in change.operations.iter().enumerate() {
-        let edit = edit(op).ok_or(ChangeError::ForeignOperation(at))?;
-        let place = match &edit {
-            Edit::Create(key) => (None, key.as_str().to_owned()),
-            Edit::Write {
-                map, element, text, ..
-            } => {
-                if !is_stored_text(text) {
+        let foreign = ChangeError::ForeignOperation(at);
+        let mut edit = edit(op).ok_or(foreign)?;
+        match &mut edit {
+            Edit::Create(key) if !created.insert(key.clone()) => return Err(foreign),
+            Edit::Create(_) => {}
+            Edit::Write(write) => {
+                if !is_stored_text(&write.text) {
                     return Err(ChangeError::BadValue(at));
                 }
-                (Some(*map), element.clone())
+                let place = (write.map, write.element.clone());
+                if let Some(earlier) = written.insert(place, at) {
+                    let id = earlier
+                        .try_into()
+                        .ok()
+                        .and_then(|e| change.start_op.checked_add(e));
+                    let id = (id.ok_or(foreign)?.get(), actor);
+                    let Some(Edit::Write(first)) = edits.get_mut(earlier) else {
+                        return Err(foreign);
+                    };
+                    if first.passing || write.over != [id] {
+                        return Err(foreign);
+                    }
+                    first.passing = true;
+                    write.over.clear();
+                }
             }
-        };
-        if !places.insert(place) {
-            return Err(ChangeError::ForeignOperation(at));
         }
         edits.push(edit);
     }
@@ -147,12 +168,13 @@ fn edit(op: &Op) -> Option<Edit> {
         }
         OpType::Put(ScalarValue::Str(text)) if !in_resources && is_element_name(name) => {
             let over = op.pred.iter().map(|id| Some((id.0, ActorId::read(&id.1)?)));
-            Some(Edit::Write {
+            Some(Edit::Write(Write {
                 map: object,
                 element: name.to_string(),
                 text: text.to_string(),
                 over: over.collect::<Option<Vec<_>>>()?,
-            })
+                passing: false,
+            }))
         }
         OpType::Make(_)
         | OpType::Put(_)

@@ -80,16 +80,39 @@ fn write(
 ) -> Result<Vec<(ObjId, ResourceKey)>, AutomergeError> {
     let mut created = Vec::new();
     for ((key, writes), mut maps) in staged.into_iter().zip(maps) {
-        if maps.is_empty() {
+        let is_new = maps.is_empty();
+        if is_new {
             let map = tx.put_object(resources, key.as_str(), ObjType::Map)?;
             created.push((map.clone(), key));
             maps.push(map);
         }
         for map in &maps {
             for (name, text) in &writes {
+                if !is_new && stands(tx, map, name, text)? {
+                    tx.put(
+                        map,
+                        name.as_str(),
+                        if text.is_empty() { "null" } else { "" },
+                    )?;
+                }
                 tx.put(map, name.as_str(), text.as_str())?;
             }
         }
     }
     Ok(created)
+}
+
+/// Whether Automerge would take a write for no change, because it reads the same text there.
+///
+/// It would then only delete the values that conflict with it, or do nothing. But who decides a
+/// conflict makes a statement of their own: it must have an author, and must itself conflict
+/// with what others write meanwhile. So another text is written first, and at once replaced.
+fn stands(
+    tx: &Transaction<'_>,
+    map: &ObjId,
+    name: &str,
+    text: &str,
+) -> Result<bool, AutomergeError> {
+    let current = tx.get(map, name)?;
+    Ok(current.is_some_and(|(value, _)| value.as_str() == Some(text)))
 }

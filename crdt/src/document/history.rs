@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Document;
-use super::check::{Checked, Edit};
+use super::check::{Checked, Edit, Write};
 use super::index::Index;
 use crate::resource_key::ResourceKey;
 use crate::stamp::{Author, ChangeHash, Stamp};
@@ -67,7 +67,13 @@ impl Document {
         for past in changes {
             let from = writes.len();
             for edit in &past.checked.edits {
-                let Edit::Write { element, text, .. } = edit else {
+                let Edit::Write(Write {
+                    element,
+                    text,
+                    passing: false,
+                    ..
+                }) = edit
+                else {
                     continue;
                 };
                 if edit.key(&index) != Some(key) {
@@ -121,7 +127,7 @@ impl Edit {
     fn key<'a>(&'a self, index: &'a Index) -> Option<&'a ResourceKey> {
         match self {
             Self::Create(key) => Some(key),
-            Self::Write { map, .. } => index.key(*map),
+            Self::Write(write) => index.key(write.map),
         }
     }
 }

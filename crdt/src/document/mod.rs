@@ -19,6 +19,8 @@
 //! - A removed element is kept as an empty text and not as an Automerge deletion: a removal at
 //!   one node and an edit at another are then a conflict like any other, with the removal as one
 //!   of its versions. A value is read before a removal.
+//! - Resolving a conflict writes a value anew, even the one that is read: two nodes that resolve
+//!   it differently are in conflict again, and never overrule each other unseen.
 //! - Nothing else is ever deleted: a resource, once there, stays.
 
 pub(crate) mod apply;
@@ -111,9 +113,24 @@ impl Document {
     }
 
     /// The document as bytes for [`load`](Self::load): every applied change, and neither staged
-    /// edits nor changes that wait for others. The same changes give the same bytes.
+    /// edits nor changes that wait for others. The order of arrival shows in the bytes; see
+    /// [`save_canonical`](Self::save_canonical).
     pub fn save(&self) -> Vec<u8> {
         self.doc.save()
+    }
+
+    /// Like [`save`](Self::save), with the changes in an order that follows from them alone: the
+    /// same changes give the same bytes at every node. It takes as long as applying them anew.
+    pub fn save_canonical(&self) -> Vec<u8> {
+        let mut changes = self.doc.get_changes(&[]);
+        // A change counts its operations on from all that it depends on: causes stay first.
+        changes.sort_by_key(|change| (change.start_op(), change.hash()));
+        let mut sorted = Automerge::new();
+        match sorted.apply_changes(changes) {
+            Ok(()) if sorted.get_heads().len() == self.doc.get_heads().len() => sorted.save(),
+            // What was applied once applies again, but a save must never lose a change.
+            Ok(()) | Err(_) => self.doc.save(),
+        }
     }
 }
 
