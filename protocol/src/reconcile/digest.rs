@@ -77,9 +77,9 @@ impl PairKey {
     }
 
     /// The keyed hash of an id: its share in a digest.
-    fn share(&self, id: &ItemId) -> u128 {
+    fn share(&self, id: &ItemId) -> [u8; 16] {
         let hash = blake3::keyed_hash(&self.0, id.as_bytes());
-        u128::from_le_bytes(crate::id::first_bytes(hash.as_bytes()))
+        crate::id::first_bytes(hash.as_bytes())
     }
 }
 
@@ -101,7 +101,8 @@ impl RangeKey {
 /// is neutral, and [`remove`](Self::remove) undoes [`add`](Self::add), whatever came between.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Digest {
-    sum: u128,
+    /// Little-endian.
+    sum: [u8; 16],
     count: u64,
 }
 
@@ -117,13 +118,13 @@ impl Digest {
 
     /// Adds an item that is not in the set yet.
     pub fn add(&mut self, key: &PairKey, id: &ItemId) {
-        self.sum = self.sum.wrapping_add(key.share(id));
+        self.sum = plus(self.sum, key.share(id));
         self.count = self.count.wrapping_add(1);
     }
 
     /// Removes an item that is in the set.
     pub fn remove(&mut self, key: &PairKey, id: &ItemId) {
-        self.sum = self.sum.wrapping_sub(key.share(id));
+        self.sum = minus(self.sum, key.share(id));
         self.count = self.count.wrapping_sub(1);
     }
 
@@ -131,7 +132,7 @@ impl Digest {
     #[must_use]
     pub fn combine(self, other: Self) -> Self {
         Self {
-            sum: self.sum.wrapping_add(other.sum),
+            sum: plus(self.sum, other.sum),
             count: self.count.wrapping_add(other.count),
         }
     }
@@ -140,7 +141,7 @@ impl Digest {
     #[must_use]
     pub fn without(self, part: Self) -> Self {
         Self {
-            sum: self.sum.wrapping_sub(part.sum),
+            sum: minus(self.sum, part.sum),
             count: self.count.wrapping_sub(part.count),
         }
     }
@@ -152,16 +153,27 @@ impl Digest {
 
     /// The sum, little-endian. For storing a digest; [`from_parts`](Self::from_parts) reads it.
     pub const fn sum_bytes(&self) -> [u8; 16] {
-        self.sum.to_le_bytes()
+        self.sum
     }
 
     /// The digest with this sum and this number of items.
     pub const fn from_parts(sum: [u8; 16], count: u64) -> Self {
-        Self {
-            sum: u128::from_le_bytes(sum),
-            count,
-        }
+        Self { sum, count }
     }
+}
+
+/// The sum of two little-endian numbers, modulo 2^128.
+fn plus(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+    u128::from_le_bytes(a)
+        .wrapping_add(u128::from_le_bytes(b))
+        .to_le_bytes()
+}
+
+/// The difference of two little-endian numbers, modulo 2^128.
+fn minus(a: [u8; 16], b: [u8; 16]) -> [u8; 16] {
+    u128::from_le_bytes(a)
+        .wrapping_sub(u128::from_le_bytes(b))
+        .to_le_bytes()
 }
 
 impl fmt::Display for Digest {
@@ -251,7 +263,7 @@ mod tests {
     fn an_item_that_comes_twice_does_not_vanish_as_under_xor() {
         let id = ItemId::new([5; 32]);
         let mut twice = Digest::of(&key(), [&id, &id]);
-        assert_ne!(twice.sum, 0);
+        assert_ne!(twice.sum, [0; 16]);
         twice.remove(&key(), &id);
         assert_eq!(twice, Digest::of(&key(), [&id]));
     }

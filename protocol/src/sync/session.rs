@@ -7,7 +7,6 @@ use super::event::Event;
 use super::frame::{Frame, FrameReader};
 use super::hello::{Hello, Standing};
 use super::holdings::Holdings;
-use super::item::ItemKind;
 use super::pulse::{Due, Patience, Pulse};
 use super::receiver::Receiver;
 use super::round::Round;
@@ -110,21 +109,6 @@ impl Phase {
     }
 }
 
-/// How far a session has come, for `status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standpoint {
-    /// What the session is doing, in words that follow "while".
-    pub phase: &'static str,
-    /// Whether both sides were found equal, and only new items travel.
-    pub in_sync: bool,
-    /// Items queued, on their way or unacknowledged.
-    pub owed_out: usize,
-    /// Whole items received and not stored yet.
-    pub owed_in: u64,
-    /// What has gone over the stream since the session began.
-    pub traffic: Traffic,
-}
-
 impl Session {
     /// A session that waits for [`Event::Opened`].
     pub fn new(setup: Setup) -> Self {
@@ -169,17 +153,6 @@ impl Session {
             self.close(CloseReason::Failed(error));
         }
         self.finish_call(now_ms)
-    }
-
-    /// How far the session has come.
-    pub fn standpoint(&self) -> Standpoint {
-        Standpoint {
-            phase: self.phase.name(),
-            in_sync: matches!(self.phase, Phase::Live | Phase::Refreshing(..)),
-            owed_out: self.sender.owed(),
-            owed_in: self.receiver.unstored(),
-            traffic: self.traffic,
-        }
     }
 
     fn take(
@@ -282,107 +255,6 @@ impl Session {
                 frame: frame_type,
                 phase: phase.name(),
             }),
-        }
-    }
-
-    /// Takes a frame that has its place at any time after the greeting.
-    fn take_open_frame(&mut self, now_ms: u64, frame: Frame) -> Result<(), SyncError> {
-        let frame_type = frame.frame_type();
-        match frame {
-            Frame::Ping => {
-                Frame::Pong.write(&mut self.out);
-                Ok(())
-            }
-            Frame::Pong if self.pulse.answered() => Ok(()),
-            Frame::Certificate(bytes) => {
-                self.effects.push(Effect::Certificate(bytes));
-                Ok(())
-            }
-            Frame::Item(item) => {
-                let whole = self.receiver.item(item)?;
-                self.deliver(whole);
-                Ok(())
-            }
-            Frame::More(more) => {
-                let whole = self.receiver.more(more)?;
-                self.deliver(whole);
-                Ok(())
-            }
-            Frame::Drop(lane) => self.receiver.forget(lane),
-            Frame::Ack(ack) => {
-                let feeds = self.sender.acknowledge(ack, now_ms)?;
-                if !feeds.is_empty() {
-                    self.effects.push(Effect::PeerAcknowledged(feeds));
-                }
-                Ok(())
-            }
-            Frame::Sent(upto) => self.take_sent(upto),
-            Frame::Hello(_)
-            | Frame::Settled
-            | Frame::Digest(_)
-            | Frame::Refresh(_)
-            | Frame::Ranges(_)
-            | Frame::Pong
-            | Frame::Close(_) => Err(SyncError::Unexpected {
-                frame: frame_type,
-                phase: self.phase.name(),
-            }),
-        }
-    }
-
-    /// Hands a whole item to the node.
-    fn deliver(&mut self, whole: Option<(ItemKind, Vec<u8>)>) {
-        if let Some((kind, bytes)) = whole {
-            self.traffic.count_received(kind);
-            self.effects.push(Effect::Deliver { kind, bytes });
-        }
-    }
-
-    /// The peer has sent everything up to `upto` of its feed.
-    fn take_sent(&mut self, upto: FeedNumber) -> Result<(), SyncError> {
-        if let Phase::Exchange(round) = &mut self.phase {
-            round.take_sent()?;
-        }
-        if let Some(upto) = self.receiver.mark(upto) {
-            self.advance_cursor(upto);
-        }
-        Ok(())
-    }
-
-    fn stored(
-        &mut self,
-        now_ms: u64,
-        items: usize,
-        holdings: &dyn Holdings,
-    ) -> Result<(), SyncError> {
-        self.pulse.useful(now_ms);
-        let progress = self.receiver.store(items)?;
-        if let Some(ack) = self.receiver.acknowledgement() {
-            Frame::Ack(ack).write(&mut self.out);
-        }
-        if let Some(upto) = progress.upto {
-            self.advance_cursor(upto);
-        }
-        if progress.statements {
-            self.news = true;
-            self.sender.recheck(holdings, &mut self.out);
-        }
-        Ok(())
-    }
-
-    /// Everything of the peer's feed up to `upto` is durable here.
-    pub(super) fn advance_cursor(&mut self, upto: FeedNumber) {
-        let Some(hellos) = &self.hellos else {
-            return;
-        };
-        let incarnation = hellos.theirs.standing.incarnation;
-        let cursor = Some(Cursor {
-            incarnation,
-            number: upto,
-        });
-        if self.cursor != cursor {
-            self.cursor = cursor;
-            self.effects.extend(cursor.map(Effect::CursorAdvanced));
         }
     }
 

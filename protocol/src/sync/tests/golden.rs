@@ -1,0 +1,176 @@
+//! Golden files: the bytes of every type of frame, as they were first sent.
+
+use std::path::PathBuf;
+
+use crate::id::CertificateHash;
+use crate::reconcile::{
+    Claim, Cursor, Digest, FeedNumber, ItemKey, KeyPrefix, Range, SharedDigests, StoreIncarnation,
+};
+use crate::sync::frame::{AckFrame, Frame, FrameReader, ItemFrame, MoreFrame, RangesFrame};
+use crate::sync::hello::{Check, Hello, Standing};
+use crate::sync::{CloseCode, ItemKind, Lane};
+use crate::time::HybridTime;
+
+/// Names the variable that, when set, makes the test write the files that are missing.
+const WRITE: &str = "CHARTMESH_WRITE_GOLDEN";
+
+fn digests() -> SharedDigests {
+    SharedDigests {
+        statements: Digest::from_parts([1; 16], 20),
+        records: Digest::from_parts([2; 16], 70_000),
+    }
+}
+
+fn standing() -> Standing {
+    Standing {
+        incarnation: StoreIncarnation::new(0x0102_0304_0506_0708),
+        newest: FeedNumber::new(70_020),
+        cursor: Some(Cursor {
+            incarnation: StoreIncarnation::new(0x1112_1314_1516_1718),
+            number: FeedNumber::new(300),
+        }),
+        digests: digests(),
+    }
+}
+
+fn ranges() -> RangesFrame {
+    let range = |depth, bits, claim| Range {
+        prefix: KeyPrefix::new(depth, bits).unwrap(),
+        claim,
+    };
+    let keys = |numbers: &[u64]| numbers.iter().map(|n| ItemKey::new(*n)).collect::<Vec<_>>();
+    RangesFrame {
+        kind: ItemKind::Record,
+        last: true,
+        ranges: vec![
+            range(1, 0, Claim::Sum(Digest::from_parts([3; 16], 99))),
+            range(
+                1,
+                2,
+                Claim::Have(keys(&[0x2000_0000_0000_0001, 0x2fff_0000_0000_0000])),
+            ),
+            range(2, 0x45, Claim::Want(keys(&[0x4500_0000_0000_0007]))),
+        ],
+    }
+}
+
+fn frames() -> Vec<(&'static str, Frame)> {
+    let hello = Hello {
+        certificate: CertificateHash::new([5; 32]),
+        known: Some(CertificateHash::new([6; 32])),
+        standing: standing(),
+        time: HybridTime::from_ms(1_700_000_000_000),
+    };
+    let stranger = Hello {
+        known: None,
+        standing: Standing {
+            cursor: None,
+            ..standing()
+        },
+        ..hello
+    };
+    let check = Check {
+        newest: FeedNumber::new(70_021),
+        items: 12,
+        more: false,
+        digests: digests(),
+    };
+    let item = ItemFrame {
+        lane: Lane::Summary,
+        kind: ItemKind::Record,
+        size: 6,
+        bytes: b"sealed".to_vec(),
+    };
+    vec![
+        ("hello", Frame::Hello(hello)),
+        ("hello-first", Frame::Hello(stranger)),
+        ("certificate", Frame::Certificate(b"certificate".to_vec())),
+        ("settled", Frame::Settled),
+        ("sent", Frame::Sent(FeedNumber::new(70_020))),
+        (
+            "ack",
+            Frame::Ack(AckFrame {
+                items: 300,
+                bytes: 70_000,
+            }),
+        ),
+        ("digest", Frame::Digest(check)),
+        ("refresh", Frame::Refresh(standing())),
+        ("ranges", Frame::Ranges(ranges())),
+        ("item", Frame::Item(item)),
+        (
+            "more",
+            Frame::More(MoreFrame {
+                lane: Lane::Attachment,
+                bytes: b"rest".to_vec(),
+            }),
+        ),
+        ("drop", Frame::Drop(Lane::Older)),
+        ("ping", Frame::Ping),
+        ("pong", Frame::Pong),
+        ("close", Frame::Close(CloseCode::Mismatch)),
+    ]
+}
+
+#[test]
+fn every_frame_is_written_and_read_as_it_first_was() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
+    for (name, frame) in frames() {
+        let mut bytes = Vec::new();
+        frame.write(&mut bytes);
+        let path = folder.join(format!("sync-{name}.bin"));
+        if !path.exists() && std::env::var_os(WRITE).is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let golden = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(bytes, golden, "{name} is written in another way");
+        let mut reader = FrameReader::default();
+        reader.push(&golden);
+        assert_eq!(
+            reader.next_frame(),
+            Ok(Some(frame)),
+            "{name} is read in another way"
+        );
+        assert_eq!(reader.next_frame(), Ok(None));
+    }
+}
+
+#[test]
+fn every_frame_is_read_from_pieces_of_one_byte_and_no_truncation_is_a_frame() {
+    for (name, frame) in frames() {
+        let mut bytes = Vec::new();
+        frame.write(&mut bytes);
+        let mut reader = FrameReader::default();
+        let (last, rest) = bytes.split_last().unwrap();
+        for byte in rest {
+            reader.push(&[*byte]);
+            assert_eq!(reader.next_frame(), Ok(None), "{name}");
+        }
+        reader.push(&[*last]);
+        assert_eq!(reader.next_frame(), Ok(Some(frame)), "{name}");
+    }
+}
+
+#[test]
+fn a_payload_cut_short_or_lengthened_is_refused() {
+    for (name, frame) in frames() {
+        if matches!(frame, Frame::Certificate(_)) {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        frame.write(&mut bytes);
+        let length = bytes.len() - 3;
+        for cut in 0..length {
+            let mut short = bytes[..3 + cut].to_vec();
+            short[..2].copy_from_slice(&u16::try_from(cut).unwrap().to_be_bytes());
+            let mut reader = FrameReader::default();
+            reader.push(&short);
+            assert!(reader.next_frame().is_err(), "{name} of {cut}");
+        }
+        bytes[..2].copy_from_slice(&u16::try_from(length + 1).unwrap().to_be_bytes());
+        bytes.push(0);
+        let mut reader = FrameReader::default();
+        reader.push(&bytes);
+        assert!(reader.next_frame().is_err(), "{name} with a byte more");
+    }
+}

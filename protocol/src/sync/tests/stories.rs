@@ -1,0 +1,574 @@
+//! What two nodes do, told one story at a time.
+
+use super::pair::{A, B, Pair};
+use super::store::{Identity, grant, id_of, item, record, statement};
+use crate::reconcile::{Cursor, FeedNumber, StoreIncarnation};
+use crate::sync::limits::{MAX_HELLO_BYTES, WINDOW_START_BYTES};
+use crate::sync::{
+    CloseCode, CloseReason, Event, Holdings, ItemKind, Lane, Refusal, SyncError, Tier,
+};
+
+#[test]
+fn nothing_new_takes_one_round_trip_and_256_bytes_each_way() {
+    let mut pair = Pair::in_sync(500);
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    for end in [A, B] {
+        let report = pair.report(end);
+        assert_eq!((report.tier, report.round_trips), (Tier::Cursor, 1));
+        assert!(
+            pair.ends[end].sent.len() <= MAX_HELLO_BYTES,
+            "{}",
+            pair.ends[end].sent.len()
+        );
+        assert_eq!(
+            report.traffic.bytes_sent as usize,
+            pair.ends[end].sent.len()
+        );
+        assert_eq!(
+            report.traffic.bytes_received as usize,
+            pair.ends[1 - end].sent.len()
+        );
+    }
+    assert!(pair.now >= pair.latency_ms);
+}
+
+#[test]
+fn a_hello_with_the_largest_numbers_fits_its_limit() {
+    let mut pair = Pair::in_sync(1);
+    for end in [A, B] {
+        pair.ends[end].store.incarnation = u64::MAX;
+        pair.ends[end].store.cursor = Some(Cursor {
+            incarnation: StoreIncarnation::new(u64::MAX),
+            number: FeedNumber::new(u64::MAX),
+        });
+        pair.now = u64::MAX >> 17;
+    }
+    pair.connect();
+    assert!(
+        pair.ends[A].sent.len() <= MAX_HELLO_BYTES - 24,
+        "{}",
+        pair.ends[A].sent.len()
+    );
+}
+
+#[test]
+fn two_empty_stores_are_in_sync_after_one_round_trip() {
+    let mut pair = Pair::new();
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.report(A).round_trips, 1);
+}
+
+#[test]
+fn a_first_sync_brings_everything_both_ways() {
+    let mut pair = Pair::new();
+    for at in 0..300 {
+        pair.ends[A].store.accept(record(1, &format!("a{at}"), 700));
+        pair.ends[B].store.accept(record(2, &format!("b{at}"), 200));
+    }
+    for at in 0..20 {
+        pair.ends[A].store.accept(statement(1, &format!("s{at}")));
+    }
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
+    assert_eq!(pair.ends[B].store.len(), 620);
+    let traffic = pair.report(A).traffic;
+    assert_eq!((traffic.records_sent, traffic.records_received), (300, 300));
+    assert_eq!(
+        (traffic.statements_sent, traffic.statements_received),
+        (20, 0)
+    );
+}
+
+#[test]
+fn a_second_sync_sends_only_what_is_new() {
+    let mut pair = Pair::in_sync(200);
+    pair.ends[A].store.accept(record(1, "new", 400));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
+    assert_eq!(pair.report(A).traffic.records_sent, 1);
+    assert_eq!(pair.report(B).traffic.records_sent, 0);
+    assert!(pair.ends[A].sent.len() < 900, "{}", pair.ends[A].sent.len());
+}
+
+#[test]
+fn a_grant_that_arrives_brings_its_chart_in_the_same_sync() {
+    let mut pair = Pair::in_sync(3);
+    for at in 0..10 {
+        pair.ends[A]
+            .store
+            .accept(record(150, &format!("secret {at}"), 500));
+    }
+    pair.ends[A].store.accept(statement(150, "genesis"));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert!(!pair.ends[B].store.has(&record(150, "secret 0", 500)));
+    pair.cut();
+    // The grant is written at B, so A learns of it only by sync.
+    pair.ends[B].store.accept(grant(150));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
+    assert!(pair.ends[B].store.has(&record(150, "secret 0", 500)));
+    assert!(pair.ends[B].store.has(&statement(150, "genesis")));
+}
+
+#[test]
+fn statements_come_first_then_lanes_in_order() {
+    let mut pair = Pair::new();
+    let items: Vec<Vec<u8>> = Lane::ALL
+        .into_iter()
+        .rev()
+        .map(|lane| item(ItemKind::Record, lane, 1, "x", 9000))
+        .chain([statement(1, "s")])
+        .collect();
+    for bytes in &items {
+        pair.ends[A].store.accept(bytes.clone());
+    }
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    let order: Vec<_> = pair.ends[B].delivered.iter().map(|(_, id)| *id).collect();
+    let wanted: Vec<_> = items.iter().rev().map(|bytes| id_of(bytes)).collect();
+    assert_eq!(order, wanted);
+}
+
+#[test]
+fn an_urgent_item_overtakes_a_big_record_on_a_slow_link() {
+    let mut pair = Pair::in_sync(1);
+    pair.rate = 8;
+    pair.latency_ms = 300;
+    pair.connect();
+    pair.drive();
+    let big = item(ItemKind::Record, Lane::Attachment, 1, "big", 1_000_000);
+    pair.write(A, big.clone());
+    let start = pair.now;
+    pair.run_until(start + 20_000);
+    let urgent = statement(1, "break-glass");
+    pair.write(A, urgent.clone());
+    let written = pair.now;
+    pair.run_until(start + 300_000);
+    pair.assert_in_sync();
+    let arrival = |bytes: &[u8]| {
+        pair.ends[B]
+            .delivered
+            .iter()
+            .find(|(_, id)| *id == id_of(bytes))
+            .expect("delivered")
+            .0
+    };
+    assert!(
+        arrival(&urgent) - written < 4_000,
+        "{} ms",
+        arrival(&urgent) - written
+    );
+    assert!(arrival(&big) > written + 60_000);
+}
+
+#[test]
+fn after_a_cut_what_was_acknowledged_is_not_sent_again() {
+    for cut_after in [1_500_u64, 4_000, 7_000, 11_000] {
+        let mut pair = Pair::new();
+        pair.rate = 8;
+        pair.latency_ms = 300;
+        for at in 0..200 {
+            pair.ends[A]
+                .store
+                .accept(record(1, &format!("r{at}"), 1000));
+        }
+        pair.connect();
+        let start = pair.now;
+        pair.run_until(start + cut_after);
+        pair.cut();
+        pair.connect();
+        pair.drive();
+        pair.assert_in_sync();
+        let stored: usize = 200;
+        let sent_again =
+            pair.report(A).traffic.records_sent as usize + pair.ends[A].store.peer_has.len();
+        assert!(sent_again >= stored);
+        pair.cut();
+        pair.connect();
+        pair.drive();
+        assert_eq!(pair.report(A).round_trips, 1);
+    }
+}
+
+#[test]
+fn cuts_on_a_slow_link_cost_at_most_the_window_each() {
+    let mut pair = Pair::new();
+    pair.rate = 8;
+    pair.latency_ms = 300;
+    let (count, size) = (300, 1000);
+    for at in 0..count {
+        pair.ends[A]
+            .store
+            .accept(record(1, &format!("r{at}"), size));
+    }
+    let mut bytes = 0;
+    let mut cuts = 0;
+    while pair.ends[B].store.len() < count {
+        pair.connect();
+        let start = pair.now;
+        pair.run_until(start + 9_000);
+        bytes += pair.ends[A].sent.len();
+        pair.cut();
+        cuts += 1;
+        assert!(cuts < 30);
+    }
+    let framing = count * 20 + cuts * 600;
+    assert!(
+        bytes <= count * size + cuts * WINDOW_START_BYTES + framing,
+        "{bytes} {cuts}"
+    );
+}
+
+#[test]
+fn a_lost_store_is_filled_again_by_ranges() {
+    let mut pair = Pair::in_sync(400);
+    pair.ends[B].store.lose(23);
+    pair.ends[B].store.accept(record(1, "after the loss", 100));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Range; 2]);
+    assert_eq!(pair.ends[B].store.len(), 801);
+    pair.cut();
+    pair.connect();
+    pair.drive();
+    assert_eq!(pair.report(B).round_trips, 1);
+}
+
+#[test]
+fn a_restored_backup_is_noticed_and_completed_by_ranges() {
+    let mut pair = Pair::in_sync(100);
+    pair.ends[A].store.roll_back(50);
+    pair.connect();
+    pair.drive();
+    assert!(pair.ends[A].behind);
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Range; 2]);
+    assert_eq!(pair.ends[A].store.len(), 200);
+    assert_eq!(pair.report(B).traffic.records_sent, 50);
+}
+
+#[test]
+fn a_damaged_item_is_found_by_the_digest_and_healed_by_ranges() {
+    let mut pair = Pair::in_sync(1000);
+    let lost = id_of(&record(1, "0/77", 300));
+    pair.ends[B].store.damage(&lost);
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Range; 2]);
+    assert_eq!(pair.report(A).traffic.records_sent, 1);
+    assert_eq!(pair.report(B).traffic.records_sent, 0);
+}
+
+#[test]
+fn statements_differ_and_are_settled_by_ranges_before_records() {
+    let mut pair = Pair::in_sync(50);
+    pair.ends[A].store.accept(grant(120));
+    for at in 0..40 {
+        pair.ends[A]
+            .store
+            .accept(record(120, &format!("{at}"), 100));
+    }
+    pair.ends[B].store.incarnation = 99;
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Range; 2]);
+    assert_eq!(pair.ends[B].delivered[0].1, id_of(&grant(120)));
+    assert_eq!(pair.ends[B].store.len(), 141);
+}
+
+#[test]
+fn stores_that_differ_after_everything_end_with_both_digests_named() {
+    let mut pair = Pair::in_sync(5);
+    pair.ends[B].store.digest_error = Some(id_of(b"nowhere"));
+    pair.connect();
+    pair.drive();
+    let [ours, theirs] = [A, B].map(|end| pair.ends[end].store.digests());
+    assert_eq!(pair.error(A), SyncError::DigestMismatch { ours, theirs });
+    assert_eq!(
+        pair.error(B),
+        SyncError::DigestMismatch {
+            ours: theirs,
+            theirs: ours
+        }
+    );
+}
+
+#[test]
+fn writes_during_a_sync_are_no_mismatch() {
+    for step in 1..14 {
+        let mut pair = Pair::new();
+        for at in 0..50 {
+            pair.ends[A].store.accept(record(1, &format!("{at}"), 400));
+            pair.ends[B].store.accept(statement(1, &format!("{at}")));
+        }
+        pair.connect();
+        for at in 0..30 {
+            let until = pair.now + step * 9;
+            pair.run_until(until);
+            pair.write(A, record(1, &format!("late a{at}"), 300));
+            pair.write(B, record(1, &format!("late b{at}"), 300));
+        }
+        pair.drive();
+        pair.assert_in_sync();
+        assert_eq!(pair.tiers(), [Tier::Cursor; 2], "step {step}");
+        assert_eq!(pair.ends[A].store.len(), 160);
+    }
+}
+
+#[test]
+fn a_new_record_is_pushed_while_connected() {
+    let mut pair = Pair::in_sync(10);
+    pair.connect();
+    pair.drive();
+    let new = record(1, "written now", 5000);
+    pair.write(B, new.clone());
+    pair.drive();
+    assert!(pair.ends[A].store.has(&new));
+    pair.assert_in_sync();
+    assert_eq!(
+        pair.ends[A].store.cursor().map(|c| c.number),
+        Some(pair.ends[B].store.newest())
+    );
+    pair.cut();
+    pair.connect();
+    pair.drive();
+    assert_eq!(pair.report(A).round_trips, 1);
+}
+
+#[test]
+fn a_grant_that_is_pushed_brings_the_chart_of_the_other_side() {
+    let mut pair = Pair::in_sync(2);
+    pair.ends[A].store.accept(record(130, "kept back", 300));
+    pair.connect();
+    pair.drive();
+    pair.write(B, grant(130));
+    pair.drive();
+    pair.assert_in_sync();
+    assert!(pair.ends[B].store.has(&record(130, "kept back", 300)));
+}
+
+#[test]
+fn a_requested_sync_compares_again_in_one_round_trip() {
+    let mut pair = Pair::in_sync(10);
+    pair.connect();
+    pair.drive();
+    for ends in [vec![A], vec![B], vec![A, B]] {
+        pair.ends[A].reports.clear();
+        pair.ends[B].reports.clear();
+        for end in ends {
+            pair.event(end, Event::SyncRequested);
+        }
+        pair.drive();
+        pair.assert_in_sync();
+        for end in [A, B] {
+            assert_eq!(pair.ends[end].reports.len(), 1);
+            assert_eq!(pair.report(end).round_trips, 1);
+            assert!(pair.report(end).traffic.bytes_sent <= 256);
+        }
+    }
+}
+
+#[test]
+fn a_sync_requested_in_the_middle_of_a_push_finds_no_mismatch() {
+    for wait in [0, 20, 60, 90, 130] {
+        let mut pair = Pair::in_sync(10);
+        pair.connect();
+        pair.drive();
+        pair.rate = 20;
+        for at in 0..40 {
+            pair.write(A, record(1, &format!("push {at}"), 2000));
+            pair.write(B, record(1, &format!("pull {at}"), 2000));
+        }
+        let until = pair.now + wait;
+        pair.run_until(until);
+        pair.event(A, Event::SyncRequested);
+        pair.write(A, record(1, "after", 10));
+        pair.drive();
+        pair.assert_in_sync();
+        assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
+    }
+}
+
+#[test]
+fn damage_while_connected_is_healed_by_a_requested_sync() {
+    let mut pair = Pair::in_sync(60);
+    pair.connect();
+    pair.drive();
+    pair.ends[B].store.damage(&id_of(&record(1, "0/7", 300)));
+    pair.event(B, Event::SyncRequested);
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(pair.tiers(), [Tier::Range; 2]);
+}
+
+#[test]
+fn an_item_that_is_withdrawn_half_way_is_dropped() {
+    let mut pair = Pair::in_sync(1);
+    pair.rate = 8;
+    pair.connect();
+    pair.drive();
+    let big = record(1, "big", 400_000);
+    pair.write(A, big.clone());
+    let until = pair.now + 5_000;
+    pair.run_until(until);
+    pair.ends[A].store.withdrawn.insert(id_of(&big));
+    pair.write(A, record(1, "next", 900));
+    pair.drive();
+    assert!(!pair.ends[B].store.has(&big));
+    assert!(pair.ends[B].store.has(&record(1, "next", 900)));
+    pair.assert_in_sync();
+}
+
+#[test]
+fn the_certificate_of_an_author_comes_before_the_item_and_once() {
+    let mut pair = Pair::in_sync(1);
+    let author = Identity::new(77).certificate;
+    pair.ends[A]
+        .store
+        .certificates
+        .insert(author.hash(), author.to_bytes());
+    pair.ends[A].store.author = Some(author.hash());
+    for at in 0..10 {
+        pair.ends[A]
+            .store
+            .accept(record(1, &format!("of another {at}"), 100));
+    }
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert_eq!(
+        pair.ends[B].store.certificates.get(&author.hash()),
+        Some(&author.to_bytes())
+    );
+    let bytes = author.to_bytes();
+    let times = pair.ends[A]
+        .sent
+        .windows(bytes.len())
+        .filter(|w| *w == bytes)
+        .count();
+    assert_eq!(times, 1);
+}
+
+#[test]
+fn an_unknown_clinic_is_told_so_and_learns_nothing_more() {
+    let mut pair = Pair::in_sync(5);
+    let clinic = pair.ends[A].identity.clinic();
+    pair.ends[B].store.known_clinics.clear();
+    pair.ends[A]
+        .store
+        .accept(record(1, "not for strangers", 100));
+    pair.connect();
+    pair.drive();
+    assert_eq!(pair.error(B), SyncError::UnknownClinic { clinic });
+    assert_eq!(
+        pair.ends[A].closed,
+        Some(CloseReason::ByPeer(CloseCode::NotKnown))
+    );
+}
+
+#[test]
+fn a_refused_item_ends_the_session_and_the_peer_gets_a_code() {
+    let mut pair = Pair::in_sync(5);
+    pair.ends[A].store.accept(record(1, "bad", 100));
+    pair.ends[B].refuse = Some(Refusal::BadSignature);
+    pair.connect();
+    pair.drive();
+    assert_eq!(pair.error(B), SyncError::Refused(Refusal::BadSignature));
+    assert_eq!(
+        pair.ends[A].closed,
+        Some(CloseReason::ByPeer(CloseCode::ItemRefused))
+    );
+    assert!(!pair.ends[B].store.has(&record(1, "bad", 100)));
+}
+
+#[test]
+fn an_idle_session_stays_alive_by_heartbeats() {
+    let mut pair = Pair::in_sync(1);
+    pair.connect();
+    let until = pair.now + 3_600_000;
+    pair.run_until(until);
+    pair.assert_in_sync();
+}
+
+#[test]
+fn a_silent_link_is_noticed_within_75_seconds() {
+    let mut pair = Pair::in_sync(1);
+    pair.connect();
+    pair.drive();
+    pair.latency_ms = 10_000_000;
+    let start = pair.now;
+    pair.run_until(start + 76_000);
+    assert!(matches!(pair.error(A), SyncError::Stalled { .. }));
+    assert!(matches!(pair.error(B), SyncError::Stalled { .. }));
+}
+
+#[test]
+fn a_slow_store_does_not_stall_the_session() {
+    let mut pair = Pair::new();
+    pair.store_ms = 200_000;
+    pair.ends[A].store.accept(record(1, "x", 100));
+    pair.connect();
+    let until = pair.now + 1_000_000;
+    pair.run_until(until);
+    pair.assert_in_sync();
+}
+
+#[test]
+fn a_shutdown_ends_both_sides_without_an_error() {
+    let mut pair = Pair::in_sync(1);
+    pair.connect();
+    pair.drive();
+    pair.event(A, Event::Shutdown);
+    pair.drive();
+    assert_eq!(pair.ends[A].closed, Some(CloseReason::Finished));
+    assert_eq!(
+        pair.ends[B].closed,
+        Some(CloseReason::ByPeer(CloseCode::Finished))
+    );
+}
+
+#[test]
+fn a_fast_link_is_filled_by_a_growing_window() {
+    let mut pair = Pair::new();
+    pair.latency_ms = 300;
+    for at in 0..4000 {
+        pair.ends[A].store.accept(record(1, &format!("{at}"), 1000));
+    }
+    let start = pair.now;
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert!(
+        pair.now - start < 12_000,
+        "{} ms for 4 MB",
+        pair.now - start
+    );
+}
+
+#[test]
+fn a_record_larger_than_the_window_arrives() {
+    let mut pair = Pair::new();
+    let big = record(1, "largest", 4 * 1024 * 1024);
+    pair.ends[A].store.accept(big.clone());
+    pair.ends[A].store.accept(record(1, "small", 10));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    assert!(pair.ends[B].store.has(&big));
+}
