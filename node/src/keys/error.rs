@@ -13,13 +13,19 @@ pub enum KeyringError {
     #[error("the passphrase is wrong")]
     WrongPassphrase,
     /// There is none.
-    #[error("there is no keyring at {}: run `chartmesh init`, or restore a key backup", .0.display())]
+    #[error(
+        "there is no keyring at {}: run `chartmesh init`, or restore a key backup",
+        .0.display()
+    )]
     Missing(PathBuf),
     /// There is one already; it is never overwritten by a new one.
     #[error("there is a keyring already at {}", .0.display())]
     Exists(PathBuf),
     /// Others than its owner may read or change it.
-    #[error("others may read {} (mode {mode:03o}): run `chmod 600 {}`", path.display(), path.display())]
+    #[error(
+        "others may read {file} (mode {mode:03o}): run `chmod 600 {file}`",
+        file = path.display()
+    )]
     Exposed {
         /// The file.
         path: PathBuf,

@@ -367,3 +367,11 @@ fn marker(full_key: &[u8]) -> Vec<u8> {
     marker.extend_from_slice(full_key);
     marker
 }
+
+/// Takes one value out behind the store's back, for tests: as sled would forget it.
+#[cfg(test)]
+pub(super) fn thin(folder: &Path, full_key: &[u8]) {
+    let db = sled::open(folder).unwrap();
+    assert!(db.remove(full_key).unwrap().is_some());
+    db.flush().unwrap();
+}

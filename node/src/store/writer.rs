@@ -130,7 +130,7 @@ impl Writer {
         while let Some(first) = self.next_request() {
             let mut group = self.begin();
             self.take(first, &mut group);
-            while group.entries.len() < GROUP_BYTES && group.waiting.len() < GROUP_COMMITS {
+            while group.has_room() {
                 let Ok(request) = self.requests.try_recv() else {
                     break;
                 };
@@ -294,6 +294,13 @@ impl Group {
             last: durable,
             waiting,
         }
+    }
+
+    /// Whether more may join. A refused group ends with its first request, so that the next
+    /// one finds out whether the reason still holds.
+    fn has_room(&self) -> bool {
+        let small = self.entries.len() < GROUP_BYTES && self.waiting.len() < GROUP_COMMITS;
+        small && self.place.is_ok()
     }
 
     /// Adds a commit. One without writes waits for those before it, which it may have seen.
