@@ -50,8 +50,9 @@
 //! # Driving a session
 //!
 //! 1. Authenticate the peer (Noise, TLS), make a [`Setup`], and send [`Event::Opened`].
-//! 2. Give every piece that is read to [`Event::Received`]. Read no further while the effects of
-//!    the last piece are being carried out: that is the back pressure.
+//! 2. Give every piece that is read to [`Event::Received`]. Queue what is to be sent and write it
+//!    beside the reading: two ends that both wait to write wait forever. The window bounds what
+//!    is queued.
 //! 3. Carry out the effects in their order, before the next call. `Deliver`ed items may be stored
 //!    in groups; answer with [`Event::Stored`] once they are durable, in the order of delivery.
 //! 4. Tell every session [`Event::NewItems`] when something was accepted elsewhere, or when a

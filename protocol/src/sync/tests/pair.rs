@@ -205,11 +205,6 @@ impl Pair {
         }
     }
 
-    /// Puts bytes of our own making on the way to one end.
-    pub(super) fn inject(&mut self, end: usize, bytes: &[u8]) {
-        self.ends[end].inbox.push_back((self.now, bytes.to_vec()));
-    }
-
     /// When the next thing happens, without timers.
     fn next_traffic(&self) -> Option<u64> {
         let of = |end: &End| {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::pair::{A, B, Pair};
 use super::store::{grant, item, record, statement};
 use crate::reconcile::{Cursor, FeedNumber, StoreIncarnation};
-use crate::sync::{Event, ItemKind, Lane, Role, Session};
+use crate::sync::{Event, ItemKind, Lane, Role, Session, Tier};
 
 #[derive(Debug, Clone)]
 enum Deed {
@@ -35,7 +35,8 @@ fn any_item() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-fn any_deed() -> impl Strategy<Value = Deed> {
+/// What happens in a sound store on a bad link.
+fn plain_deed() -> impl Strategy<Value = Deed> {
     let end = 0_usize..2;
     prop_oneof![
         12 => (end.clone(), any_item()).prop_map(|(end, item)| Deed::Write(end, item)),
@@ -43,7 +44,15 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         4 => Just(Deed::Connect),
         6 => (1_u64..900).prop_map(Deed::Run),
         3 => Just(Deed::Cut),
-        2 => end.clone().prop_map(Deed::Request),
+        2 => end.prop_map(Deed::Request),
+    ]
+}
+
+/// That, and what befalls a store.
+fn any_deed() -> impl Strategy<Value = Deed> {
+    let end = 0_usize..2;
+    prop_oneof![
+        16 => plain_deed(),
         1 => (end.clone(), 100_u64..200).prop_map(|(end, inc)| Deed::Lose(end, inc)),
         1 => (end.clone(), 1_usize..20).prop_map(|(end, count)| Deed::RollBack(end, count)),
         1 => (end.clone(), 10_u64..13, 0_u64..40)
@@ -124,6 +133,27 @@ proptest! {
         pair.drive();
         pair.assert_in_sync();
         prop_assert_eq!(pair.report(A).round_trips, 1);
+    }
+
+    #[test]
+    fn on_a_bad_link_sound_stores_never_need_the_range_tier(
+        deeds in proptest::collection::vec(plain_deed(), 0..60),
+        piece in 50_usize..3000,
+        rate in prop_oneof![Just(0_u64), 5_u64..200],
+        latency in 0_u64..300,
+        store_ms in 0_u64..100,
+    ) {
+        let mut pair = Pair::new();
+        (pair.piece, pair.rate, pair.latency_ms, pair.store_ms) = (piece, rate, latency, store_ms);
+        for deed in deeds.into_iter().chain([Deed::Connect]) {
+            perform(&mut pair, deed);
+            for report in pair.ends.iter().flat_map(|end| &end.reports) {
+                prop_assert_eq!(report.tier, Tier::Cursor);
+            }
+        }
+        pair.drive();
+        pair.assert_in_sync();
+        prop_assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
     }
 
     #[test]
