@@ -10,6 +10,8 @@ pub mod reconcile;
 pub mod seal;
 pub mod sync;
 mod time;
+#[cfg(test)]
+mod world;
 
 pub use codec::CodecError;
 pub use id::{

@@ -39,7 +39,7 @@ pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision 
         audiences,
         sealing: BTreeMap::new(),
     };
-    decision.sealing = sealing_epochs(&standing, |name| decision.readers(name));
+    decision.sealing = sealing_epochs(ledger, &standing, |name| decision.readers(name));
     for (id, statement) in ledger.iter() {
         let (Body::Grant(grant), Some(reason)) = (statement.body(), standing.invalid.get(&id))
         else {
@@ -178,8 +178,8 @@ impl Decision {
     /// - An epoch: whoever may read its compartment now.
     /// - A statement that does not count, epochs apart: nobody but the custodian.
     ///
-    /// Two clinics that hold what they are entitled to compute the same answer for what both may
-    /// have, so each knows what the other should hold.
+    /// A clinic that holds what it is entitled to answers this for itself as the custodian would.
+    /// For what it should have in common with another clinic ask [`Self::shared`].
     pub fn entitled(&self, clinic: &ClinicId, statement: &StatementId) -> bool {
         let Some(audience) = self.audiences.get(statement) else {
             return false;
@@ -191,11 +191,43 @@ impl Decision {
             Audience::Granted => self.standing_grants().any(|grant| grant.grantee == *clinic),
             Audience::Grantees(own, compartments) => {
                 let reads = |grant: &Grant| grant.compartments.intersects(compartments);
-                own.contains(clinic) || self.in_force(clinic, Rights::READ).any(reads)
+                own.iter().any(|(grantee, _)| grantee == clinic)
+                    || self.in_force(clinic, Rights::READ).any(reads)
             }
             Audience::Readers(name) => self.may_read(clinic, name),
             Audience::Custodian => false,
         }
+    }
+
+    /// Whether two clinics should both hold this statement and each can know that of the other:
+    /// what they compare and settle between them.
+    ///
+    /// Narrower than both being entitled: what one may have by a grant that the other may not see
+    /// is left out. So both sides, each from its own part of the ledger, name the same set. It is
+    /// empty for clinics without a readable compartment in common; a clinic whose last grant was
+    /// revoked hears of it because it is [entitled](Self::entitled) to the revocation.
+    pub fn shared(&self, one: &ClinicId, other: &ClinicId, statement: &StatementId) -> bool {
+        let custodian = self.custodian.as_ref();
+        if one == other || custodian == Some(other) {
+            return self.entitled(one, statement);
+        }
+        if custodian == Some(one) {
+            return self.entitled(other, statement);
+        }
+        let Some(audience) = self.audiences.get(statement) else {
+            return false;
+        };
+        let (ones, others) = (self.visible(one, other), self.visible(other, one));
+        audience.admits(one, &ones, &others) && audience.admits(other, &others, &ones)
+    }
+
+    /// The grants to read of one clinic that another may see: those that meet one of its own.
+    fn visible(&self, clinic: &ClinicId, to: &ClinicId) -> Vec<&Grant> {
+        let meets = |grant: &&Grant| {
+            let mut theirs = self.in_force(to, Rights::READ);
+            theirs.any(|their| their.compartments.intersects(&grant.compartments))
+        };
+        self.in_force(clinic, Rights::READ).filter(meets).collect()
     }
 
     fn may(&self, clinic: &ClinicId, name: &CompartmentName, right: Rights) -> bool {
@@ -238,8 +270,9 @@ impl Decision {
 enum Audience {
     /// Every clinic that has or had a grant.
     Granted,
-    /// These clinics, and those that may read one of these compartments.
-    Grantees(BTreeSet<ClinicId>, Compartments),
+    /// The grantees of the grant and of those passed on from it, each with what it was given; and
+    /// those that may read one of the grant's compartments.
+    Grantees(Vec<(ClinicId, Compartments)>, Compartments),
     /// The readers of this compartment.
     Readers(CompartmentName),
     /// Nobody else.
@@ -254,11 +287,14 @@ impl Audience {
             .map_or(id, |revocation| revocation.grant);
         if let Some(StandingGrant { grant: terms, .. }) = standing.grants.get(&grant) {
             // Whoever holds a grant passed on from this one needs it to check its own.
-            let below = standing
-                .grants
-                .iter()
-                .filter(|(id, _)| standing.chain(**id).contains(&grant));
-            let own = below.map(|(_, below)| below.grant.grantee).collect();
+            let below = |id: &&StatementId| standing.chain(**id).contains(&grant);
+            let below = standing.grants.keys().filter(below);
+            let own = below
+                .filter_map(|id| standing.grants.get(id))
+                .map(|one| one.grant);
+            let own = own
+                .map(|one| (one.grantee, one.compartments.clone()))
+                .collect();
             return Self::Grantees(own, terms.compartments.clone());
         }
         // An epoch whose signer is not known yet is of use to its readers all the same.
@@ -268,6 +304,26 @@ impl Audience {
         match standing.genesis {
             Some((genesis, _)) if genesis == id => Self::Granted,
             _ => Self::Custodian,
+        }
+    }
+
+    /// Whether a clinic may have the statement, judged by its grants that another clinic may see
+    /// (`own`) and by that other clinic's grants that it may see in turn.
+    fn admits(&self, clinic: &ClinicId, own: &[&Grant], others: &[&Grant]) -> bool {
+        let meets = |grants: &[&Grant], compartments: &Compartments| {
+            grants
+                .iter()
+                .any(|grant| grant.compartments.intersects(compartments))
+        };
+        match self {
+            Self::Granted => !own.is_empty(),
+            Self::Grantees(lineage, compartments) => {
+                let known =
+                    |(one, part): &(ClinicId, Compartments)| one == clinic && meets(others, part);
+                meets(own, compartments) || lineage.iter().any(known)
+            }
+            Self::Readers(name) => own.iter().any(|grant| grant.compartments.covers(name)),
+            Self::Custodian => false,
         }
     }
 }

@@ -39,7 +39,7 @@ pub struct RecordFacts {
     pub previous: RecordLink,
     /// The compartment.
     pub compartment: CompartmentName,
-    /// The records whose changes it builds on.
+    /// The records of the same compartment whose changes it builds on. Others are passed over.
     pub depends_on: Vec<RecordId>,
 }
 
@@ -93,7 +93,16 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
     let inside: BTreeMap<StatementId, BTreeSet<RecordId>> = standing
         .revocations
         .iter()
-        .map(|(id, revocation)| (*id, streams.inside(&revocation.frontier)))
+        .filter_map(|(id, revocation)| {
+            // Beyond the grant a frontier says nothing: readers of those compartments may not
+            // even have the revocation.
+            let covered = &standing.grants.get(&revocation.grant)?.grant.compartments;
+            let frontier = revocation
+                .frontier
+                .iter()
+                .filter(|(name, _)| covered.covers(name));
+            Some((*id, streams.inside(frontier)))
+        })
         .collect();
     let rights: BTreeMap<RecordId, Result<(), Held>> = records
         .iter()
@@ -136,14 +145,29 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
     }
 }
 
+type Records<'a> = BTreeMap<RecordId, &'a RecordFacts>;
+
 /// The records by id. Of facts that differ for one id the smaller stay: not the first to come.
-fn by_id(records: &[RecordFacts]) -> BTreeMap<RecordId, &RecordFacts> {
-    let mut known: BTreeMap<RecordId, &RecordFacts> = BTreeMap::new();
+fn by_id(records: &[RecordFacts]) -> Records<'_> {
+    let mut known: Records<'_> = BTreeMap::new();
     for record in records {
         let entry = known.entry(record.id).or_insert(record);
         *entry = (*entry).min(record);
     }
     known
+}
+
+/// The known records on which a record builds. A compartment is a document of its own: who may
+/// write in one vouches for nothing in another.
+fn built_on<'a>(
+    records: &'a Records<'a>,
+    record: &'a RecordFacts,
+) -> impl Iterator<Item = &'a RecordFacts> {
+    let known = record
+        .depends_on
+        .iter()
+        .filter_map(|on| records.get(on).copied());
+    known.filter(|on| on.compartment == record.compartment)
 }
 
 /// The right of a record's author by itself, whatever depends on the record.
@@ -185,48 +209,41 @@ fn right_of(
 }
 
 /// The records on which valid records of other nodes build.
-fn anchored(
-    records: &BTreeMap<RecordId, &RecordFacts>,
-    has_right: impl Fn(&RecordId) -> bool,
-) -> BTreeSet<RecordId> {
+fn anchored(records: &Records<'_>, has_right: impl Fn(&RecordId) -> bool) -> BTreeSet<RecordId> {
     let valid = records.values().filter(|record| has_right(&record.id));
-    let others = valid.flat_map(|record| {
-        let other = |id: &&RecordId| records.get(id).is_some_and(|on| on.author != record.author);
-        record.depends_on.iter().filter(other)
-    });
-    ancestors(records, others.copied().collect())
+    let others =
+        valid.flat_map(|record| built_on(records, record).filter(|on| on.author != record.author));
+    ancestors(records, others.map(|on| on.id).collect())
 }
 
 /// The given records and everything that they build on.
-fn ancestors(
-    records: &BTreeMap<RecordId, &RecordFacts>,
-    mut next: Vec<RecordId>,
-) -> BTreeSet<RecordId> {
+fn ancestors(records: &Records<'_>, mut next: Vec<RecordId>) -> BTreeSet<RecordId> {
     let mut found: BTreeSet<RecordId> = next.iter().copied().collect();
     while let Some(id) = next.pop() {
         let Some(record) = records.get(&id) else {
             continue;
         };
-        next.extend(record.depends_on.iter().filter(|on| found.insert(**on)));
+        next.extend(
+            built_on(records, record)
+                .map(|on| on.id)
+                .filter(|on| found.insert(*on)),
+        );
     }
     found
 }
 
 /// The records that build on one of the given, those themselves left out.
-fn dependents(
-    records: &BTreeMap<RecordId, &RecordFacts>,
-    on: &BTreeSet<RecordId>,
-) -> BTreeSet<RecordId> {
-    let mut built_on: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
+fn dependents(records: &Records<'_>, on: &BTreeSet<RecordId>) -> BTreeSet<RecordId> {
+    let mut above: BTreeMap<RecordId, Vec<RecordId>> = BTreeMap::new();
     for record in records.values() {
-        for below in &record.depends_on {
-            built_on.entry(*below).or_default().push(record.id);
+        for below in built_on(records, record) {
+            above.entry(below.id).or_default().push(record.id);
         }
     }
     let mut found = BTreeSet::new();
     let mut next: Vec<RecordId> = on.iter().copied().collect();
     while let Some(id) = next.pop() {
-        let above = built_on.get(&id).into_iter().flatten();
+        let above = above.get(&id).into_iter().flatten();
         next.extend(above.filter(|above| !on.contains(above) && found.insert(**above)));
     }
     found

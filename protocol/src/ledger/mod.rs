@@ -31,6 +31,8 @@ mod standing;
 mod statement;
 mod stream;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 pub use book::CertificateBook;
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};

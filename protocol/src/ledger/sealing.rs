@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compartment::CompartmentName;
+use super::set::Ledger;
 use super::standing::{Standing, StandingEpoch};
 use crate::id::{ClinicId, EpochId};
 use crate::time::HybridTime;
@@ -30,11 +31,12 @@ impl SealingEpoch {
 
 /// The best epoch of each compartment: missing the fewest readers, then the newest.
 pub(super) fn sealing_epochs(
+    ledger: &Ledger,
     standing: &Standing<'_>,
     readers: impl Fn(&CompartmentName) -> BTreeSet<ClinicId>,
 ) -> BTreeMap<CompartmentName, SealingEpoch> {
     let mut best = BTreeMap::new();
-    for (name, openings) in openings(standing) {
+    for (name, openings) in openings(ledger, standing) {
         let readers = readers(name);
         let fit = openings
             .keys()
@@ -62,23 +64,30 @@ struct Opening {
     /// Later epochs that carry this one's key.
     carried_by: BTreeSet<EpochId>,
     created: HybridTime,
-    /// A statement of the epoch itself is here.
+    /// A statement of the epoch itself counts.
     stated: bool,
 }
 
 type Openings = BTreeMap<EpochId, Opening>;
 
-fn openings<'a>(standing: &'a Standing<'a>) -> BTreeMap<&'a CompartmentName, Openings> {
+fn openings<'a>(
+    ledger: &'a Ledger,
+    standing: &Standing<'_>,
+) -> BTreeMap<&'a CompartmentName, Openings> {
     let mut all: BTreeMap<&CompartmentName, Openings> = BTreeMap::new();
-    for StandingEpoch { epoch, signers } in standing.epochs.values() {
+    for (id, epoch) in ledger.epochs() {
         let openings = all.entry(&epoch.compartment).or_default();
         let opening = openings.entry(epoch.id).or_default();
         opening
             .readers
             .extend(epoch.readers.iter().map(|reader| reader.clinic));
-        opening.signers.push(signers.clone());
-        opening.created = opening.created.max(epoch.created);
-        opening.stated = true;
+        // A statement that does not count (yet) commends no epoch, but it may tell the truth of
+        // who has the key: it can only rule an epoch out.
+        if let Some(StandingEpoch { signers, .. }) = standing.epochs.get(&id) {
+            opening.signers.push(signers.clone());
+            opening.created = opening.created.max(epoch.created);
+            opening.stated = true;
+        }
         for history in &epoch.history {
             openings
                 .entry(history.epoch)

@@ -66,9 +66,8 @@ pub(super) struct StandingGrant<'a> {
     pub(super) signer: SignerId,
 }
 
-/// An epoch statement that holds, and the clinics of the node that signed it.
-pub(super) struct StandingEpoch<'a> {
-    pub(super) epoch: &'a Epoch,
+/// An epoch statement that holds: the clinics of the node that signed it.
+pub(super) struct StandingEpoch {
     pub(super) signers: Vec<ClinicId>,
 }
 
@@ -77,7 +76,7 @@ pub(super) struct Standing<'a> {
     pub(super) genesis: Option<(StatementId, &'a Genesis)>,
     pub(super) grants: BTreeMap<StatementId, StandingGrant<'a>>,
     pub(super) revocations: BTreeMap<StatementId, &'a Revocation>,
-    pub(super) epochs: BTreeMap<StatementId, StandingEpoch<'a>>,
+    pub(super) epochs: BTreeMap<StatementId, StandingEpoch>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
     revoked_by: BTreeMap<StatementId, Vec<StatementId>>,
 }
@@ -116,7 +115,7 @@ impl<'a> Standing<'a> {
                 }
                 Body::Epoch(epoch) => {
                     let signers = standing.check_epoch(ledger, book, epoch, statement)?;
-                    standing.epochs.insert(id, StandingEpoch { epoch, signers });
+                    standing.epochs.insert(id, StandingEpoch { signers });
                 }
                 Body::Grant(_) => {}
             }

@@ -72,9 +72,9 @@ impl<'a> Streams<'a> {
     }
 
     /// The records to which links lead from the tips of a frontier, the tips included.
-    pub(super) fn inside(
+    pub(super) fn inside<'f>(
         &self,
-        frontier: &BTreeMap<CompartmentName, Vec<FrontierTip>>,
+        frontier: impl Iterator<Item = (&'f CompartmentName, &'f Vec<FrontierTip>)>,
     ) -> BTreeSet<RecordId> {
         let mut inside = BTreeSet::new();
         for (compartment, tips) in frontier {

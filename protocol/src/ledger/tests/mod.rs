@@ -1,0 +1,8 @@
+//! Tests of the ledger as a whole: statements, decisions, judgements, and their laws.
+
+mod decisions;
+mod entitlements;
+mod epochs;
+mod judgements;
+mod laws;
+mod statements;

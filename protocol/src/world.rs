@@ -1,0 +1,309 @@
+//! An invented world for tests: a patient, clinics with a node each, and the statements and
+//! records that they make. Clinic 0 is the custodian. Everything follows from one seed.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use zeroize::Zeroizing;
+
+use crate::id::{
+    ChartId, ClinicId, Incarnation, NodeId, RecordId, RecordLink, Sequence, StatementId,
+};
+use crate::identity::{
+    ClinicKey, NodeCertificate, NodeKey, NodeRole, PatientKey, SealingKey, Verified,
+};
+use crate::ledger::{
+    Basis, Body, CertificateBook, ChartSecret, CompartmentName, Compartments, Epoch, FrontierTip,
+    Genesis, Grant, History, Ledger, Purpose, RecordFacts, Revocation, Rights, Signer, Statement,
+};
+use crate::seal::{EpochKey, EpochPlan, Reader, make_epoch, wrap_chart_secret, wrap_first_secret};
+use crate::time::HybridTime;
+
+/// The time of the world, milliseconds since 1970.
+pub(crate) const NOW_MS: u64 = 1_700_000_000_000;
+
+/// The same in every world: making keys and certificates takes most of a world's time.
+static CLINICS: LazyLock<Vec<Clinic>> = LazyLock::new(|| (1..=8).map(Clinic::new).collect());
+
+pub(crate) struct Clinic {
+    pub(crate) key: ClinicKey,
+    pub(crate) node: NodeKey,
+    pub(crate) sealing: SealingKey,
+    pub(crate) certificate: Verified<NodeCertificate>,
+}
+
+impl Clinic {
+    fn new(seed: u8) -> Self {
+        let key = ClinicKey::from_bytes(Zeroizing::new([seed; 32]));
+        let node = NodeKey::from_bytes(Zeroizing::new([seed | 0x40; 32]));
+        let sealing = SealingKey::from_bytes(Zeroizing::new([seed | 0x80; 32]));
+        let certificate = NodeCertificate {
+            clinic: key.id(),
+            node: node.id(),
+            sealing: sealing.public(),
+            role: NodeRole::Clinic,
+            issued_ms: NOW_MS,
+            serial: 1,
+        };
+        let certificate = certificate.issue(&key).unwrap();
+        Self {
+            key,
+            node,
+            sealing,
+            certificate,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ClinicId {
+        self.key.id()
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        Reader {
+            clinic: self.id(),
+            sealing: self.sealing.public(),
+        }
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) patient: PatientKey,
+    pub(crate) secret: ChartSecret,
+    pub(crate) clinics: &'static [Clinic],
+    pub(crate) genesis: Verified<Statement>,
+    pub(crate) chart: ChartId,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, clinics: u8) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let patient = PatientKey::from_bytes(Zeroizing::new([0x3f; 32]));
+        let secret = ChartSecret::generate(&mut rng);
+        let clinics = &CLINICS[..usize::from(clinics)];
+        let home = &clinics[0];
+        let public = home.sealing.public();
+        let wrap = wrap_first_secret(&mut rng, &patient.id(), &home.id(), &public, &secret);
+        let genesis = Genesis {
+            patient: patient.id(),
+            custodian: home.id(),
+            created_ms: NOW_MS,
+            nonce: bytes(&mut rng),
+            secret: wrap.unwrap(),
+        };
+        let chart = genesis.chart();
+        let genesis = Body::Genesis(genesis)
+            .sign(Signer::Patient(&patient))
+            .unwrap();
+        Self {
+            rng,
+            patient,
+            secret,
+            clinics,
+            genesis,
+            chart,
+        }
+    }
+
+    pub(crate) fn id(&self, clinic: usize) -> ClinicId {
+        self.clinics[clinic].id()
+    }
+
+    pub(crate) fn node(&self, clinic: usize) -> NodeId {
+        self.clinics[clinic].node.id()
+    }
+
+    pub(crate) fn book(&self) -> CertificateBook {
+        let mut book = CertificateBook::new();
+        for clinic in self.clinics {
+            book.insert(&clinic.certificate);
+        }
+        book
+    }
+
+    /// A ledger of the genesis and these statements.
+    pub(crate) fn ledger(&self, statements: &[&Verified<Statement>]) -> Ledger {
+        let mut ledger = Ledger::new(self.chart);
+        ledger.insert(self.genesis.clone());
+        for statement in statements {
+            ledger.insert((*statement).clone());
+        }
+        ledger
+    }
+
+    /// The terms of a grant to a clinic: everything, all rights but relay, without end.
+    pub(crate) fn terms(&mut self, to: usize) -> Grant {
+        let reader = self.clinics[to].reader();
+        let secret = wrap_chart_secret(
+            &mut self.rng,
+            &self.chart,
+            &reader.clinic,
+            &reader.sealing,
+            &self.secret,
+        );
+        Grant {
+            nonce: bytes(&mut self.rng),
+            chart: self.chart,
+            grantee: reader.clinic,
+            compartments: Compartments::All,
+            rights: Rights::READ.with(Rights::WRITE).with(Rights::SHARE),
+            purpose: Purpose::treatment(),
+            not_before_ms: NOW_MS,
+            expires_ms: None,
+            history: History::All,
+            parent: None,
+            paper: None,
+            basis: Basis::PatientPin,
+            frontier: vec![self.genesis.id()],
+            secret: secret.unwrap(),
+        }
+    }
+
+    /// A grant signed by the patient, its terms changed by `change`.
+    pub(crate) fn grant(
+        &mut self,
+        to: usize,
+        change: impl FnOnce(&mut Grant),
+    ) -> Verified<Statement> {
+        let mut grant = self.terms(to);
+        change(&mut grant);
+        Body::Grant(grant)
+            .sign(Signer::Patient(&self.patient))
+            .unwrap()
+    }
+
+    /// A grant passed on by a clinic from `parent`, its terms changed by `change`.
+    pub(crate) fn pass_on(
+        &mut self,
+        parent: StatementId,
+        by: usize,
+        to: usize,
+        change: impl FnOnce(&mut Grant),
+    ) -> Verified<Statement> {
+        let mut grant = self.terms(to);
+        grant.parent = Some(parent);
+        grant.basis = Basis::Parent;
+        change(&mut grant);
+        Body::Grant(grant)
+            .sign(Signer::Clinic(&self.clinics[by].key))
+            .unwrap()
+    }
+
+    /// A revocation signed by the patient.
+    pub(crate) fn revoke(
+        &self,
+        grant: &Verified<Statement>,
+        known: &[&RecordFacts],
+    ) -> Verified<Statement> {
+        self.revocation(grant.id(), known)
+            .sign(Signer::Patient(&self.patient))
+            .unwrap()
+    }
+
+    /// A revocation whose signer had seen `known` and everything before it.
+    pub(crate) fn revocation(&self, grant: StatementId, known: &[&RecordFacts]) -> Body {
+        let mut frontier: BTreeMap<CompartmentName, Vec<FrontierTip>> = BTreeMap::new();
+        for record in known {
+            frontier
+                .entry(record.compartment.clone())
+                .or_default()
+                .push(FrontierTip {
+                    author: record.author,
+                    incarnation: record.incarnation,
+                    sequence: record.sequence,
+                    record: record.id,
+                });
+        }
+        for tips in frontier.values_mut() {
+            tips.sort_unstable();
+        }
+        Body::Revocation(Revocation {
+            chart: self.chart,
+            grant,
+            reason: "the patient moved away".to_owned(),
+            frontier,
+            statements: vec![self.genesis.id()],
+        })
+    }
+
+    /// An epoch of a compartment, signed by a clinic's node.
+    pub(crate) fn epoch(
+        &mut self,
+        by: usize,
+        name: &CompartmentName,
+        readers: &[usize],
+        history: &[EpochKey],
+    ) -> (Verified<Statement>, EpochKey) {
+        let readers: Vec<Reader> = readers
+            .iter()
+            .map(|one| self.clinics[*one].reader())
+            .collect();
+        let plan = EpochPlan {
+            chart: self.chart,
+            compartment: name,
+            readers: &readers,
+            parents: &[],
+            history,
+            created: HybridTime::from_ms(NOW_MS),
+        };
+        let (epoch, key) = make_epoch(&mut self.rng, &plan).unwrap();
+        (self.sign_epoch(by, epoch), key)
+    }
+
+    pub(crate) fn sign_epoch(&self, by: usize, epoch: Epoch) -> Verified<Statement> {
+        Body::Epoch(epoch)
+            .sign(Signer::Node(&self.clinics[by].node))
+            .unwrap()
+    }
+
+    /// A pen with which a clinic's node writes into a compartment.
+    pub(crate) fn pen(&self, clinic: usize, name: &CompartmentName) -> Pen {
+        Pen {
+            author: self.node(clinic),
+            compartment: name.clone(),
+            sequence: 0,
+            previous: RecordLink::FIRST,
+        }
+    }
+}
+
+/// Writes the records of one author and compartment in their sequence.
+#[derive(Clone)]
+pub(crate) struct Pen {
+    pub(crate) author: NodeId,
+    pub(crate) compartment: CompartmentName,
+    pub(crate) sequence: u64,
+    pub(crate) previous: RecordLink,
+}
+
+impl Pen {
+    /// The next record. `text` tells records apart that have the same place.
+    pub(crate) fn write(&mut self, text: &str, depends_on: &[&RecordFacts]) -> RecordFacts {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.author.as_bytes());
+        hasher.update(self.compartment.as_str().as_bytes());
+        hasher.update(&self.sequence.to_be_bytes());
+        hasher.update(self.previous.as_bytes());
+        hasher.update(text.as_bytes());
+        let record = RecordFacts {
+            id: RecordId::new(*hasher.finalize().as_bytes()),
+            author: self.author,
+            incarnation: Incarnation::new(1),
+            sequence: Sequence::new(self.sequence),
+            previous: self.previous,
+            compartment: self.compartment.clone(),
+            depends_on: depends_on.iter().map(|record| record.id).collect(),
+        };
+        self.sequence += 1;
+        self.previous = record.id.link();
+        record
+    }
+}
+
+fn bytes<const N: usize>(rng: &mut ChaCha20Rng) -> [u8; N] {
+    let mut bytes = [0; N];
+    rand_core::Rng::fill_bytes(rng, &mut bytes);
+    bytes
+}
