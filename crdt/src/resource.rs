@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::compartment::Compartment;
 use crate::json::{Fault, FaultKind, minify, printable, push_string};
-use crate::limits::{MAX_DEPTH, MAX_NAME_BYTES, MAX_RESOURCE_BYTES};
+use crate::limits::{MAX_DEPTH, MAX_ID_BYTES, MAX_NAME_BYTES, MAX_RESOURCE_BYTES};
 use crate::reference;
 use crate::resource_key::{ResourceKey, is_id, is_type_name};
 use crate::sensitivity;
@@ -69,7 +69,7 @@ pub enum ResourceError {
     #[error("there is no \"id\"")]
     NoId,
     /// `id` is not a FHIR id (R4 2.24.0.1).
-    #[error("\"id\" is not a string of 1 to 64 letters, digits, '-' and '.'")]
+    #[error("\"id\" is not a string of 1 to {MAX_ID_BYTES} letters, digits, '-' and '.'")]
     BadId,
     /// The name of a top-level element is empty, longer than [`MAX_NAME_BYTES`], or `*`.
     #[error("a name cannot be that of an element: \"{path}\"")]

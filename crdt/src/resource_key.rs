@@ -20,7 +20,7 @@ pub enum ResourceKeyError {
     #[error("the type of a resource has only letters")]
     BadType,
     /// The part behind the `/` is no FHIR id.
-    #[error("an id has 1 to 64 letters, digits, '-' and '.'")]
+    #[error("an id has 1 to {MAX_ID_BYTES} letters, digits, '-' and '.'")]
     BadId,
 }
 
@@ -30,12 +30,7 @@ impl ResourceKey {
     /// # Errors
     /// When `resource_type` is not made of letters, or `id` is not a FHIR id (R4 2.24.0.1).
     pub fn new(resource_type: &str, id: &str) -> Result<Self, ResourceKeyError> {
-        if !is_type_name(resource_type) {
-            return Err(ResourceKeyError::BadType);
-        }
-        if !is_id(id) {
-            return Err(ResourceKeyError::BadId);
-        }
+        check(resource_type, id)?;
         Ok(Self(format!("{resource_type}/{id}")))
     }
 
@@ -62,7 +57,8 @@ impl FromStr for ResourceKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (resource_type, id) = text.split_once('/').ok_or(ResourceKeyError::NoSlash)?;
-        Self::new(resource_type, id)
+        check(resource_type, id)?;
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -78,12 +74,23 @@ impl serde::Serialize for ResourceKey {
     }
 }
 
+fn check(resource_type: &str, id: &str) -> Result<(), ResourceKeyError> {
+    if !is_type_name(resource_type) {
+        return Err(ResourceKeyError::BadType);
+    }
+    if is_id(id) {
+        Ok(())
+    } else {
+        Err(ResourceKeyError::BadId)
+    }
+}
+
 /// Whether a text can be the name of a resource type.
 pub(crate) fn is_type_name(text: &str) -> bool {
     (1..=MAX_TYPE_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
-/// Whether a text is a FHIR id.
+/// Whether a text is a FHIR id (R4 2.24.0.1), if need be a longer one.
 pub(crate) fn is_id(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(allowed)
@@ -102,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        let long = format!("Patient/{}", "x".repeat(65));
+        let long = format!("Patient/{}", "x".repeat(MAX_ID_BYTES + 1));
         for text in [
             "",
             "Patient",

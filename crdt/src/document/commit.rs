@@ -1,9 +1,9 @@
 //! Committing: staged edits become one change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
-use automerge::{AutomergeError, ObjId, ObjType, ReadDoc};
+use automerge::{AutomergeError, ObjId, ReadDoc, ScalarValue, hydrate};
 
 use super::Document;
 use super::staged::Writes;
@@ -79,16 +79,16 @@ fn write(
     maps: Vec<Vec<ObjId>>,
 ) -> Result<Vec<(ObjId, ResourceKey)>, AutomergeError> {
     let mut created = Vec::new();
-    for ((key, writes), mut maps) in staged.into_iter().zip(maps) {
-        let is_new = maps.is_empty();
-        if is_new {
-            let map = tx.put_object(resources, key.as_str(), ObjType::Map)?;
-            created.push((map.clone(), key));
-            maps.push(map);
+    for ((key, writes), maps) in staged.into_iter().zip(maps) {
+        if maps.is_empty() {
+            // One insertion of the whole map: putting each element takes four times as long.
+            let map = tx.batch_create_object(resources, key.as_str(), &new_map(writes), false)?;
+            created.push((map, key));
+            continue;
         }
         for map in &maps {
             for (name, text) in &writes {
-                if !is_new && stands(tx, map, name, text)? {
+                if stands(tx, map, name, text)? {
                     tx.put(
                         map,
                         name.as_str(),
@@ -100,6 +100,13 @@ fn write(
         }
     }
     Ok(created)
+}
+
+fn new_map(writes: Writes) -> hydrate::Value {
+    let values = writes
+        .into_iter()
+        .map(|(name, text)| (name, hydrate::Value::Scalar(ScalarValue::Str(text.into()))));
+    hydrate::Value::Map(values.collect::<HashMap<String, hydrate::Value>>().into())
 }
 
 /// Whether Automerge would take a write for no change, because it reads the same text there.

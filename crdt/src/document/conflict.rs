@@ -37,7 +37,11 @@ impl Document {
     /// Every conflict, in the order of the keys and the elements. The same changes give the same
     /// list at every node.
     pub fn conflicts(&self) -> Vec<Conflict> {
-        self.entries()
+        let conflicted = self.conflicted_maps();
+        let several =
+            |maps: &[ObjId]| maps.len() > 1 || maps.iter().any(|m| conflicted.contains(m));
+        let entries = self.entries().filter(|(_, maps)| several(maps));
+        entries
             .flat_map(|(key, maps)| self.conflicts_in(&key, &maps))
             .collect()
     }
