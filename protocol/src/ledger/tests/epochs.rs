@@ -56,7 +56,7 @@ fn an_epoch_that_a_revoked_clinic_opens_through_history_is_not_sealed_under() {
     let mut world = World::new(1, 2);
     let grant = world.grant(1, |_| ());
     let (first, first_key) = world.epoch(0, &SUMMARY, &[0], &[]);
-    let (second, _) = world.epoch(0, &SUMMARY, &[0, 1], &[first_key.clone()]);
+    let (second, _) = world.epoch(0, &SUMMARY, &[0, 1], std::slice::from_ref(&first_key));
     let revocation = world.revoke(&grant, &[]);
     let before = now(&world, &[&grant, &first]);
     assert_eq!(

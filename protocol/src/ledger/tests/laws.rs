@@ -171,8 +171,11 @@ impl Chart {
                     chart.statements.push(epoch);
                     keys.push(key);
                 }
-                other => {
-                    let statement = chart.consent(other);
+                Step::Grant { .. }
+                | Step::PassOn { .. }
+                | Step::Revoke { .. }
+                | Step::Forge { .. } => {
+                    let statement = chart.consent(step);
                     chart.statements.extend(statement);
                 }
             }
@@ -190,7 +193,7 @@ impl Chart {
             .iter()
             .filter_map(|statement| match statement.body() {
                 Body::Grant(grant) => Some((statement.id(), grant.clone())),
-                _ => None,
+                Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
             })
             .collect();
         (!grants.is_empty()).then(|| index.get(&grants).clone())
@@ -221,7 +224,7 @@ impl Chart {
                 let change = |grant: &mut Grant| {
                     // Most stay within their parent; the others are to be refused.
                     vary(grant, *names, *rights, *terms);
-                    if terms % 4 != 0 {
+                    if !terms.is_multiple_of(4) {
                         grant.compartments = parent.compartments.clone();
                         grant.rights = parent.rights;
                         grant.purpose = parent.purpose.clone();
@@ -284,10 +287,10 @@ fn vary(grant: &mut Grant, names: u8, rights: u8, terms: u8) {
         grant.compartments = some.map(|(_, name)| name.clone()).collect();
     }
     grant.rights = Rights::READ;
-    if rights % 4 != 0 {
+    if !rights.is_multiple_of(4) {
         grant.rights = grant.rights.with(Rights::WRITE);
     }
-    if rights % 3 != 0 {
+    if !rights.is_multiple_of(3) {
         grant.rights = grant.rights.with(Rights::SHARE);
     }
     match terms % 8 {
