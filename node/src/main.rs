@@ -1,3 +1,7 @@
 //! The `chartmesh` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chartmesh::cli::main()
+}

@@ -8,7 +8,7 @@ use crate::resource_key::ResourceKey;
 use crate::span;
 
 /// What is known of a patient's allergies. An empty list alone says nothing: see `status`.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Allergies {
     /// Whether there are any, none, or nobody knows.
     pub status: AllergyStatus,
@@ -17,7 +17,7 @@ pub struct Allergies {
 }
 
 /// Whether a patient has allergies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AllergyStatus {
     /// Nobody has recorded whether there are any.
@@ -29,7 +29,7 @@ pub enum AllergyStatus {
 }
 
 /// One allergy, intolerance, or statement that none is known (FHIR R4 9.1, AllergyIntolerance).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Allergy {
     /// The AllergyIntolerance.
@@ -67,7 +67,7 @@ pub struct Allergy {
 }
 
 /// One reaction.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reaction {
     /// Its signs.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -5,7 +5,7 @@ use crate::resource::Resource;
 use crate::span;
 
 /// A concept: what people read, and its codes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Concept {
     /// The text as entered, else the display of a code, else a code.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -16,7 +16,7 @@ pub struct Concept {
 }
 
 /// One code of a concept.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Coding {
     /// The code system.
     #[serde(skip_serializing_if = "Option::is_none")]

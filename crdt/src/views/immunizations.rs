@@ -8,7 +8,7 @@ use crate::resource_key::ResourceKey;
 use crate::span;
 
 /// One immunisation, given or not (FHIR R4 9.8, Immunization).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImmunizationEntry {
     /// The Immunization.

@@ -8,7 +8,7 @@ use crate::resource_key::ResourceKey;
 use crate::span;
 
 /// One active medication (FHIR R4 11.1 MedicationRequest, 11.4 MedicationStatement).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Medication {
     /// The MedicationRequest or MedicationStatement.

@@ -7,7 +7,7 @@ use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 
 /// One entry of the problem list (FHIR R4 9.2, Condition).
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// The Condition.

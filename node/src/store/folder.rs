@@ -13,6 +13,14 @@ const RUNNING_NAME: &str = "running";
 /// Linux tells one start of the machine from another here.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
+/// Length of its text, in bytes: a UUID.
+const BOOT_ID_BYTES: usize = 36;
+
+/// What stands in the mark: the boot id of the run, or one of these.
+type Mark = [u8; BOOT_ID_BYTES];
+const ENDED: Mark = *b"ended-------------------------------";
+const UNKNOWN: Mark = *b"running-----------------------------";
+
 /// A data folder that this process holds until it drops this.
 pub(super) struct Folder {
     path: PathBuf,
@@ -74,33 +82,42 @@ impl Folder {
     pub(super) fn last_run(&self) -> LastRun {
         match fs::read(self.path.join(RUNNING_NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => LastRun::Ended,
-            Ok(mark) if boot_id().is_some_and(|boot| boot == mark) => LastRun::Killed,
+            Ok(mark) if mark == ENDED => LastRun::Ended,
+            Ok(mark) if boot_id().is_some_and(|boot| mark == boot) => LastRun::Killed,
             Ok(_) | Err(_) => LastRun::PowerCut,
         }
     }
 
     /// Notes that a run has begun, durably.
     pub(super) fn begin_run(&self) -> Result<(), OpenError> {
-        let path = self.path.join(RUNNING_NAME);
-        let mut options = OpenOptions::new();
-        let written = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path);
-        written
-            .and_then(|mut file| {
-                file.write_all(&boot_id().unwrap_or_default())?;
-                file.sync_all()
-            })
-            .and_then(|()| File::open(&self.path)?.sync_all())
-            .map_err(OpenError::io("writing", path))
+        let mark = boot_id().unwrap_or(UNKNOWN);
+        self.mark(&mark)
+            .map_err(OpenError::io("writing", self.path.join(RUNNING_NAME)))
     }
 
     /// Notes that the run has ended and all of it is synced.
     pub(super) fn end_run(&self) -> io::Result<()> {
-        fs::remove_file(self.path.join(RUNNING_NAME))
+        self.mark(&ENDED)
+    }
+
+    /// Writes over the mark in place: that works on a full disk too.
+    fn mark(&self, mark: &Mark) -> io::Result<()> {
+        let path = self.path.join(RUNNING_NAME);
+        let is_new = !path.exists();
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(mark)?;
+        file.set_len(mark.len() as u64)?;
+        file.sync_all()?;
+        if is_new {
+            File::open(&self.path)?.sync_all()?;
+        }
+        Ok(())
     }
 
     /// Moves `path` to a free name next to it, and returns that.
@@ -124,6 +141,10 @@ impl Folder {
     }
 }
 
-fn boot_id() -> Option<Vec<u8>> {
-    fs::read(BOOT_ID).ok().filter(|id| !id.is_empty())
+fn boot_id() -> Option<Mark> {
+    fs::read(BOOT_ID)
+        .ok()?
+        .get(..BOOT_ID_BYTES)?
+        .try_into()
+        .ok()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::disk::{Disk, DiskFile};
 use super::error::is_full;
-use super::limits::{LOW_WATER_BYTES, RESERVE_BYTES};
+use super::limits::{LOW_WATER_BYTES, RESERVE_BYTES, SPACE_FACTOR};
 use super::segment::{HEADER_BYTES, Header, Place};
 
 /// Name of the file that keeps space for the time when the disk is full.
@@ -157,10 +157,10 @@ impl Journal {
         }
     }
 
-    /// Whether `bytes` more leave enough for sled. An unknown amount counts as enough: the
+    /// Whether `bytes` more of entries leave enough for sled. An unknown amount counts as enough: the
     /// write itself will tell.
     pub(super) fn has_space(&self, bytes: u64) -> bool {
-        let needed = LOW_WATER_BYTES.saturating_add(bytes);
+        let needed = LOW_WATER_BYTES.saturating_add(bytes.saturating_mul(SPACE_FACTOR));
         self.disk
             .free_bytes(&self.folder)
             .map_or(true, |free| free >= needed)

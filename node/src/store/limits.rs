@@ -19,6 +19,9 @@ pub(super) const RESERVE_BYTES: usize = 1 << 20;
 /// Free space below which nothing is accepted, in bytes: sled writes behind, in 512 KiB steps,
 /// and must never be the one that finds the disk full.
 pub(super) const LOW_WATER_BYTES: u64 = 8 << 20;
+/// What a group takes on disk, as a multiple of its entries: they are in the journal, in sled,
+/// and a while twice in sled when it moves pages.
+pub(super) const SPACE_FACTOR: u64 = 3;
 /// Bytes after which a group of commits is closed: bounds the memory of one group.
 pub(super) const GROUP_BYTES: usize = 4 << 20;
 /// Commits after which a group is closed: bounds how long the first of them waits.

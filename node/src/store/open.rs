@@ -77,12 +77,14 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let (journal_folder, database) = (folder.journal(), folder.database());
     make_folder(&journal_folder).map_err(OpenError::io("making", &*journal_folder))?;
     let journal_read = read_journal(&journal_folder, &sealer)?;
-    let engine = open_engine(&database, &journal_folder, options.cache_bytes)?;
+    let open_engine = || Engine::open(&database, options.cache_bytes);
+    let engine = with_reserve(&journal_folder, open_engine)?;
     let found = engine.state()?;
     let mut state = compare(found, journal_read.as_ref())?;
     if folder.last_run() == LastRun::PowerCut {
         verify(&engine, &state)?;
     }
+    with_reserve(&journal_folder, || folder.begin_run())?;
     let (mut caught_up, mut torn_bytes) = (0, 0);
     let mut journal = match &journal_read {
         None => new_journal(options, &journal_folder, state.store, &sealer),
@@ -98,7 +100,6 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
         Err(AppendError::Full) => true,
         Err(error) => return Err(journal_error(error, &journal_folder)),
     };
-    folder.begin_run()?;
     let stale = stale_keys(&engine, &state)?;
     let shared = Arc::new(Shared::new(engine, sealer, state.commit, folder));
     if full {
@@ -124,13 +125,16 @@ fn read_journal(folder: &Path, sealer: &Sealer) -> Result<Option<Survey>, OpenEr
     survey(listing.segments)
 }
 
-/// Opens the database; on a full disk a second time with the space that was kept for it.
-fn open_engine(database: &Path, journal: &Path, cache_bytes: u64) -> Result<Engine, OpenError> {
-    match Engine::open(database, cache_bytes) {
+/// Runs a step that needs space; on a full disk a second time, with the space that was kept
+/// for it.
+fn with_reserve<T>(
+    journal: &Path,
+    step: impl Fn() -> Result<T, OpenError>,
+) -> Result<T, OpenError> {
+    match step() {
         Err(OpenError::Full) => {
-            let reserve = journal.join(RESERVE_NAME);
-            fs::remove_file(&reserve).map_err(|_| OpenError::Full)?;
-            Engine::open(database, cache_bytes)
+            fs::remove_file(journal.join(RESERVE_NAME)).map_err(|_| OpenError::Full)?;
+            step()
         }
         done => done,
     }

@@ -62,8 +62,8 @@ spaces! {
     Statements = 0x23,
     /// Charts of this node and what is known of them without opening them.
     Charts = 0x24,
-    /// Records that came before what they need.
-    Waiting = 0x25,
+    /// Charts whose index cards are to be made anew.
+    Stale = 0x25,
     /// The clinics and nodes this one talks to.
     Peers = 0x30,
     /// How far each peer's feed has been read.

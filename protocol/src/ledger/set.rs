@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::statement::{Body, Statement};
 use crate::id::{ChartId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Epoch, Genesis};
+use crate::ledger::{Epoch, Genesis, Grant};
 use crate::limits::MAX_FRONTIER;
 
 /// The statements of one chart whose signatures were checked.
@@ -96,6 +96,15 @@ impl Ledger {
                 }
                 Body::Genesis(_) | Body::Grant(_) | Body::Revocation(_) | Body::Epoch(_) => None,
             })
+    }
+
+    /// The grants of this chart, valid or not, ascending by id. What they allow is for
+    /// [`decide`](super::decide); who was addressed can be read here.
+    pub fn grants(&self) -> impl Iterator<Item = (StatementId, &Grant)> {
+        self.iter().filter_map(|(id, statement)| match statement.body() {
+            Body::Grant(grant) if grant.chart == self.chart => Some((id, grant)),
+            Body::Grant(_) | Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
+        })
     }
 
     /// The epoch statements of this chart, valid or not, ascending by statement id. Keys are

@@ -49,6 +49,10 @@ pub const RANGES_FILL_BYTES: usize = 2_000;
 /// Rounds in a row that find something new and yet move no item, before it counts as a mismatch.
 pub const MAX_IDLE_ROUNDS: u32 = 4;
 
+/// Comparisons by range in one synchronisation, before it counts as a mismatch. What one side
+/// wrote between its HELLO and the first comparison may have escaped that; it is in the second.
+pub const MAX_COMPARISONS: u32 = 2;
+
 /// Silence that ends a session while something is expected: longer than the outages that a
 /// transport survives by itself.
 pub const PROGRESS_TIMEOUT_MS: u64 = 60_000;

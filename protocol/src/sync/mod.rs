@@ -25,7 +25,7 @@
 //!     DIGEST <--> DIGEST                          when all is stored and acknowledged
 //!       equal: in sync
 //!       one side has something new: once more, from the cursor tier
-//!       otherwise: range tier, and if that was it already, CLOSE
+//!       otherwise: range tier, and if that was it twice already, CLOSE
 //!
 //!     in sync: ITEM.. SENT as things are written, PING when it is quiet,
 //!              REFRESH <--> REFRESH on request, which decides like two HELLOs

@@ -5,7 +5,7 @@ use super::error::SyncError;
 use super::frame::FrameType;
 use super::hello::Check;
 use super::item::FeedEntry;
-use super::limits::MAX_IDLE_ROUNDS;
+use super::limits::{MAX_COMPARISONS, MAX_IDLE_ROUNDS};
 use crate::reconcile::{FeedNumber, Reconciliation};
 
 /// What becomes of two digests at the end of an exchange. Both sides find the same.
@@ -17,7 +17,7 @@ pub(super) enum Verdict {
     Again,
     /// They differ and nothing explains it: compare range by range.
     Compare,
-    /// They differ even after that.
+    /// They differ even after that, twice.
     Mismatch,
 }
 
@@ -45,8 +45,8 @@ pub(super) enum Sending {
 pub(super) struct Round {
     /// By what means this exchange finds what the other side lacks.
     pub(super) tier: Tier,
-    /// Whether the sets have been compared range by range.
-    compared_by_range: bool,
+    /// How often the sets have been compared range by range.
+    comparisons: u32,
     pub(super) stage: Stage,
     /// The peer's cursor in our feed, or what we have queued since.
     pub(super) after: FeedNumber,
@@ -78,7 +78,7 @@ impl Round {
     pub(super) fn new(now_ms: u64, before: Traffic) -> Self {
         Self {
             tier: Tier::Cursor,
-            compared_by_range: false,
+            comparisons: 0,
             stage: Stage::Statements(Sending::Begin),
             after: FeedNumber::START,
             compared: FeedNumber::START,
@@ -124,7 +124,7 @@ impl Round {
     /// when the statements were last compared.
     pub(super) fn begin_ranges(&mut self, settled: bool, newest: FeedNumber) {
         self.tier = Tier::Range;
-        self.compared_by_range = true;
+        self.comparisons = self.comparisons.saturating_add(1);
         self.compared = newest;
         self.begin(settled);
     }
@@ -191,17 +191,17 @@ impl Round {
         if (ours.more || theirs.more) && self.idle_rounds < MAX_IDLE_ROUNDS {
             return Verdict::Again;
         }
-        if self.compared_by_range {
-            Verdict::Mismatch
-        } else {
+        if self.comparisons < MAX_COMPARISONS {
             Verdict::Compare
+        } else {
+            Verdict::Mismatch
         }
     }
 
     /// The report at the end.
     pub(super) fn report(&self, now_ms: u64, traffic: &Traffic) -> Report {
         Report {
-            tier: if self.compared_by_range {
+            tier: if self.comparisons > 0 {
                 Tier::Range
             } else {
                 Tier::Cursor

@@ -3,7 +3,7 @@
 use super::pair::{A, B, Pair};
 use super::store::{Identity, grant, id_of, item, record, statement};
 use crate::reconcile::{Cursor, FeedNumber, StoreIncarnation};
-use crate::sync::limits::{MAX_HELLO_BYTES, WINDOW_START_BYTES};
+use crate::sync::limits::{MAX_HELLO_BYTES, WINDOW_MOST_BYTES, WINDOW_START_BYTES};
 use crate::sync::{
     CloseCode, CloseReason, Event, Holdings, ItemKind, Lane, Refusal, SyncError, Tier,
 };
@@ -189,13 +189,15 @@ fn after_a_cut_what_was_acknowledged_is_not_sent_again() {
         let start = pair.now;
         pair.run_until(start + cut_after);
         pair.cut();
+        let acknowledged = pair.ends[A].store.peer_has.len();
+        assert!(acknowledged > 0, "nothing after {cut_after} ms");
         pair.connect();
         pair.drive();
         pair.assert_in_sync();
-        let stored: usize = 200;
-        let sent_again =
-            pair.report(A).traffic.records_sent as usize + pair.ends[A].store.peer_has.len();
-        assert!(sent_again >= stored);
+        assert_eq!(
+            pair.report(A).traffic.records_sent as usize,
+            200 - acknowledged
+        );
         pair.cut();
         pair.connect();
         pair.drive();
@@ -272,6 +274,25 @@ fn a_damaged_item_is_found_by_the_digest_and_healed_by_ranges() {
     assert_eq!(pair.tiers(), [Tier::Range; 2]);
     assert_eq!(pair.report(A).traffic.records_sent, 1);
     assert_eq!(pair.report(B).traffic.records_sent, 0);
+}
+
+#[test]
+fn what_a_lost_store_had_acknowledged_is_sent_again() {
+    let mut pair = Pair::in_sync(3);
+    pair.ends[B].store.accept(statement(1, "acknowledged"));
+    pair.connect();
+    pair.drive();
+    pair.assert_in_sync();
+    pair.cut();
+    pair.ends[A].store.lose(100);
+    pair.ends[B]
+        .store
+        .damage(&id_of(&statement(1, "acknowledged")));
+    pair.connect();
+    // Written again after both HELLOs, when B has yet to learn that A's store is another one.
+    pair.write(B, statement(1, "acknowledged"));
+    pair.drive();
+    pair.assert_in_sync();
 }
 
 #[test]
@@ -402,6 +423,23 @@ fn a_sync_requested_in_the_middle_of_a_push_finds_no_mismatch() {
         pair.drive();
         pair.assert_in_sync();
         assert_eq!(pair.tiers(), [Tier::Cursor; 2]);
+    }
+}
+
+#[test]
+fn a_push_that_ends_after_the_request_does_not_end_the_comparison() {
+    for count in 4..16 {
+        let mut pair = Pair::in_sync(10);
+        pair.connect();
+        pair.drive();
+        pair.rate = 20;
+        for at in 0..count {
+            pair.write(A, record(1, &format!("push {at}"), 2000));
+        }
+        pair.event(A, Event::SyncRequested);
+        pair.drive();
+        pair.assert_in_sync();
+        assert_eq!(pair.tiers(), [Tier::Cursor; 2], "{count}");
     }
 }
 
@@ -559,6 +597,21 @@ fn a_fast_link_is_filled_by_a_growing_window() {
         "{} ms for 4 MB",
         pair.now - start
     );
+}
+
+#[test]
+fn what_is_not_durable_is_bounded_by_the_window() {
+    let mut pair = Pair::new();
+    pair.store_ms = 100_000;
+    for at in 0..3000 {
+        pair.ends[A].store.accept(record(1, &format!("{at}"), 1000));
+    }
+    pair.connect();
+    let start = pair.now;
+    pair.run_until(start + 90_000);
+    let delivered = pair.ends[B].delivered.len() * 1000;
+    assert!(delivered > WINDOW_START_BYTES / 2, "{delivered}");
+    assert!(delivered <= WINDOW_MOST_BYTES, "{delivered}");
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! From what was typed to a request: files are read here, paths made whole, secrets asked for.
+
+use std::io::IsTerminal;
+use std::path::Path;
+
+use super::args::{
+    Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex, Sync,
+};
+use crate::control::{Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution};
+use crate::keys::Passphrase;
+use zeroize::Zeroizing;
+
+/// Where systemd puts credentials for a service (systemd.exec(5)).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// The name of the passphrase among them.
+const CREDENTIAL: &str = "chartmesh-passphrase";
+/// How long a card's file may be.
+const MAX_CARD_FILE: u64 = 16 * 1024;
+
+/// The request of a command that needs the store.
+pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Failure> {
+    Ok(match command {
+        Command::Id(_) => Request::Id,
+        Command::Peer(Peer::Add { card }) => Request::PeerAdd { card: card_line(card)? },
+        Command::Peer(Peer::List) => Request::PeerList,
+        Command::Peer(Peer::Remove { id }) => Request::PeerRemove { id: id.clone() },
+        Command::Patient(patient) => patient_request(patient)?,
+        Command::Import(import) => {
+            let absolute = |path: &std::path::PathBuf| {
+                std::path::absolute(path).map_err(|error| {
+                    Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
+                })
+            };
+            Request::Import { paths: import.paths.iter().map(absolute).collect::<Result<_, _>>()? }
+        }
+        Command::Export(export) => Request::Export {
+            patient: export.patient.clone(),
+            ndjson: export.format == ExportFormat::Ndjson,
+        },
+        Command::Chart(chart) => chart_request(chart),
+        Command::Consent(consent) => consent_request(consent)?,
+        Command::Sync(Sync::Now { peer }) => Request::SyncNow { peer: peer.clone() },
+        Command::Sync(Sync::Status) => Request::SyncStatus,
+        Command::Audit(Audit::List { patient, most }) => {
+            Request::AuditList { patient: patient.clone(), most: *most }
+        }
+        Command::Audit(Audit::Verify) => Request::AuditVerify,
+        Command::Status => Request::Status,
+        Command::Init(_)
+        | Command::Run(_)
+        | Command::Demo(_)
+        | Command::Generate(_)
+        | Command::Doctor(_)
+        | Command::Completions(_) => {
+            let dir = global.dir.display();
+            return Err(Failure::new(Exit::Failed, format!("not a command of the node in {dir}")));
+        }
+    })
+}
+
+fn patient_request(patient: &Patient) -> Result<Request, Failure> {
+    Ok(match patient {
+        Patient::Register { given, family, birth_date, sex, identifier, even_if_alike } => {
+            Request::PatientRegister(Registration {
+                given: given.clone(),
+                family: family.clone(),
+                birth_date: birth_date.clone(),
+                sex: sex_code(*sex).to_owned(),
+                identifiers: identifier.clone(),
+                even_if_alike: *even_if_alike,
+            })
+        }
+        Patient::Search { words } => Request::PatientSearch { words: words.clone() },
+        Patient::Show { id } => Request::PatientShow { id: id.clone() },
+        Patient::Pin { id, new_pin_file, pin } => {
+            let new_pin = match new_pin_file {
+                Some(file) => read_pin(file)?,
+                None => type_new_pin()?,
+            };
+            Request::PatientPin { id: id.clone(), new_pin, pin: given_pin(pin)? }
+        }
+    })
+}
+
+fn chart_request(chart: &Chart) -> Request {
+    match chart {
+        Chart::Show { id } => Request::ChartShow { id: id.clone() },
+        Chart::History { id } => Request::ChartHistory { id: id.clone() },
+        Chart::Conflicts { id } => Request::ChartConflicts { id: id.clone() },
+        Chart::Resolve { id, resource, element, version } => Request::ChartResolve(Resolution {
+            id: id.clone(),
+            resource: resource.clone(),
+            element: element.clone(),
+            version: *version,
+        }),
+    }
+}
+
+fn consent_request(consent: &Consent) -> Result<Request, Failure> {
+    Ok(match consent {
+        Consent::Grant {
+            patient,
+            to,
+            compartments,
+            rights,
+            purpose,
+            until,
+            from_now_on,
+            pin,
+        } => Request::ConsentGrant(GrantRequest {
+            patient: patient.clone(),
+            to: to.clone(),
+            compartments: compartments.clone(),
+            rights: rights.clone(),
+            purpose: purpose.clone(),
+            until: until.clone(),
+            from_now_on: *from_now_on,
+            pin: given_pin(pin)?,
+        }),
+        Consent::Revoke { grant, reason, pin } => Request::ConsentRevoke {
+            grant: grant.clone(),
+            reason: reason.clone(),
+            pin: given_pin(pin)?,
+        },
+        Consent::List { patient } => Request::ConsentList { patient: patient.clone() },
+        Consent::Show { grant } => Request::ConsentShow { grant: grant.clone() },
+        Consent::Verify { patient } => Request::ConsentVerify { patient: patient.clone() },
+    })
+}
+
+fn sex_code(sex: Sex) -> &'static str {
+    match sex {
+        Sex::Male => "male",
+        Sex::Female => "female",
+        Sex::Other => "other",
+        Sex::Unknown => "unknown",
+    }
+}
+
+/// A card's line, as typed or out of a file.
+fn card_line(typed: &str) -> Result<String, Failure> {
+    let path = Path::new(typed);
+    if typed.starts_with("chartmesh:") || !path.exists() {
+        return Ok(typed.to_owned());
+    }
+    let unreadable = |reason: String| Failure::new(Exit::Failed, format!("{typed}: {reason}"));
+    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    if size > MAX_CARD_FILE {
+        return Err(unreadable("this file is too large for a card".to_owned()));
+    }
+    std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The passphrase: from the file that was named, a systemd credential, or a person.
+pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Failure> {
+    let failed = |reason: String| Failure::new(Exit::Usage, reason);
+    let credential = std::env::var_os(CREDENTIALS).map(|dir| Path::new(&dir).join(CREDENTIAL));
+    let file = global.passphrase_file.clone().or(credential.filter(|path| path.exists()));
+    if let Some(file) = file {
+        return Passphrase::from_file(&file).map_err(|error| failed(error.to_string()));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(failed(
+            "a passphrase is needed: give --passphrase-file, or set CHARTMESH_PASSPHRASE_FILE"
+                .to_owned(),
+        ));
+    }
+    let typed = type_secret("Passphrase: ")?;
+    if twice && type_secret("Passphrase again: ")? != typed {
+        return Err(failed("the two passphrases differ".to_owned()));
+    }
+    Passphrase::new(Zeroizing::new(typed.into_bytes())).map_err(|error| failed(error.to_string()))
+}
+
+fn type_secret(prompt: &str) -> Result<String, Failure> {
+    rpassword::prompt_password(prompt)
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot read from the terminal: {error}")))
+}
+
+fn given_pin(pin: &PinArg) -> Result<Option<Pin>, Failure> {
+    pin.pin_file.as_deref().map(read_pin).transpose()
+}
+
+fn read_pin(file: &Path) -> Result<Pin, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", file.display())))?;
+    Ok(Pin::new(text.trim().to_owned()))
+}
+
+fn type_new_pin() -> Result<Pin, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::new(Exit::Usage, "a new PIN is needed: give --new-pin-file"));
+    }
+    let typed = type_secret("New PIN: ")?;
+    if type_secret("New PIN again: ")? != typed {
+        return Err(Failure::new(Exit::Usage, "the two PINs differ"));
+    }
+    Ok(Pin::new(typed))
+}
+
+/// The same request with the PIN that a person types; none where nobody can.
+pub(super) fn with_pin(request: Request) -> Result<Option<Request>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let typed = Some(Pin::new(type_secret("The patient's PIN: ")?));
+    Ok(match request {
+        Request::ConsentGrant(grant) => {
+            Some(Request::ConsentGrant(GrantRequest { pin: typed, ..grant }))
+        }
+        Request::ConsentRevoke { grant, reason, .. } => {
+            Some(Request::ConsentRevoke { grant, reason, pin: typed })
+        }
+        Request::PatientPin { id, new_pin, .. } => {
+            Some(Request::PatientPin { id, new_pin, pin: typed })
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,192 @@
+//! Commands that are carried out in this process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use chartmesh_config::{Address, Config, LogFormat, render_commented};
+
+use super::args::{Doctor, Generate, Global, Init, Role, Run};
+use super::progress::Bar;
+use super::{input, print, render};
+use crate::clinic::Clinic;
+use crate::control::{self, Answer, Exit, Failure, Progress, Request};
+use crate::keys::Cost;
+use crate::net::NetworkOptions;
+use crate::service::Service;
+use crate::{daemon, folder};
+
+/// The configuration's name in the data folder.
+const CONFIG: &str = "config.toml";
+
+/// Makes a data folder.
+pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
+    let dir = &global.dir;
+    let shown = dir.display();
+    if dir.join(CONFIG).exists() || dir.join("keys").exists() {
+        let text = format!("{shown} holds a clinic already: name another folder with --dir");
+        return Err(Failure::new(Exit::Conflicting, text));
+    }
+    let config = configure(init)?;
+    let passphrase = input::passphrase(global, true)?;
+    folder::make_private(dir).map_err(|error| on_path(dir, &error))?;
+    Clinic::create(dir, &config, &passphrase, Cost::STANDARD)?;
+    let path = dir.join(CONFIG);
+    folder::write_whole(&path, render_commented(&config).as_bytes())
+        .map_err(|error| on_path(&path, &error))?;
+    let clinic = Clinic::open(dir, config, &passphrase)?;
+    let card = Answer::done(&clinic.own_card()?)?;
+    if global.json {
+        print(&format!("{}\n", card.value.get()))?;
+    } else {
+        print(&render::initialised(dir, clinic.name(), &clinic.clinic_id()))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn configure(init: &Init) -> Result<Config, Failure> {
+    let usage = |reason: String| Failure::new(Exit::Usage, reason);
+    let Role::Clinic = init.role;
+    let mut config = Config::default_for(&init.name).map_err(|error| usage(error.to_string()))?;
+    if !init.listen.is_empty() {
+        let parse = |text: &String| {
+            Address::listen(text).map_err(|error| usage(format!("--listen {text}: {error}")))
+        };
+        config.network.listen = init.listen.iter().map(parse).collect::<Result<_, _>>()?;
+    }
+    if let Some(text) = &init.http {
+        config.http.listen = text.parse::<SocketAddr>().map_err(|_| {
+            usage(format!("--http {text}: an address such as 127.0.0.1:8080 is needed"))
+        })?;
+    }
+    // What was typed passes the same checks as what is read from the file.
+    Config::parse(&render_commented(&config)).map_err(|error| usage(error.to_string()))
+}
+
+/// Reads the configuration of a data folder.
+fn read_config(dir: &Path) -> Result<Config, Failure> {
+    let path = dir.join(CONFIG);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = format!(
+                "there is no clinic in {}: make one with `chartmesh --dir {} init --name NAME`, \
+                 or name its folder with --dir or CHARTMESH_DIR",
+                dir.display(),
+                dir.display()
+            );
+            return Err(Failure::new(Exit::NotFound, text));
+        }
+        Err(error) => return Err(on_path(&path, &error)),
+    };
+    Config::parse(&text)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))
+}
+
+fn open(global: &Global) -> Result<Clinic, Failure> {
+    let config = read_config(&global.dir)?;
+    let passphrase = input::passphrase(global, false)?;
+    Ok(Clinic::open(&global.dir, config, &passphrase)?)
+}
+
+/// Runs the daemon.
+pub(super) fn run(global: &Global, run: &Run) -> Result<Exit, Failure> {
+    let config = read_config(&global.dir)?;
+    start_log(&config, run.log_level.as_deref());
+    let clinic = Arc::new(open(global)?);
+    runtime()?
+        .block_on(daemon::run(&global.dir, clinic, &config))
+        .map_err(|error| Failure::new(Exit::Failed, format!("{error:#}")))?;
+    Ok(Exit::Done)
+}
+
+/// Logs to standard error. `CHARTMESH_LOG` takes filters such as `chartmesh=debug,libp2p=info`.
+fn start_log(config: &Config, level: Option<&str>) {
+    let level = level.unwrap_or(config.log.level.as_str());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CHARTMESH_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,chartmesh={level}")));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first one's log.
+    let _ = match config.log.format {
+        LogFormat::Text => log.with_ansi(false).try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))
+}
+
+/// Carries out a request on a store that is opened for it.
+pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<Answer, Failure> {
+    let config = read_config(&global.dir)?;
+    let clinic = Arc::new(open(global)?);
+    // A short visit dials and listens nowhere.
+    let visiting = NetworkOptions { listen: Vec::new(), ..daemon::network_options(&config) };
+    let (steps, progress) = std::sync::mpsc::sync_channel::<Progress>(16);
+    let report = Arc::new(move |step| drop(steps.try_send(step)));
+    let runtime = runtime()?;
+    std::thread::scope(|scope| {
+        scope.spawn(move || progress.iter().for_each(|step| bar.show(&step)));
+        let service = Service::new(Arc::clone(&clinic), None, visiting);
+        let outcome = runtime.block_on(service.execute(request, report));
+        clinic.flush()?;
+        outcome
+    })
+}
+
+/// Writes invented patients.
+pub(super) fn generate(global: &Global, generate: &Generate) -> Result<Exit, Failure> {
+    let out = &generate.out;
+    std::fs::create_dir_all(out).map_err(|error| on_path(out, &error))?;
+    let bar = Bar::new();
+    let charts = usize::try_from(generate.charts).unwrap_or(usize::MAX);
+    for (done, patient) in (1..).zip(crate::generate::generate(charts, generate.seed)) {
+        let path = out.join(&patient.file_name);
+        std::fs::write(&path, patient.json).map_err(|error| on_path(&path, &error))?;
+        bar.show(&Progress { what: "inventing patients".to_owned(), done, total: generate.charts });
+    }
+    drop(bar);
+    if global.json {
+        let value = serde_json::json!({ "charts": generate.charts, "out": out });
+        print(&format!("{value}\n"))?;
+    } else {
+        print(&format!(
+            "{} invented patients in {}\n`chartmesh import {}` takes them in.\n",
+            generate.charts,
+            out.display(),
+            out.display()
+        ))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Checks the store, after rebuilding it where that is asked for.
+pub(super) fn doctor(global: &Global, doctor: &Doctor) -> Result<Exit, Failure> {
+    if doctor.repair {
+        if control::is_running(&global.dir) {
+            let text = "a node runs on this store: stop it, then repair";
+            return Err(Failure::new(Exit::Failed, text));
+        }
+        let config = read_config(&global.dir)?;
+        let passphrase = input::passphrase(global, false)?;
+        let report = Clinic::repair(&global.dir, &config, &passphrase)?;
+        eprintln!("{}", render::repaired(&report));
+    }
+    let answer = super::ask(global, Request::Doctor)?;
+    let text = if global.json {
+        format!("{}\n", answer.value.get())
+    } else {
+        render::doctor(&answer)?
+    };
+    print(&text)?;
+    Ok(answer.exit)
+}
+
+fn on_path(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
+}
+

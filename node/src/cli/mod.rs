@@ -1,0 +1,93 @@
+//! The command line: what was typed, carried out here or by the node that runs.
+
+mod args;
+mod input;
+mod local;
+mod progress;
+mod render;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::control::{Answer, Exit, Failure, Request};
+use args::{Cli, Command, Global};
+
+/// Runs the program and returns what it ends with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(exit) => ExitCode::from(exit.code()),
+        Err(failure) => {
+            eprintln!("chartmesh: {failure}");
+            ExitCode::from(failure.exit.code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Init(init) => local::init(&global, &init),
+        Command::Run(run) => local::run(&global, &run),
+        Command::Demo(demo) => crate::demo::run(&demo.options(), global.json),
+        Command::Generate(generate) => local::generate(&global, &generate),
+        Command::Doctor(doctor) => local::doctor(&global, &doctor),
+        Command::Completions(completions) => {
+            let mut command = Cli::command();
+            let mut out = std::io::stdout();
+            clap_complete::generate(completions.shell, &mut command, "chartmesh", &mut out);
+            Ok(Exit::Done)
+        }
+        command => {
+            let request = input::request(&global, &command)?;
+            let answer = ask(&global, request)?;
+            show(&global, &command, &answer)?;
+            Ok(answer.exit)
+        }
+    }
+}
+
+/// Asks the node that runs in the data folder; where none runs, opens the store for this command.
+/// A command that needs the patient's PIN asks for it when a person is there to type it.
+fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
+    match ask_once(global, request.clone()) {
+        Err(failure) if failure.pin_needed => match input::with_pin(request)? {
+            Some(request) => ask_once(global, request),
+            None => Err(failure),
+        },
+        outcome => outcome,
+    }
+}
+
+fn ask_once(global: &Global, request: Request) -> Result<Answer, Failure> {
+    let progress = progress::Bar::new();
+    match crate::control::ask(&global.dir, &request, &|step| progress.show(step)) {
+        Some(outcome) => outcome,
+        None => local::execute(global, request, &progress),
+    }
+}
+
+fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failure> {
+    if let Command::Export(export) = command {
+        return render::export(export, answer, global.json);
+    }
+    let text = if global.json {
+        format!("{}\n", answer.value.get())
+    } else {
+        render::text(command, answer)?
+    };
+    print(&text)
+}
+
+/// Prints to standard output; a reader that has gone, such as `head`, is not a failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Failed, format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

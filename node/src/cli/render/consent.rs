@@ -1,0 +1,110 @@
+//! Grants in words.
+
+use super::{line, short};
+use crate::clinic::{GrantLine, GrantMade, GrantsMade, LedgerCheck, Revoked};
+
+pub(super) fn made(made: &GrantsMade) -> String {
+    match made {
+        GrantsMade::One(grant) => one_made(grant),
+        GrantsMade::All(grants) => {
+            let mut out = String::new();
+            for failed in grants.iter().filter(|grant| grant.error.is_some()) {
+                let why = failed.error.as_deref().unwrap_or_default();
+                line(&mut out, &format!("passed over chart {}: {why}", short(&failed.patient)));
+            }
+            let signed = grants.iter().filter(|grant| grant.grant.is_some()).count();
+            line(&mut out, &format!("{signed} of {} patients granted.", grants.len()));
+            out
+        }
+    }
+}
+
+fn one_made(grant: &GrantMade) -> String {
+    let mut out = String::new();
+    let id = grant.grant.as_ref().map_or_else(String::new, ToString::to_string);
+    line(&mut out, &format!("Granted {id}"));
+    line(&mut out, &format!("  to            {}", grant.to));
+    line(&mut out, &format!("  compartments  {}", grant.compartments.join(", ")));
+    line(&mut out, &format!("  rights        {}", grant.rights.join(", ")));
+    line(&mut out, &format!("  until         {}", grant.until.as_deref().unwrap_or("without end")));
+    if let Some(basis) = &grant.basis {
+        line(&mut out, &format!("  signed        {}", basis_words(basis)));
+    }
+    out
+}
+
+fn basis_words(basis: &str) -> &str {
+    match basis {
+        "patient-pin" => "with the patient's PIN",
+        "custody" => "by the home clinic, which keeps the patient's key",
+        "card" => "with the patient's card",
+        "parent" => "on the ground of a grant that may be passed on",
+        other => other,
+    }
+}
+
+pub(super) fn list(grants: &[GrantLine]) -> String {
+    if grants.is_empty() {
+        return "No grants.\n".to_owned();
+    }
+    let mut out = String::new();
+    for grant in grants {
+        let to = grant.to_name.clone().unwrap_or_else(|| short(&grant.to));
+        let until = grant.until.as_deref().map_or("no end", |end| end.get(..10).unwrap_or(end));
+        line(&mut out, &format!(
+            "  {}  chart {}  {to}: {} ({}), until {until}: {}",
+            short(&grant.grant),
+            short(&grant.patient),
+            grant.compartments.join(","),
+            grant.rights.join(","),
+            grant.note
+        ));
+    }
+    out
+}
+
+pub(super) fn one(grant: &GrantLine) -> String {
+    let mut out = String::new();
+    line(&mut out, &format!("Grant {}", grant.grant));
+    let to = grant.to_name.as_deref().unwrap_or("a clinic not known here");
+    let rows = [
+        ("chart", grant.patient.to_string()),
+        ("to", format!("{to} ({})", grant.to)),
+        ("compartments", grant.compartments.join(", ")),
+        ("rights", grant.rights.join(", ")),
+        ("purpose", grant.purpose.clone()),
+        ("since", grant.since.clone()),
+        ("until", grant.until.clone().unwrap_or_else(|| "without end".to_owned())),
+        ("history", grant.history.clone()),
+        ("signed", basis_words(&grant.basis).to_owned()),
+        ("state", grant.note.clone()),
+    ];
+    for (name, value) in rows {
+        line(&mut out, &format!("  {name:<12}  {value}"));
+    }
+    out
+}
+
+pub(super) fn revoked(revoked: &Revoked) -> String {
+    format!(
+        "Revoked {}.\nClinic {} gets nothing more of this chart once it, or whoever serves it, \
+         knows of this. What was delivered before cannot be called back.\n",
+        short(&revoked.grant),
+        short(&revoked.from)
+    )
+}
+
+pub(super) fn verified(check: &LedgerCheck) -> String {
+    let mut out = String::new();
+    line(&mut out, &format!(
+        "{} charts, {} statements, {} records checked; {} records held.",
+        check.charts, check.statements, check.records, check.held
+    ));
+    for problem in &check.problems {
+        line(&mut out, &format!("  {problem}"));
+    }
+    if check.ok {
+        line(&mut out, "Every signature holds and every statement counts.");
+    }
+    out
+}

@@ -1,0 +1,180 @@
+//! Answers as people read them.
+
+mod chart;
+mod consent;
+mod node;
+
+use std::fmt::Write;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::args::{Audit, Chart, Command, Consent, Export, Patient, Peer, Sync};
+use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
+use crate::control::{Answer, Exit, Failure};
+pub(super) use node::{doctor, initialised, repaired};
+
+/// An answer in words.
+pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure> {
+    match command {
+        Command::Id(id) => {
+            let card: OwnCard = read(answer)?;
+            Ok(if id.card_only { format!("{}\n", card.card) } else { node::own_card(&card) })
+        }
+        Command::Peer(peer) => self::peer(peer, answer),
+        Command::Patient(Patient::Register { .. }) => Ok(chart::registered(&read(answer)?)),
+        Command::Patient(Patient::Search { .. }) => {
+            Ok(chart::found(&read::<Vec<_>>(answer)?))
+        }
+        Command::Patient(Patient::Show { .. }) => Ok(chart::patient(&read(answer)?)),
+        Command::Patient(Patient::Pin { .. }) => {
+            Ok("The PIN is set. Without it, this clinic can no longer sign for the patient.\n"
+                .to_owned())
+        }
+        Command::Import(_) => Ok(imported(&read(answer)?)),
+        Command::Chart(Chart::Show { .. }) => Ok(chart::view(&read(answer)?)),
+        Command::Chart(Chart::History { .. }) => Ok(chart::history(&read::<Vec<_>>(answer)?)),
+        Command::Chart(Chart::Conflicts { .. }) => Ok(chart::conflicts(&read::<Vec<_>>(answer)?)),
+        Command::Chart(Chart::Resolve { .. }) => Ok(chart::resolved(&read(answer)?)),
+        Command::Consent(Consent::Grant { .. }) => Ok(consent::made(&read(answer)?)),
+        Command::Consent(Consent::Revoke { .. }) => Ok(consent::revoked(&read(answer)?)),
+        Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),
+        Command::Consent(Consent::Show { .. }) => Ok(consent::one(&read(answer)?)),
+        Command::Consent(Consent::Verify { .. }) => Ok(consent::verified(&read(answer)?)),
+        Command::Sync(Sync::Now { .. }) => Ok(node::synced(&read(answer)?)),
+        Command::Sync(Sync::Status) => Ok(node::sync_status(&read(answer)?)),
+        Command::Audit(Audit::List { .. }) => Ok(audit(&read::<Vec<_>>(answer)?)),
+        Command::Audit(Audit::Verify) => Ok(audit_check(&read(answer)?)),
+        Command::Status => Ok(node::status(&read(answer)?)),
+        Command::Init(_)
+        | Command::Run(_)
+        | Command::Demo(_)
+        | Command::Generate(_)
+        | Command::Export(_)
+        | Command::Doctor(_)
+        | Command::Completions(_) => Ok(format!("{}\n", answer.value.get())),
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    serde_json::from_str(answer.value.get()).map_err(|error| {
+        let text = format!("the running node answers in another version ({error}); restart it");
+        Failure::new(Exit::Failed, text)
+    })
+}
+
+/// Writes an export to its file or to standard output.
+pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(), Failure> {
+    let text = match serde_json::from_str::<String>(answer.value.get()) {
+        // NDJSON comes as one string.
+        Ok(lines) if !json => lines,
+        _ => format!("{}\n", answer.value.get()),
+    };
+    match &export.out {
+        None => super::print(&text),
+        Some(path) => {
+            crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
+            eprintln!("Written to {}.", path.display());
+            Ok(())
+        }
+    }
+}
+
+fn on(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
+}
+
+fn peer(peer: &Peer, answer: &Answer) -> Result<String, Failure> {
+    Ok(match peer {
+        Peer::Add { .. } => {
+            let added: KnownPeer = read(answer)?;
+            format!(
+                "Added {} ({}).\nCompare this id with them by telephone before you grant \
+                 anything.\n",
+                added.name, added.clinic
+            )
+        }
+        Peer::Remove { .. } => {
+            let gone: KnownPeer = read(answer)?;
+            format!("{} is not talked to any more. Its grants stay until you revoke them.\n", gone.name)
+        }
+        Peer::List => {
+            let peers: Vec<KnownPeer> = read(answer)?;
+            if peers.is_empty() {
+                return Ok("No other clinic is known here. `chartmesh peer add CARD` adds one.\n"
+                    .to_owned());
+            }
+            let mut out = String::new();
+            for peer in peers {
+                line(&mut out, &format!("{}  {}", short(&peer.clinic), peer.name));
+                for address in peer.addresses {
+                    line(&mut out, &format!("          {address}"));
+                }
+            }
+            out
+        }
+    })
+}
+
+fn imported(imported: &Imported) -> String {
+    let mut out = String::new();
+    for file in &imported.files {
+        if let Some(error) = &file.error {
+            line(&mut out, &format!("failed  {error}"));
+            continue;
+        }
+        let parts: Vec<String> =
+            file.compartments.iter().map(|(name, count)| format!("{name} {count}")).collect();
+        let charts = file.patient.iter().chain(&file.patients).map(short).collect::<Vec<_>>();
+        line(
+            &mut out,
+            &format!(
+                "ok      {}: {} resources ({}), {} new or changed, chart {}",
+                file.file.display(),
+                file.resources,
+                parts.join(", "),
+                file.changed,
+                charts.join(", ")
+            ),
+        );
+    }
+    let failed = imported.files.iter().filter(|file| file.error.is_some()).count();
+    line(&mut out, &format!("{} files, {failed} failed.", imported.files.len()));
+    out
+}
+
+fn audit(lines: &[AuditLine]) -> String {
+    if lines.is_empty() {
+        return "Nothing was read or written yet.\n".to_owned();
+    }
+    let mut out = String::new();
+    for entry in lines {
+        let chart = entry.chart.as_ref().map_or_else(|| "-".to_owned(), short);
+        let action = format!("{:?}", entry.action).to_lowercase();
+        line(&mut out, &format!("{:>6}  {}  {action:<8}  chart {chart:<8}  user {}",
+            entry.number, entry.at, entry.user));
+    }
+    out
+}
+
+fn audit_check(check: &AuditCheck) -> String {
+    if check.ok {
+        return format!("{} entries, unbroken.\n", check.entries);
+    }
+    let mut out = format!("{} entries. The log was tampered with or damaged:\n", check.entries);
+    for problem in &check.problems {
+        line(&mut out, &format!("  {problem}"));
+    }
+    out
+}
+
+/// The beginning of an id that a person can type.
+fn short(id: &impl ToString) -> String {
+    id.to_string().chars().take(8).collect()
+}
+
+/// Adds a line.
+fn line(out: &mut String, text: &str) {
+    // Writing to a String does not fail.
+    let _ = writeln!(out, "{text}");
+}

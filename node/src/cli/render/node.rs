@@ -1,0 +1,154 @@
+//! The node, its peers and its store in words.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{line, read, short};
+use crate::clinic::{DoctorReport, OwnCard, PeerLine, Status};
+use crate::control::{Answer, Failure};
+use crate::net::SyncReport;
+use crate::store::Report;
+
+/// What `sync now` answers.
+#[derive(Deserialize)]
+pub(super) struct Synced {
+    peers: Vec<SyncReport>,
+}
+
+/// What `sync status` answers.
+#[derive(Deserialize)]
+pub(super) struct SyncStatus {
+    peers: Vec<PeerLine>,
+}
+
+pub(in crate::cli) fn initialised(dir: &Path, name: &str, clinic: &impl ToString) -> String {
+    let dir = dir.display();
+    format!(
+        "{name} has its data folder in {dir}.\n  clinic  {}\n\n\
+         Keep the passphrase safe: without it nobody can open the charts.\nNext:\n  \
+         chartmesh --dir {dir} run\n  chartmesh --dir {dir} id --card-only   (the card for other \
+         clinics)\n",
+        clinic.to_string()
+    )
+}
+
+pub(super) fn own_card(card: &OwnCard) -> String {
+    let mut out = String::new();
+    line(&mut out, &card.name);
+    line(&mut out, &format!("  clinic       {}", card.clinic_id));
+    line(&mut out, &format!("  node         {}", card.node_id));
+    line(&mut out, &format!("  sealing key  {}", card.sealing_key));
+    for address in &card.addresses {
+        line(&mut out, &format!("  address      {address}"));
+    }
+    if card.addresses.is_empty() {
+        line(&mut out, "  address      none yet: start the node, or set external-addresses");
+    }
+    line(&mut out, "Card, for `chartmesh peer add` at another clinic:");
+    line(&mut out, &card.card);
+    out
+}
+
+pub(super) fn synced(synced: &Synced) -> String {
+    let mut out = String::new();
+    for report in &synced.peers {
+        let clinic = report.clinic.as_ref().map_or_else(|| "unknown".to_owned(), short);
+        match &report.error {
+            Some(error) => line(&mut out, &format!("{clinic}  failed: {error}")),
+            None => line(&mut out, &format!(
+                "{clinic}  in sync: {} records received, {} sent, {} + {} bytes, {} round trips, \
+                 {} ms",
+                report.records_received,
+                report.records_sent,
+                report.bytes_received,
+                report.bytes_sent,
+                report.round_trips,
+                report.duration_ms
+            )),
+        }
+    }
+    out
+}
+
+pub(super) fn sync_status(status: &SyncStatus) -> String {
+    peers(&status.peers)
+}
+
+fn peers(peers: &[PeerLine]) -> String {
+    let mut out = String::new();
+    for peer in peers {
+        line(&mut out, &format!("  {}  {}: {}", short(&peer.clinic), peer.name, peer.summary));
+        if let Some(error) = &peer.error {
+            line(&mut out, &format!("            {error}"));
+        }
+    }
+    if peers.is_empty() {
+        line(&mut out, "  none yet: `chartmesh peer add CARD` adds one");
+    }
+    out
+}
+
+pub(super) fn status(status: &Status) -> String {
+    let mut out = String::new();
+    line(&mut out, &format!("{} (clinic {})", status.name, short(&status.clinic_id)));
+    line(&mut out, &format!("  node     {}", if status.running { "running" } else { "not running" }));
+    line(&mut out, &format!("  charts   {}", status.charts));
+    line(&mut out, &format!("  store    {}", status.store));
+    line(&mut out, "Other clinics");
+    out.push_str(&peers(&status.peers));
+    out
+}
+
+pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
+    let report: DoctorReport = read(answer)?;
+    let mut out = String::new();
+    let values: u64 = report.values.values().sum();
+    line(&mut out, &format!(
+        "Store: {values} values opened, {} journal entries checked ({} bytes).",
+        report.journal_entries, report.journal_bytes
+    ));
+    line(&mut out, &format!(
+        "Ledgers: {} charts, {} statements, {} records; {} held.",
+        report.ledgers.charts,
+        report.ledgers.statements,
+        report.ledgers.records,
+        report.ledgers.held
+    ));
+    line(&mut out, &format!("Audit log: {} entries.", report.audit.entries));
+    let problems =
+        report.problems.iter().chain(&report.ledgers.problems).chain(&report.audit.problems);
+    for problem in problems {
+        line(&mut out, &format!("  PROBLEM {problem}"));
+    }
+    line(&mut out, if report.healthy {
+        "Everything is as it should be."
+    } else {
+        "Stop the node, then run `chartmesh doctor --repair`."
+    });
+    Ok(out)
+}
+
+pub(in crate::cli) fn repaired(report: &Report) -> String {
+    let mut out = String::new();
+    match (&report.database, &report.journal) {
+        (None, None) => line(&mut out, "Nothing to repair."),
+        (database, journal) => {
+            for damage in database.iter().chain(journal) {
+                line(&mut out, &format!("Damaged: {damage}"));
+            }
+            line(&mut out, &format!("Rebuilt from {} commits.", report.replayed));
+        }
+    }
+    for lost in &report.lost {
+        line(&mut out, &format!(
+            "Commits {} to {} are lost here: sync with a clinic that has them, or restore a backup.",
+            lost.start(),
+            lost.end()
+        ));
+    }
+    for path in &report.aside {
+        line(&mut out, &format!("The damaged part is kept in {}.", path.display()));
+    }
+    out.trim_end().to_owned()
+}

@@ -1,0 +1,144 @@
+//! Certificates of nodes and users: our own, the peers', and those that came with charts.
+
+use chartmesh_protocol::identity::{NodeCertificate, UserCertificate, Verified};
+use chartmesh_protocol::ledger::{Body, CertificateBook, Statement};
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::seal::SealedRecord;
+use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::{CertificateHash, ClinicId, NodeId, UserId};
+
+use super::{Clinic, ClinicError, items};
+use crate::store::{Batch, Space, Store};
+
+/// Every certificate that is known, verified.
+#[derive(Default)]
+pub(crate) struct Certificates {
+    book: CertificateBook,
+    nodes: Vec<Verified<NodeCertificate>>,
+    users: Vec<Verified<UserCertificate>>,
+}
+
+/// A certificate of either kind.
+enum Known {
+    Node(Verified<NodeCertificate>),
+    User(Verified<UserCertificate>),
+}
+
+impl Known {
+    fn read(bytes: &[u8]) -> Result<Self, ClinicError> {
+        match (Verified::decode(bytes), Verified::decode(bytes)) {
+            (Ok(node), _) => Ok(Self::Node(node)),
+            (Err(_), Ok(user)) => Ok(Self::User(user)),
+            (Err(error), Err(_)) => Err(ClinicError::usage(error.to_string())),
+        }
+    }
+
+    fn hash(&self) -> CertificateHash {
+        match self {
+            Self::Node(node) => node.hash(),
+            Self::User(user) => user.hash(),
+        }
+    }
+}
+
+impl Certificates {
+    /// Reads every certificate of the store.
+    pub(crate) fn read(store: &Store) -> Result<Self, ClinicError> {
+        let mut all = Self::default();
+        for pair in store.scan_prefix(Space::Certificates, &[]) {
+            let (_, bytes) = pair?;
+            // Checked when it was kept; what does not read gives no right, so it may be absent.
+            if let Ok(known) = Known::read(&bytes) {
+                all.insert(known);
+            }
+        }
+        Ok(all)
+    }
+
+    fn insert(&mut self, known: Known) {
+        match known {
+            Known::Node(node) => {
+                self.book.insert(&node);
+                self.nodes.push(node);
+            }
+            Known::User(user) => self.users.push(user),
+        }
+    }
+
+    /// Which node belongs to which clinic.
+    pub(crate) fn book(&self) -> &CertificateBook {
+        &self.book
+    }
+
+    /// The newest certificate that a clinic gave to any of its nodes.
+    pub(crate) fn of_clinic(&self, clinic: &ClinicId) -> Option<&Verified<NodeCertificate>> {
+        let mine = self.nodes.iter().filter(|one| one.payload().clinic == *clinic);
+        mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms))
+    }
+
+    /// The newest certificate of a node.
+    pub(crate) fn of_node(&self, node: &NodeId) -> Option<&Verified<NodeCertificate>> {
+        let mine = self.nodes.iter().filter(|one| one.payload().node == *node);
+        mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms))
+    }
+
+    /// The certificate of a user.
+    pub(crate) fn of_user(&self, user: &UserId) -> Option<&Verified<UserCertificate>> {
+        self.users.iter().find(|one| one.payload().user == *user)
+    }
+
+    /// What a receiver needs to verify what these nodes signed and their users wrote, and to wrap
+    /// keys to these clinics.
+    fn needed(&self, nodes: &[NodeId], clinics: &[ClinicId]) -> Vec<CertificateHash> {
+        let wanted = |one: &&Verified<NodeCertificate>| {
+            nodes.contains(&one.payload().node) || clinics.contains(&one.payload().clinic)
+        };
+        let signed = |one: &&Verified<UserCertificate>| {
+            nodes.iter().any(|node| self.book.belongs(node, &one.payload().clinic))
+        };
+        let nodes = self.nodes.iter().filter(wanted).map(|one| one.hash());
+        nodes.chain(self.users.iter().filter(signed).map(|one| one.hash())).collect()
+    }
+}
+
+impl Clinic {
+    /// Keeps a certificate that holds. It gives no right: the ledger does.
+    pub(crate) fn keep_certificate(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        let known = Known::read(bytes)?;
+        let hash = known.hash();
+        if self.store.contains(Space::Certificates, hash.as_bytes())? {
+            return Ok(());
+        }
+        let mut batch = Batch::new();
+        batch.put(Space::Certificates, hash.as_bytes().to_vec(), bytes.to_vec());
+        self.store.commit(batch)?;
+        self.certificates_write().insert(known);
+        Ok(())
+    }
+
+    /// The bytes of a certificate.
+    pub(crate) fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        self.store.get(Space::Certificates, hash.as_bytes()).ok().flatten()
+    }
+
+    /// The certificates that go ahead of an item.
+    pub(crate) fn certificates_for(&self, id: &ItemId) -> Option<Vec<CertificateHash>> {
+        let bytes = items::bytes(&self.store, id).ok().flatten()?;
+        let (mut nodes, mut clinics) = (Vec::new(), Vec::new());
+        match items::kind(&self.store, id).ok().flatten()? {
+            ItemKind::Record => nodes.push(SealedRecord::decode(&bytes).ok()?.header().author),
+            ItemKind::Statement => {
+                let statement = Verified::<Statement>::decode(&bytes).ok()?;
+                match statement.body() {
+                    Body::Genesis(genesis) => clinics.push(genesis.custodian),
+                    Body::Grant(grant) => clinics.push(grant.grantee),
+                    Body::Epoch(_) => {
+                        nodes.push(NodeId::new(*statement.payload().signer().as_bytes()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Some(self.certificates_read().needed(&nodes, &clinics))
+    }
+}

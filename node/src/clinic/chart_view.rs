@@ -1,0 +1,296 @@
+//! A chart as `chart show` and `patient show` print it.
+
+use std::collections::BTreeMap;
+
+use chartmesh_crdt::{Resource, views};
+use chartmesh_protocol::{ChartId, ClinicId, StatementId};
+use serde::{Deserialize, Serialize};
+
+use super::audit::Action;
+use super::consent::GrantLine;
+use super::index_card::{Identifier, IndexCard};
+use super::open_chart::OpenChart;
+use super::{Clinic, ClinicError, date};
+
+/// A chart, as much of it as this clinic can open.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChartView {
+    /// The chart.
+    pub id: ChartId,
+    /// The FHIR Patient id.
+    pub fhir_id: String,
+    /// The name.
+    pub name: String,
+    /// FHIR date.
+    pub birth_date: Option<String>,
+    /// FHIR AdministrativeGender.
+    pub sex: Option<String>,
+    /// What this clinic may do with the chart now.
+    pub access: Access,
+    /// How many resources each compartment holds.
+    pub compartments: BTreeMap<String, usize>,
+    /// Allergies and intolerances; each version of one in conflict.
+    pub allergies: views::Allergies,
+    /// The problem list.
+    pub problems: Vec<views::Problem>,
+    /// Active medications.
+    pub medications: Vec<views::Medication>,
+    /// Immunisations.
+    pub immunizations: Vec<views::ImmunizationEntry>,
+    /// How many elements or resources have two current values.
+    pub conflicts: usize,
+    /// Records that are kept but do not count, with the reason.
+    pub held: Vec<HeldLine>,
+    /// Records that this clinic has and cannot open.
+    pub sealed: usize,
+}
+
+/// What this clinic may do with a chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Access {
+    /// The clinic that keeps the chart.
+    pub home: Option<ClinicId>,
+    /// `home`, `granted` or `ended`.
+    pub state: AccessState,
+    /// When the access ended or will end, as RFC 3339, where that is known.
+    pub until: Option<String>,
+    /// Why it ended, in words.
+    pub note: Option<String>,
+}
+
+/// How this clinic stands to a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccessState {
+    /// It keeps the chart.
+    Home,
+    /// A grant is in force.
+    Granted,
+    /// No grant is in force any more: what is shown is what had arrived before.
+    Ended,
+}
+
+/// A record that is kept and does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldLine {
+    /// The record.
+    pub record: String,
+    /// The compartment.
+    pub compartment: String,
+    /// The author's clinics.
+    pub clinics: Vec<ClinicId>,
+    /// Why it does not count.
+    pub reason: String,
+}
+
+/// A patient, and who may see the chart.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PatientView {
+    /// The chart.
+    pub id: ChartId,
+    /// The FHIR Patient id.
+    pub fhir_id: String,
+    /// The name.
+    pub name: String,
+    /// FHIR date.
+    pub birth_date: Option<String>,
+    /// FHIR AdministrativeGender.
+    pub sex: Option<String>,
+    /// Identifiers.
+    pub identifiers: Vec<Identifier>,
+    /// What this clinic may do with the chart now.
+    pub access: Access,
+    /// Whether the patient's key lies here, and under what.
+    pub custody: Custody,
+    /// The grants of the chart.
+    pub grants: Vec<GrantLine>,
+}
+
+/// Whether and how the patient's key lies at this clinic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Custody {
+    /// It does not lie here.
+    Elsewhere,
+    /// Under the patient's PIN.
+    Pin,
+    /// Under the clinic's own key: the patient has not set a PIN.
+    Clinic,
+}
+
+/// One change of a chart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// When, as RFC 3339.
+    pub at: String,
+    /// The compartment.
+    pub compartment: String,
+    /// The user.
+    pub user: String,
+    /// The user's role.
+    pub role: String,
+    /// The clinic, where the author's node is known.
+    pub clinic: Option<ClinicId>,
+    /// The resources that were touched.
+    pub resources: Vec<String>,
+}
+
+impl Clinic {
+    /// A chart's views.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
+    pub fn chart_view(&self, id: &str) -> Result<ChartView, ClinicError> {
+        let chart = self.find_chart(id)?;
+        let view = self.with_chart(&chart, |open| Ok(self.view_of(open)))?;
+        self.note(Action::Read, Some(chart))?;
+        Ok(view)
+    }
+
+    fn view_of(&self, open: &OpenChart) -> ChartView {
+        let card = open.patient().map(|patient| IndexCard::of(&patient)).unwrap_or_default();
+        let documents = open.documents();
+        ChartView {
+            id: open.id(),
+            fhir_id: card.patient,
+            name: card.name,
+            birth_date: card.birth_date,
+            sex: card.sex,
+            access: self.access_to(open),
+            compartments: open
+                .compartments()
+                .map(|(name, one)| (name.to_string(), one.document().len()))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            allergies: views::allergies(&documents),
+            problems: views::problems(&documents),
+            medications: views::medications(&documents),
+            immunizations: views::immunizations(&documents),
+            conflicts: open.compartments().map(|(_, one)| one.document().conflicts().len()).sum(),
+            held: self.held_lines(open),
+            sealed: open.sealed(),
+        }
+    }
+
+    fn held_lines(&self, open: &OpenChart) -> Vec<HeldLine> {
+        let certificates = self.certificates_read();
+        let book = certificates.book();
+        open.held()
+            .map(|(compartment, held)| HeldLine {
+                record: held.record.to_string(),
+                compartment: compartment.to_string(),
+                clinics: book.clinics(&held.author).collect(),
+                reason: held.reason.clone(),
+            })
+            .collect()
+    }
+
+    /// What this clinic may do with a chart now.
+    pub(crate) fn access_to(&self, open: &OpenChart) -> Access {
+        let own = self.clinic_id();
+        let home = open.decision().custodian();
+        if home == Some(own) {
+            return Access { home, state: AccessState::Home, until: None, note: None };
+        }
+        let mine = || open.decision().grants().filter(|view| view.grant.grantee == own);
+        if open.decision().may_read_any(&own) {
+            let ends = mine()
+                .filter(|view| view.state == chartmesh_protocol::ledger::GrantState::Valid)
+                .map(|view| view.grant.expires_ms)
+                .max_by_key(|end| end.unwrap_or(u64::MAX))
+                .flatten();
+            let until = ends.map(date::moment);
+            return Access { home, state: AccessState::Granted, until, note: None };
+        }
+        let note = mine().map(|view| super::consent::state_text(&view.state)).last();
+        Access { home, state: AccessState::Ended, until: None, note }
+    }
+
+    /// A patient, and who may see the chart.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
+    pub fn patient(&self, id: &str) -> Result<PatientView, ClinicError> {
+        let chart = self.find_chart(id)?;
+        let view = self.with_chart(&chart, |open| {
+            let card = open.patient().map(|patient| IndexCard::of(&patient)).unwrap_or_default();
+            Ok(PatientView {
+                id: chart,
+                fhir_id: card.patient,
+                name: card.name,
+                birth_date: card.birth_date,
+                sex: card.sex,
+                identifiers: card.identifiers,
+                access: self.access_to(open),
+                custody: self.custody_of(&chart)?,
+                grants: self.grant_lines(open)?,
+            })
+        })?;
+        self.note(Action::Read, Some(chart))?;
+        Ok(view)
+    }
+
+    /// Who changed what, oldest first.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
+    pub fn history(&self, id: &str) -> Result<Vec<HistoryLine>, ClinicError> {
+        let chart = self.find_chart(id)?;
+        let mut lines = self.with_chart(&chart, |open| {
+            let mut lines = Vec::new();
+            for (name, one) in open.compartments() {
+                for entry in one.document().history() {
+                    let at = u64::try_from(entry.time_ms).unwrap_or(0);
+                    let line = HistoryLine {
+                        at: date::moment(at),
+                        compartment: name.to_string(),
+                        user: entry.author.user,
+                        role: entry.author.role,
+                        clinic: self.clinic_of_actor(open, &entry.author.actor),
+                        resources: entry.touched.iter().map(ToString::to_string).collect(),
+                    };
+                    lines.push((at, line));
+                }
+            }
+            Ok(lines)
+        })?;
+        lines.sort_by_key(|(at, _)| *at);
+        self.note(Action::Read, Some(chart))?;
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// A chart as FHIR: a `collection` Bundle, or one resource a line.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
+    pub fn export(&self, id: &str, ndjson: bool) -> Result<String, ClinicError> {
+        let chart = self.find_chart(id)?;
+        let resources = self.with_chart(&chart, |open| Ok(open.resources()))?;
+        self.note(Action::Export, Some(chart))?;
+        if ndjson {
+            let lines = resources.iter().map(|resource| resource.to_json() + "\n");
+            return Ok(lines.collect());
+        }
+        Ok(chartmesh_crdt::to_bundle(resources.iter().collect::<Vec<&Resource>>()))
+    }
+
+    /// The grant that a typed id names among those of all charts.
+    pub(crate) fn find_grant(&self, typed: &str) -> Result<(ChartId, StatementId), ClinicError> {
+        let wanted = typed.trim().to_ascii_lowercase();
+        let mut found = Vec::new();
+        for chart in self.all_charts()? {
+            let ledger = self.ledger(&chart)?;
+            let decision = self.decide(&ledger);
+            let mine = decision.grants().map(|view| view.id);
+            found.extend(
+                mine.filter(|id| !wanted.is_empty() && id.to_string().starts_with(&wanted))
+                    .map(|id| (chart, id)),
+            );
+        }
+        match found.as_slice() {
+            [] => Err(ClinicError::NotFound { what: "grant", look: "consent list" }),
+            [one] => Ok(*one),
+            many => Err(ClinicError::Ambiguous { what: "grants", count: many.len() }),
+        }
+    }
+}

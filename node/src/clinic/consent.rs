@@ -1,0 +1,484 @@
+//! Consent: grants and revocations, and what is shown of them.
+
+use chartmesh_protocol::ledger::{
+    Basis, Body, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Purpose,
+    Revocation, Rights, Signer, Statement,
+};
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::seal::wrap_chart_secret;
+use chartmesh_protocol::{ChartId, ClinicId, StatementId};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::audit::Action;
+use super::draft::Draft;
+use super::epochs::no_secret;
+use super::open_chart::{OpenChart, Scope};
+use super::{Clinic, ClinicError, KnownPeer, date};
+use crate::clock;
+use crate::control::{GrantRequest, Pin, Progress};
+
+/// The word for every chart or every compartment.
+const ALL: &str = "all";
+
+/// Purposes by the words that people use, and their codes of HL7 v3 PurposeOfUse.
+const PURPOSES: [(&str, &str); 6] = [
+    ("treatment", "TREAT"),
+    ("emergency", "ETREAT"),
+    ("payment", "HPAYMT"),
+    ("operations", "HOPERAT"),
+    ("research", "HRESCH"),
+    ("public-health", "PUBHLTH"),
+];
+
+/// One grant, as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantLine {
+    /// The grant.
+    pub grant: StatementId,
+    /// The chart.
+    pub patient: ChartId,
+    /// The clinic that receives.
+    pub to: ClinicId,
+    /// Its name, where it is known here.
+    pub to_name: Option<String>,
+    /// The compartments, or `all`.
+    pub compartments: Vec<String>,
+    /// The rights.
+    pub rights: Vec<String>,
+    /// The code of HL7 v3 PurposeOfUse.
+    pub purpose: String,
+    /// From when on, as RFC 3339.
+    pub since: String,
+    /// Until when, as RFC 3339; without end if none.
+    pub until: Option<String>,
+    /// `all`, or `from-now-on`.
+    pub history: String,
+    /// On what ground it was signed: `patient-pin`, `custody`, `card` or `parent`.
+    pub basis: String,
+    /// The grant that it passes on.
+    pub parent: Option<StatementId>,
+    /// `valid`, `not-yet`, `expired`, `revoked`, `falls-with-parent` or `invalid`.
+    pub state: String,
+    /// What a person should know of the state.
+    pub note: String,
+}
+
+/// What `consent grant` made for one patient, or why it did not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantMade {
+    /// The grant.
+    pub grant: Option<StatementId>,
+    /// The chart.
+    pub patient: ChartId,
+    /// The clinic that receives.
+    pub to: ClinicId,
+    /// The compartments, or `all`.
+    pub compartments: Vec<String>,
+    /// The rights.
+    pub rights: Vec<String>,
+    /// Until when, as RFC 3339; without end if none.
+    pub until: Option<String>,
+    /// On what ground it was signed.
+    pub basis: Option<String>,
+    /// Why this patient was passed over.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<String>,
+}
+
+/// One grant for one patient, or an array of them for all.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum GrantsMade {
+    /// For `--patient ID`.
+    One(GrantMade),
+    /// For `--patient all`.
+    All(Vec<GrantMade>),
+}
+
+/// What `consent revoke` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revoked {
+    /// The grant that ended.
+    pub grant: StatementId,
+    /// The revocation.
+    pub revocation: StatementId,
+    /// The chart.
+    pub patient: ChartId,
+    /// The clinic that has no access any more.
+    pub from: ClinicId,
+}
+
+/// What is granted, for every patient alike.
+struct Terms {
+    peer: KnownPeer,
+    compartments: Compartments,
+    rights: Rights,
+    purpose: Purpose,
+    expires_ms: Option<u64>,
+    history: History,
+}
+
+impl Terms {
+    fn made(&self, chart: ChartId) -> GrantMade {
+        GrantMade {
+            grant: None,
+            patient: chart,
+            to: self.peer.clinic,
+            compartments: compartment_names(&self.compartments),
+            rights: self.rights.names().map(str::to_owned).collect(),
+            until: self.expires_ms.map(date::moment),
+            basis: None,
+            error: None,
+        }
+    }
+}
+
+impl Clinic {
+    /// Signs a grant for one patient, or for every patient of this clinic.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown clinic or patient, [`ClinicError::Usage`] for
+    /// terms that are none, [`ClinicError::Pin`] and [`ClinicError::Refused`] where the patient's
+    /// key cannot be used.
+    pub fn grant(
+        &self,
+        request: &GrantRequest,
+        progress: &dyn Fn(Progress),
+    ) -> Result<GrantsMade, ClinicError> {
+        let terms = self.terms(request)?;
+        if request.patient != ALL {
+            let chart = self.find_chart(&request.patient)?;
+            return Ok(GrantsMade::One(self.grant_chart(&chart, &terms, request.pin.as_ref())?));
+        }
+        let charts = self.own_charts()?;
+        let total = u64::try_from(charts.len()).unwrap_or(u64::MAX);
+        let mut made = Vec::with_capacity(charts.len());
+        for (done, chart) in (0..).zip(charts) {
+            progress(Progress { what: "signing grants".to_owned(), done, total });
+            made.push(match self.grant_chart(&chart, &terms, request.pin.as_ref()) {
+                Ok(grant) => grant,
+                // One patient's PIN must not keep all the others waiting.
+                Err(error @ ClinicError::Pin { .. }) => {
+                    GrantMade { error: Some(error.to_string()), ..terms.made(chart) }
+                }
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(GrantsMade::All(made))
+    }
+
+    fn terms(&self, request: &GrantRequest) -> Result<Terms, ClinicError> {
+        let usage = |error: &dyn std::fmt::Display| ClinicError::usage(error.to_string());
+        let peer = self.find_peer(&request.to)?;
+        let mut named = std::collections::BTreeSet::new();
+        for text in &request.compartments {
+            if text != ALL {
+                named.insert(text.parse::<CompartmentName>().map_err(|error| usage(&error))?);
+            }
+        }
+        let all = request.compartments.iter().any(|text| text == ALL);
+        let compartments = if all { Compartments::All } else { Compartments::Named(named) };
+        let rights: Rights = request.rights.join(",").parse().map_err(|error| usage(&error))?;
+        let word = request.purpose.trim();
+        let code = PURPOSES.iter().find(|(name, _)| *name == word).map_or(word, |(_, code)| *code);
+        let purpose = Purpose::new(code).map_err(|_| {
+            let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
+            ClinicError::usage(format!(
+                "a purpose is one of {}, or a code of HL7 v3 PurposeOfUse",
+                words.join(", ")
+            ))
+        })?;
+        let expires_ms = match &request.until {
+            None => None,
+            Some(text) => Some(date::parse_until(text).ok_or_else(|| {
+                ClinicError::usage("--until is a day such as 2027-06-30, or a moment such as \
+                                    2027-06-30T12:00:00Z")
+            })?),
+        };
+        if expires_ms.is_some_and(|end| end <= self.time_ms()) {
+            return Err(ClinicError::usage("--until lies in the past"));
+        }
+        let history = if request.from_now_on { History::FromNowOn } else { History::All };
+        Ok(Terms { peer, compartments, rights, purpose, expires_ms, history })
+    }
+
+    fn own_charts(&self) -> Result<Vec<ChartId>, ClinicError> {
+        let own = self.clinic_id();
+        let mut charts = Vec::new();
+        for chart in self.all_charts()? {
+            if self.ledger(&chart)?.genesis().is_some_and(|(_, one)| one.custodian == own) {
+                charts.push(chart);
+            }
+        }
+        Ok(charts)
+    }
+
+    fn grant_chart(
+        &self,
+        chart: &ChartId,
+        terms: &Terms,
+        pin: Option<&Pin>,
+    ) -> Result<GrantMade, ClinicError> {
+        let _writing = self.writing();
+        let mut open = self.open_chart(chart, Scope::Keys)?;
+        let mut draft = Draft::default();
+        let statement = self.sign_grant(&open, terms, pin)?;
+        draft.statement(&statement);
+        let (id, basis) = (statement.id(), basis_of(&statement));
+        open.ledger.insert(statement);
+        open.decision = self.decide(&open.ledger);
+        if let Some(GrantState::Invalid(reason)) =
+            open.decision.grant(&id).map(|view| view.state.clone())
+        {
+            return Err(ClinicError::refused(format!("this grant would not hold: {reason}")));
+        }
+        let names: Vec<CompartmentName> = open.compartments.keys().cloned().collect();
+        for name in names.iter().filter(|name| terms.compartments.covers(name)) {
+            self.sealing_key(&mut open, name, &mut draft)?;
+        }
+        draft.note(Action::Grant, Some(*chart));
+        self.file(draft)?;
+        Ok(GrantMade { grant: Some(id), basis, ..terms.made(*chart) })
+    }
+
+    /// Signs a grant with the patient's key; where that does not lie here, with the clinic's, on
+    /// the ground of a grant that may be passed on.
+    fn sign_grant(
+        &self,
+        open: &OpenChart,
+        terms: &Terms,
+        pin: Option<&Pin>,
+    ) -> Result<Verified<Statement>, ClinicError> {
+        let chart = open.id();
+        let secret = open.secret.as_ref().ok_or_else(|| no_secret(open))?;
+        let to = terms.peer.clinic;
+        let sealing = self.sealing_key_of(&to)?.ok_or_else(|| {
+            ClinicError::NotFound { what: "clinic", look: "peer list" }
+        })?;
+        let mut rng = rand::rng();
+        let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
+            .map_err(ClinicError::fault)?;
+        let mut grant = Grant {
+            nonce: rng.random(),
+            chart,
+            grantee: to,
+            compartments: terms.compartments.clone(),
+            rights: terms.rights,
+            purpose: terms.purpose.clone(),
+            not_before_ms: clock::now_ms(),
+            expires_ms: terms.expires_ms,
+            history: terms.history,
+            parent: None,
+            paper: None,
+            basis: Basis::Custody,
+            frontier: open.ledger.frontier(),
+            secret: wrapped,
+        };
+        if let Some(parent) = self.parent_for(open) {
+            grant.parent = Some(parent);
+            grant.basis = Basis::Parent;
+            let signer = Signer::Clinic(&self.identity.clinic);
+            return Body::Grant(grant).sign(signer).map_err(ClinicError::fault);
+        }
+        let (key, basis) = self.patient_key(&chart, pin)?;
+        grant.basis = basis;
+        Body::Grant(grant).sign(Signer::Patient(&key)).map_err(ClinicError::fault)
+    }
+
+    /// The grant to this clinic that it may pass on, when it is not the chart's home.
+    fn parent_for(&self, open: &OpenChart) -> Option<StatementId> {
+        let own = self.clinic_id();
+        if open.decision.custodian() == Some(own) {
+            return None;
+        }
+        open.decision
+            .grants()
+            .filter(|view| view.state == GrantState::Valid && view.grant.grantee == own)
+            .find(|view| view.grant.rights.includes(Rights::SHARE))
+            .map(|view| view.id)
+    }
+
+    /// Ends a grant. The keys that its clinic could open are followed by new ones at the next
+    /// write.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown grant, [`ClinicError::Conflict`] for one that has
+    /// ended already, [`ClinicError::Refused`] when this clinic may not end it.
+    pub fn revoke(
+        &self,
+        grant: &str,
+        reason: &str,
+        pin: Option<&Pin>,
+    ) -> Result<Revoked, ClinicError> {
+        let (chart, id) = self.find_grant(grant)?;
+        let _writing = self.writing();
+        let open = self.open_chart(&chart, Scope::Keys)?;
+        let view = open.decision.grant(&id).cloned().ok_or(ClinicError::NotFound {
+            what: "grant",
+            look: "consent list",
+        })?;
+        if matches!(view.state, GrantState::Revoked(_)) {
+            return Err(ClinicError::Conflict { reason: "this grant is revoked already".to_owned() });
+        }
+        let frontier = open.compartments.iter().map(|(name, one)| (name.clone(), one.tips.clone()));
+        let body = Body::Revocation(Revocation {
+            chart,
+            grant: id,
+            reason: reason.trim().to_owned(),
+            frontier: frontier.filter(|(_, tips)| !tips.is_empty()).collect(),
+            statements: open.ledger.frontier(),
+        });
+        let statement = self.sign_revocation(&open, &view, body, pin)?;
+        let revocation = statement.id();
+        let mut draft = Draft::default();
+        draft.statement(&statement);
+        draft.note(Action::Revoke, Some(chart));
+        self.file(draft)?;
+        Ok(Revoked { grant: id, revocation, patient: chart, from: view.grant.grantee })
+    }
+
+    /// The patient's key signs where it can be used; the home clinic, and the clinic that passed
+    /// a grant on, may end it with their own.
+    fn sign_revocation(
+        &self,
+        open: &OpenChart,
+        view: &GrantView,
+        body: Body,
+        pin: Option<&Pin>,
+    ) -> Result<Verified<Statement>, ClinicError> {
+        let sign = |body: Body, signer: Signer<'_>| {
+            body.sign(signer).map_err(|_| {
+                ClinicError::usage("a reason is one line of at most 512 bytes, and not empty")
+            })
+        };
+        let own = self.clinic_id();
+        match self.patient_key(&open.id(), pin) {
+            Ok((key, _)) => sign(body, Signer::Patient(&key)),
+            Err(error @ ClinicError::Pin { .. }) if pin.is_some() => Err(error),
+            Err(ClinicError::Pin { .. } | ClinicError::Refused { .. })
+                if open.decision.custodian() == Some(own)
+                    || view.signer.as_bytes() == own.as_bytes() =>
+            {
+                sign(body, Signer::Clinic(&self.identity.clinic))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The grants of one patient or of all.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown patient.
+    pub fn grants(&self, patient: Option<&str>) -> Result<Vec<GrantLine>, ClinicError> {
+        let charts = match patient {
+            Some(id) => vec![self.find_chart(id)?],
+            None => self.all_charts()?.into_iter().collect(),
+        };
+        let mut lines = Vec::new();
+        for chart in charts {
+            let ledger = self.ledger(&chart)?;
+            let decision = self.decide(&ledger);
+            for view in decision.grants() {
+                lines.push(self.grant_line(chart, view)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The grants of an open chart.
+    pub(crate) fn grant_lines(&self, open: &OpenChart) -> Result<Vec<GrantLine>, ClinicError> {
+        open.decision.grants().map(|view| self.grant_line(open.id(), view)).collect()
+    }
+
+    /// One grant.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown grant.
+    pub fn grant_shown(&self, id: &str) -> Result<GrantLine, ClinicError> {
+        let (chart, id) = self.find_grant(id)?;
+        let ledger = self.ledger(&chart)?;
+        let decision = self.decide(&ledger);
+        let view = decision.grant(&id).ok_or(ClinicError::NotFound {
+            what: "grant",
+            look: "consent list",
+        })?;
+        self.grant_line(chart, view)
+    }
+
+    fn grant_line(&self, chart: ChartId, view: &GrantView) -> Result<GrantLine, ClinicError> {
+        let grant = &view.grant;
+        let names = self.peers()?;
+        let to_name = if grant.grantee == self.clinic_id() {
+            Some(self.name().to_owned())
+        } else {
+            names.into_iter().find(|peer| peer.clinic == grant.grantee).map(|peer| peer.name)
+        };
+        let history = match grant.history {
+            History::All => "all",
+            History::FromNowOn => "from-now-on",
+        };
+        Ok(GrantLine {
+            grant: view.id,
+            patient: chart,
+            to: grant.grantee,
+            to_name,
+            compartments: compartment_names(&grant.compartments),
+            rights: grant.rights.names().map(str::to_owned).collect(),
+            purpose: grant.purpose.to_string(),
+            since: date::moment(grant.not_before_ms),
+            until: grant.expires_ms.map(date::moment),
+            history: history.to_owned(),
+            basis: basis_text(grant.basis).to_owned(),
+            parent: grant.parent,
+            state: state_word(&view.state).to_owned(),
+            note: state_text(&view.state),
+        })
+    }
+}
+
+fn compartment_names(compartments: &Compartments) -> Vec<String> {
+    match compartments {
+        Compartments::All => vec![ALL.to_owned()],
+        Compartments::Named(names) => names.iter().map(ToString::to_string).collect(),
+    }
+}
+
+fn basis_of(statement: &Verified<Statement>) -> Option<String> {
+    match statement.body() {
+        Body::Grant(grant) => Some(basis_text(grant.basis).to_owned()),
+        _ => None,
+    }
+}
+
+fn basis_text(basis: Basis) -> &'static str {
+    match basis {
+        Basis::PatientPin => "patient-pin",
+        Basis::Custody => "custody",
+        Basis::Card => "card",
+        Basis::Parent => "parent",
+    }
+}
+
+fn state_word(state: &GrantState) -> &'static str {
+    match state {
+        GrantState::Valid => "valid",
+        GrantState::NotYet => "not-yet",
+        GrantState::Expired => "expired",
+        GrantState::Revoked(_) => "revoked",
+        GrantState::FallsWithParent(_) => "falls-with-parent",
+        GrantState::Invalid(_) => "invalid",
+    }
+}
+
+/// A grant's state in words.
+pub(crate) fn state_text(state: &GrantState) -> String {
+    match state {
+        GrantState::Valid => "in force".to_owned(),
+        GrantState::NotYet => "begins later".to_owned(),
+        GrantState::Expired => "its time is over".to_owned(),
+        GrantState::Revoked(_) => "revoked".to_owned(),
+        GrantState::FallsWithParent(_) => "the grant that it passes on was revoked".to_owned(),
+        GrantState::Invalid(reason) => format!("does not hold: {reason}"),
+    }
+}

@@ -1,0 +1,116 @@
+//! What one command writes, gathered first and filed in one commit: all of it or nothing.
+
+use std::sync::Arc;
+
+use chartmesh_protocol::{ChartId, NodeId};
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::ledger::Statement;
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::seal::VerifiedRecord;
+
+use super::audit::{self, Action, Note};
+use super::items::{self, Header, NewItem, What};
+use super::{Clinic, ClinicError};
+use crate::clock;
+use crate::store::{Batch, Space};
+
+/// Items, other writes and audit entries that belong together.
+#[derive(Default)]
+pub(crate) struct Draft {
+    pub(crate) items: Vec<NewItem>,
+    pub(crate) batch: Batch,
+    notes: Vec<(Action, Option<ChartId>)>,
+    /// The peer that sent the items: it holds them, so they are not owed to it.
+    pub(crate) from: Option<NodeId>,
+}
+
+impl Draft {
+    /// Adds a statement of a ledger.
+    pub(crate) fn statement(&mut self, statement: &Verified<Statement>) {
+        self.items.push(statement_item(statement));
+    }
+
+    /// Adds a record.
+    pub(crate) fn record(&mut self, record: &VerifiedRecord) {
+        self.items.push(record_item(record));
+    }
+
+    /// Adds an audit entry.
+    pub(crate) fn note(&mut self, action: Action, chart: Option<ChartId>) {
+        self.notes.push((action, chart));
+    }
+}
+
+/// A statement as it is filed.
+pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
+    NewItem {
+        chart: statement.payload().chart(),
+        id: ItemId::from(statement.id()),
+        bytes: statement.to_bytes(),
+        what: What::Statement,
+    }
+}
+
+/// A record as it is filed.
+pub(crate) fn record_item(record: &VerifiedRecord) -> NewItem {
+    let header = record.header();
+    NewItem {
+        chart: header.place.chart,
+        id: ItemId::from(record.id()),
+        bytes: record.as_bytes().to_vec(),
+        what: What::Record(Header {
+            tag: header.place.compartment,
+            author: header.author,
+            incarnation: header.place.incarnation,
+            sequence: header.place.sequence,
+            previous: header.place.previous,
+            epoch: header.epoch,
+        }),
+    }
+}
+
+impl Clinic {
+    /// Files a draft in one commit and tells whoever waits for news. Returns the feed numbers of
+    /// the items that were new.
+    pub(crate) fn file(&self, draft: Draft) -> Result<Vec<u64>, ClinicError> {
+        let Draft { items, batch, notes, from } = draft;
+        let at_ms = clock::now_ms();
+        let user = self.identity.user_id().to_string();
+        let notes: Vec<Note> = notes
+            .into_iter()
+            .map(|(action, chart)| Note { action, chart, user: user.clone(), at_ms })
+            .collect();
+        let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
+        let identity = Arc::clone(&self.identity);
+        let (_, filed) = self.store.commit_with(move |view| {
+            let mut batch = batch;
+            let filed = items::file(view, &mut batch, &items)?;
+            for chart in items.iter().map(|item| &item.chart) {
+                if !view.contains(Space::Charts, chart.as_bytes())? {
+                    batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
+                }
+            }
+            if let Some(peer) = from {
+                for feed in &filed {
+                    let key = [peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat();
+                    batch.put(Space::Acknowledged, key, Vec::new());
+                }
+            }
+            if !notes.is_empty() {
+                audit::note(view, &mut batch, &identity.node, &notes)?;
+            }
+            Ok::<_, ClinicError>((batch, filed))
+        })?;
+        if !filed.is_empty() {
+            self.changed(&charts);
+        }
+        Ok(filed)
+    }
+
+    /// Notes one thing in the audit log, by itself.
+    pub(crate) fn note(&self, action: Action, chart: Option<ChartId>) -> Result<(), ClinicError> {
+        let mut draft = Draft::default();
+        draft.note(action, chart);
+        self.file(draft).map(|_| ())
+    }
+}

@@ -1,0 +1,128 @@
+//! Why something a clinic wanted did not happen.
+
+use chartmesh_protocol::ChartId;
+use thiserror::Error;
+
+use crate::control::{Exit, Failure};
+use crate::keys::KeyringError;
+use crate::store::{OpenError, StoreError};
+
+/// Why something a clinic wanted did not happen. No variant holds patient data; the words that a
+/// person typed are not repeated where they can be a name.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClinicError {
+    /// The data folder cannot be used.
+    #[error("{reason}")]
+    Folder {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// The keys cannot be opened.
+    #[error(transparent)]
+    Keys(#[from] KeyringError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was typed cannot be used.
+    #[error("{reason}")]
+    Usage {
+        /// What is wrong and what to write instead.
+        reason: String,
+    },
+    /// Nothing has this id.
+    #[error("no {what} here has this id; `chartmesh {look}` lists them")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// The command that lists them.
+        look: &'static str,
+    },
+    /// More than one thing has an id that begins so.
+    #[error("{count} {what} have ids that begin so: type more of it")]
+    Ambiguous {
+        /// What was looked for.
+        what: &'static str,
+        /// How many.
+        count: usize,
+    },
+    /// Consent or the clinic's role does not allow it.
+    #[error("{reason}")]
+    Refused {
+        /// Who would have to allow it.
+        reason: String,
+    },
+    /// The PIN is missing or wrong.
+    #[error("{reason}")]
+    Pin {
+        /// What is asked for.
+        reason: String,
+    },
+    /// Something stands in the way that a person has to decide.
+    #[error("{reason}")]
+    Conflict {
+        /// What stands in the way.
+        reason: String,
+    },
+    /// What is stored cannot be read: damaged, or by a newer program.
+    #[error("chart {chart} cannot be read: {reason}; run `chartmesh doctor`")]
+    Unreadable {
+        /// The chart.
+        chart: ChartId,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A fault of this program.
+    #[error("this should not happen, please report it: {reason}")]
+    Fault {
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl ClinicError {
+    /// A usage error.
+    pub(crate) fn usage(reason: impl Into<String>) -> Self {
+        Self::Usage { reason: reason.into() }
+    }
+
+    /// A refusal.
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into() }
+    }
+
+    /// A fault of ours.
+    pub(crate) fn fault(reason: impl std::fmt::Display) -> Self {
+        Self::Fault { reason: reason.to_string() }
+    }
+
+    /// The class for scripts.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::NotFound { .. } | Self::Ambiguous { .. } => Exit::NotFound,
+            Self::Keys(KeyringError::WrongPassphrase) => Exit::Refused,
+            Self::Refused { .. } | Self::Pin { .. } => Exit::Refused,
+            Self::Conflict { .. } => Exit::Conflicting,
+            Self::Open(OpenError::Damaged(_)) => Exit::Damaged,
+            Self::Store(StoreError::Damaged { .. }) => Exit::Damaged,
+            Self::Unreadable { .. } => Exit::Damaged,
+            Self::Folder { .. }
+            | Self::Keys(_)
+            | Self::Open(_)
+            | Self::Store(_)
+            | Self::Fault { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl From<ClinicError> for Failure {
+    fn from(error: ClinicError) -> Self {
+        let pin_needed = matches!(error, ClinicError::Pin { .. });
+        Self { pin_needed, ..Self::new(error.exit(), error.to_string()) }
+    }
+}

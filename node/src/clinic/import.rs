@@ -1,0 +1,138 @@
+//! Taking in files: each whole or not at all.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chartmesh_crdt::ParsedChart;
+use chartmesh_protocol::ChartId;
+use serde::{Deserialize, Serialize};
+
+use super::audit::Action;
+use super::draft::Draft;
+use super::open_chart::{OpenChart, Scope};
+use super::save::{Edit, Saved};
+use super::{Clinic, ClinicError};
+use crate::control::Progress;
+use crate::interop::{ImportError, InputFile, read_inputs};
+
+/// What `import` did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// One report a file.
+    pub files: Vec<FileReport>,
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    /// The file.
+    pub file: PathBuf,
+    /// The chart, where the file holds one patient.
+    pub patient: Option<ChartId>,
+    /// The charts, where it holds several.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub patients: Vec<ChartId>,
+    /// Resources in the file.
+    pub resources: usize,
+    /// Resources that were new or differed from what was here.
+    pub changed: usize,
+    /// Resources by compartment.
+    pub compartments: BTreeMap<String, usize>,
+    /// Why nothing of the file was taken in.
+    pub error: Option<String>,
+}
+
+impl Clinic {
+    /// Takes in files and folders. A bad file does not stop the others.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store fails; what is wrong with a file is in its report.
+    pub fn import(
+        &self,
+        paths: &[PathBuf],
+        progress: &dyn Fn(Progress),
+    ) -> Result<Imported, ClinicError> {
+        let inputs = read_inputs(paths);
+        let mut files = Vec::new();
+        for input in inputs {
+            files.push(match input {
+                Ok(file) => self.import_file(&file)?,
+                Err(error) => failed(error.file.clone(), &error),
+            });
+            let done = u64::try_from(files.len()).unwrap_or(u64::MAX);
+            progress(Progress { what: "importing files".to_owned(), done, total: 0 });
+        }
+        Ok(Imported { files })
+    }
+
+    fn import_file(&self, file: &InputFile) -> Result<FileReport, ClinicError> {
+        let mut new_id = || uuid::Uuid::new_v4().to_string();
+        let charts = match file.charts(&mut new_id) {
+            Ok(charts) => charts.charts,
+            Err(error) => return Ok(failed(file.path().to_owned(), &error)),
+        };
+        match self.import_charts(file.path(), charts) {
+            Ok(report) => Ok(report),
+            // The store's own trouble stops the whole import; anything else is the file's.
+            Err(error @ (ClinicError::Store(_) | ClinicError::Fault { .. })) => Err(error),
+            Err(error) => Ok(FileReport {
+                file: file.path().to_owned(),
+                error: Some(format!("{}: {error}", file.path().display())),
+                ..FileReport::default()
+            }),
+        }
+    }
+
+    fn import_charts(
+        &self,
+        file: &Path,
+        charts: Vec<ParsedChart>,
+    ) -> Result<FileReport, ClinicError> {
+        let mut report = FileReport { file: file.to_owned(), ..FileReport::default() };
+        for resource in charts.iter().flat_map(|chart| &chart.resources) {
+            report.resources += 1;
+            *report.compartments.entry(resource.compartment().to_string()).or_default() += 1;
+        }
+        let _writing = self.writing();
+        let mut draft = Draft::default();
+        for chart in charts {
+            let (open, saved) = self.import_chart(chart, &mut draft)?;
+            report.changed += saved.resources;
+            report.patients.push(open.id());
+            if saved.records > 0 {
+                draft.note(Action::Write, Some(open.id()));
+            }
+        }
+        if report.changed > 0 {
+            self.file(draft)?;
+        }
+        if let [one] = report.patients.as_slice() {
+            report.patient = Some(*one);
+            report.patients.clear();
+        }
+        Ok(report)
+    }
+
+    /// Puts a chart's resources into the patient's chart, or into a new one.
+    fn import_chart(
+        &self,
+        chart: ParsedChart,
+        draft: &mut Draft,
+    ) -> Result<(OpenChart, Saved), ClinicError> {
+        let known = match chart.patient.id() {
+            Some(id) => self.chart_of_patient(id)?,
+            None => None,
+        };
+        let mut open = match known {
+            Some(id) => self.open_chart(&id, Scope::Whole)?,
+            None => self.begin_chart(draft)?,
+        };
+        let edits = chart.resources.into_iter().map(Edit::Put).collect();
+        let saved = self.draft_edits(&mut open, edits, draft)?;
+        Ok((open, saved))
+    }
+}
+
+fn failed(file: PathBuf, error: &ImportError) -> FileReport {
+    FileReport { file, error: Some(error.to_string()), ..FileReport::default() }
+}

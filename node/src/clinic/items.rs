@@ -1,0 +1,231 @@
+//! Statements and records in the store: their bytes, their place in the feed, and what is known
+//! of them without opening them.
+//!
+//! ```text
+//! Items       id 32                     -> kind 1 | chart 16 | feed 8 (big endian) | bytes
+//! Feed        number 8 (big endian)     -> chart 16 | id 32
+//! ChartItems  chart 16 | kind 1 | id 32 -> Entry
+//! Meta        "feed"                    -> the newest number
+//! ```
+
+use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
+use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::{
+    ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence,
+};
+use minicbor::{Decode, Encode};
+
+use super::ClinicError;
+use crate::store::{Batch, Space, Store, View};
+
+/// Bytes of a feed number.
+const FEED_LEN: usize = 8;
+/// What stands before an item's bytes.
+const ITEM_HEAD: usize = 1 + ChartId::LEN + FEED_LEN;
+/// Where the newest feed number stands.
+const FEED_KEY: &[u8] = b"feed";
+
+/// An item that was checked and is about to be filed.
+#[derive(Debug, Clone)]
+pub(crate) struct NewItem {
+    pub(crate) chart: ChartId,
+    pub(crate) id: ItemId,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) what: What,
+}
+
+/// What is known of an item without opening it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Entry {
+    /// Its number in the feed.
+    #[n(0)]
+    pub(crate) feed: u64,
+    /// What it is.
+    #[n(1)]
+    pub(crate) what: What,
+}
+
+/// A statement, or a record's clear header.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(crate) enum What {
+    /// A statement of the chart's ledger.
+    #[n(0)]
+    Statement,
+    /// A record.
+    #[n(1)]
+    Record(#[n(0)] Header),
+}
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct Header {
+    /// The compartment.
+    #[n(0)]
+    pub(crate) tag: CompartmentTag,
+    /// The author.
+    #[n(1)]
+    pub(crate) author: NodeId,
+    /// The author's store.
+    #[n(2)]
+    pub(crate) incarnation: Incarnation,
+    /// The place among that author's records.
+    #[n(3)]
+    pub(crate) sequence: Sequence,
+    /// The link to the one before.
+    #[n(4)]
+    pub(crate) previous: RecordLink,
+    /// The epoch that it is sealed under.
+    #[n(5)]
+    pub(crate) epoch: EpochId,
+}
+
+impl What {
+    pub(crate) fn kind(&self) -> ItemKind {
+        match self {
+            Self::Statement => ItemKind::Statement,
+            Self::Record(_) => ItemKind::Record,
+        }
+    }
+
+    fn byte(&self) -> u8 {
+        kind_byte(self.kind())
+    }
+}
+
+fn kind_byte(kind: ItemKind) -> u8 {
+    match kind {
+        ItemKind::Statement => b's',
+        ItemKind::Record => b'r',
+    }
+}
+
+/// An item of a chart with its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) id: ItemId,
+    pub(crate) entry: Entry,
+}
+
+/// Adds items to a batch under the next feed numbers, and returns these. Those that are filed
+/// already are left out.
+pub(crate) fn file(
+    view: &View<'_>,
+    batch: &mut Batch,
+    items: &[NewItem],
+) -> Result<Vec<u64>, ClinicError> {
+    let newest = view.get(Space::Meta, FEED_KEY)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
+    let mut next = newest;
+    let mut filed = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for item in items {
+        if !seen.insert(*item.id.as_bytes()) || view.contains(Space::Items, item.id.as_bytes())? {
+            continue;
+        }
+        next = next.checked_add(1).ok_or_else(|| ClinicError::fault("the feed is full"))?;
+        let mut place = item.chart.as_bytes().to_vec();
+        place.extend_from_slice(item.id.as_bytes());
+        let mut key = item.chart.as_bytes().to_vec();
+        key.push(item.what.byte());
+        key.extend_from_slice(item.id.as_bytes());
+        let entry = Entry { feed: next, what: item.what.clone() };
+        let mut value = vec![item.what.byte()];
+        value.extend_from_slice(item.chart.as_bytes());
+        value.extend_from_slice(&next.to_be_bytes());
+        value.extend_from_slice(&item.bytes);
+        filed.push(next);
+        batch
+            .put(Space::Items, item.id.as_bytes().to_vec(), value)
+            .put(Space::Feed, next.to_be_bytes().to_vec(), place)
+            .put(Space::ChartItems, key, encode(&entry)?);
+    }
+    if next != newest {
+        batch.put(Space::Meta, FEED_KEY.to_vec(), next.to_be_bytes().to_vec());
+    }
+    Ok(filed)
+}
+
+/// The newest feed number.
+pub(crate) fn newest(store: &Store) -> Result<FeedNumber, ClinicError> {
+    let bytes = store.get(Space::Meta, FEED_KEY)?;
+    Ok(FeedNumber::new(bytes.and_then(|bytes| number(&bytes)).unwrap_or(0)))
+}
+
+/// All items of a kind of a chart, in the order of the feed.
+pub(crate) fn of_chart(
+    store: &Store,
+    chart: &ChartId,
+    kind: ItemKind,
+) -> Result<Vec<Listed>, ClinicError> {
+    let mut prefix = chart.as_bytes().to_vec();
+    prefix.push(kind_byte(kind));
+    let mut listed = Vec::new();
+    for pair in store.scan_prefix(Space::ChartItems, &prefix) {
+        let (key, value) = pair?;
+        let id = key.get(prefix.len()..).and_then(|id| <[u8; 32]>::try_from(id).ok());
+        let id = id.ok_or_else(|| unreadable(*chart, "an item's key has another length"))?;
+        let entry = minicbor::decode(&value).map_err(|error| unreadable(*chart, error))?;
+        listed.push(Listed { id: ItemId::new(id), entry });
+    }
+    listed.sort_unstable_by_key(|listed| listed.entry.feed);
+    Ok(listed)
+}
+
+/// The bytes of an item.
+pub(crate) fn bytes(store: &Store, id: &ItemId) -> Result<Option<Vec<u8>>, ClinicError> {
+    let value = store.get(Space::Items, id.as_bytes())?;
+    Ok(value.and_then(|value| value.get(ITEM_HEAD..).map(<[u8]>::to_vec)))
+}
+
+/// What an item is.
+pub(crate) fn kind(store: &Store, id: &ItemId) -> Result<Option<ItemKind>, ClinicError> {
+    let value = store.get(Space::Items, id.as_bytes())?;
+    let byte = value.and_then(|value| value.first().copied());
+    let kinds = [ItemKind::Statement, ItemKind::Record];
+    Ok(kinds.into_iter().find(|kind| byte == Some(kind_byte(*kind))))
+}
+
+/// The chart of an item and its number in the feed.
+pub(crate) fn place(
+    store: &Store,
+    id: &ItemId,
+) -> Result<Option<(ChartId, FeedNumber)>, ClinicError> {
+    let value = store.get(Space::Items, id.as_bytes())?;
+    Ok(value.and_then(|value| {
+        let (chart, rest) = value.get(1..)?.split_at_checked(ChartId::LEN)?;
+        let feed = number(rest.get(..FEED_LEN)?)?;
+        Some((ChartId::try_from(chart).ok()?, FeedNumber::new(feed)))
+    }))
+}
+
+/// The charts of items whose feed numbers are above `after`, each once, and the newest number.
+pub(crate) fn charts_since(
+    store: &Store,
+    after: FeedNumber,
+) -> Result<(std::collections::BTreeSet<ChartId>, FeedNumber), ClinicError> {
+    let first = after.value().saturating_add(1).to_be_bytes();
+    let mut charts = std::collections::BTreeSet::new();
+    let mut newest = after;
+    for pair in store.range(Space::Feed, first.as_slice()..) {
+        let (key, value) = pair?;
+        let Some(feed) = number(&key) else { continue };
+        newest = FeedNumber::new(feed);
+        if let Some(chart) = value.get(..ChartId::LEN).and_then(|id| ChartId::try_from(id).ok()) {
+            charts.insert(chart);
+        }
+    }
+    Ok((charts, newest))
+}
+
+/// CBOR of one of our own values.
+pub(crate) fn encode<T: Encode<()>>(value: &T) -> Result<Vec<u8>, ClinicError> {
+    minicbor::to_vec(value).map_err(ClinicError::fault)
+}
+
+/// A big-endian number.
+pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
+}
+
+fn unreadable(chart: ChartId, reason: impl std::fmt::Display) -> ClinicError {
+    ClinicError::Unreadable { chart, reason: reason.to_string() }
+}

@@ -1,0 +1,461 @@
+//! What a clinic does: it registers, records, shares with consent, and answers for it.
+//!
+//! [`Clinic`] is the one door to the store. The command line, the daemon and the network go
+//! through it; consent, sealing and audit are decided here and nowhere else.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
+//! | `items`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
+//! | `open_chart`, `save`, `epochs` | a chart opened, edited and sealed |
+//! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
+//! | `consent`, `verify` | grants, revocations, and checking them |
+//! | `chart_view`, `conflicts` | what people see of a chart, and decide |
+//! | `search`, `index_card`, `fold` | finding patients |
+//! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
+//! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
+
+mod audit;
+mod certificates;
+mod chart_view;
+mod conflicts;
+mod consent;
+mod custody;
+mod date;
+mod draft;
+mod epochs;
+mod error;
+mod fold;
+mod identity;
+mod import;
+mod index_card;
+mod items;
+mod ledgers;
+mod open_chart;
+mod peers;
+mod receive;
+mod register;
+mod replica;
+mod save;
+mod search;
+mod share;
+mod snapshot;
+mod status;
+mod verify;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+
+use chartmesh_config::Config;
+use chartmesh_protocol::reconcile::StoreIncarnation;
+use chartmesh_protocol::{ChartId, ClinicId, HybridClock, HybridTime, Incarnation, NodeId};
+use lru::LruCache;
+use rand::RngExt;
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+pub use audit::{Action, AuditCheck, AuditLine};
+pub use chart_view::{Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView};
+pub use conflicts::{ConflictView, Resolved, VersionView};
+pub use consent::{GrantLine, GrantMade, GrantsMade, Revoked};
+pub use custody::PinSet;
+pub use error::ClinicError;
+pub use import::{FileReport, Imported};
+pub use index_card::Identifier;
+pub use peers::{KnownPeer, OwnCard};
+pub use receive::{Delivery, Refused};
+pub use register::Registered;
+pub use replica::Replica;
+pub use search::FoundPatient;
+pub use status::{DoctorReport, PeerLine, Status};
+pub use verify::LedgerCheck;
+
+use crate::clock;
+use crate::keys::{Keyring, Passphrase};
+use crate::net::Addresses;
+use crate::store::{Batch, Opened, Options, Space, Store};
+use certificates::Certificates;
+use identity::Identity;
+use open_chart::{OpenChart, Scope};
+
+/// Charts kept open: those of one consultation hour.
+const OPEN_CHARTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// How far ahead of ours a peer's clock may be and still move ours on: skew of hours is normal
+/// where clocks are set by hand; a year would end every grant.
+const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
+/// The folder of the keyring in a data folder.
+const KEYS: &str = "keys";
+/// Where the incarnations stand.
+const STORE_INCARNATION: &[u8] = b"store incarnation";
+const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
+/// Where the addresses of the last run stand.
+const ADDRESSES: &[u8] = b"addresses";
+
+/// A clinic's node: its keys, its store and what is open of it.
+pub struct Clinic {
+    name: String,
+    config: Config,
+    identity: Arc<Identity>,
+    store: Store,
+    certificates: RwLock<Certificates>,
+    clock: Mutex<HybridClock>,
+    incarnations: Mutex<Incarnations>,
+    open: Mutex<LruCache<ChartId, Arc<Mutex<OpenChart>>>>,
+    /// Counts commits that changed charts: a chart opened before the last one may be old.
+    changes: AtomicU64,
+    news: watch::Sender<u64>,
+    writing: Mutex<()>,
+    addresses: Mutex<Option<Addresses>>,
+}
+
+/// The random numbers of this life of the store.
+#[derive(Debug, Clone, Copy)]
+struct Incarnations {
+    store: StoreIncarnation,
+    author: Incarnation,
+}
+
+impl Clinic {
+    /// Makes the keys and the store of a new clinic.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the folder has a clinic already or cannot be written.
+    pub fn create(
+        dir: &Path,
+        config: &Config,
+        passphrase: &Passphrase,
+        cost: crate::keys::Cost,
+    ) -> Result<(), ClinicError> {
+        let folder = dir.join(KEYS);
+        crate::folder::make_private(&folder)
+            .map_err(|error| ClinicError::Folder { reason: format!("{}: {error}", dir.display()) })?;
+        let mut rng = rand::rng();
+        let mut keyring = Keyring::create(&folder, passphrase, cost, &mut rng)?;
+        identity::fill(&mut keyring, &mut rng)?;
+        keyring.save(&mut rng)?;
+        let opened = Store::open(&options(dir, config, &keyring)?)?;
+        identity::certify(&keyring, &opened.store, clock::now_ms())?;
+        draw_incarnations(&opened.store)?;
+        Ok(())
+    }
+
+    /// Opens the clinic in a data folder.
+    ///
+    /// # Errors
+    /// [`ClinicError::Keys`] for a wrong passphrase, [`ClinicError::Open`] for a store that is
+    /// damaged or in use.
+    pub fn open(dir: &Path, config: Config, passphrase: &Passphrase) -> Result<Self, ClinicError> {
+        let keyring = Keyring::open(&dir.join(KEYS), passphrase)?;
+        let Opened { store, rebuilt, stale, caught_up, torn_bytes } =
+            Store::open(&options(dir, &config, &keyring)?)?;
+        if caught_up > 0 || torn_bytes > 0 {
+            tracing::warn!(caught_up, torn_bytes, "the store was caught up from its journal");
+        }
+        let identity = Arc::new(Identity::open(&keyring, &store)?);
+        let certificates = RwLock::new(Certificates::read(&store)?);
+        let incarnations = Mutex::new(read_incarnations(&store)?);
+        let clinic = Self {
+            name: config.name.to_string(),
+            config,
+            identity,
+            store,
+            certificates,
+            clock: Mutex::new(HybridClock::default()),
+            incarnations,
+            open: Mutex::new(LruCache::new(OPEN_CHARTS)),
+            changes: AtomicU64::new(0),
+            news: watch::Sender::new(0),
+            writing: Mutex::new(()),
+            addresses: Mutex::new(None),
+        };
+        if rebuilt || !stale.is_empty() {
+            clinic.make_derived_anew()?;
+        }
+        Ok(clinic)
+    }
+
+    /// Rebuilds a damaged store from its journal.
+    ///
+    /// # Errors
+    /// [`ClinicError::Keys`] for a wrong passphrase, [`ClinicError::Open`] when nothing can be
+    /// saved.
+    pub fn repair(
+        dir: &Path,
+        config: &Config,
+        passphrase: &Passphrase,
+    ) -> Result<crate::store::Report, ClinicError> {
+        let keyring = Keyring::open(&dir.join(KEYS), passphrase)?;
+        Ok(Store::repair(&options(dir, config, &keyring)?)?)
+    }
+
+    /// The clinic's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The configuration it was opened with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The clinic's id.
+    #[must_use]
+    pub fn clinic_id(&self) -> ClinicId {
+        self.identity.clinic_id()
+    }
+
+    /// This node's id.
+    #[must_use]
+    pub fn node_id(&self) -> NodeId {
+        self.identity.node_id()
+    }
+
+    /// The node's secret, for the transport.
+    pub(crate) fn node_secret(&self) -> Zeroizing<[u8; 32]> {
+        self.identity.node.to_bytes()
+    }
+
+    /// Signals whenever the store accepts something.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// Writes everything that is behind the journal into the database.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn flush(&self) -> Result<(), ClinicError> {
+        Ok(self.store.sync()?)
+    }
+
+    /// Takes over the addresses of a running network, for the card.
+    pub fn set_addresses(&self, addresses: Addresses) {
+        let mut batch = Batch::new();
+        if let Ok(json) = serde_json::to_vec(&addresses.all()) {
+            batch.put(Space::Settings, ADDRESSES.to_vec(), json);
+            // Only for cards made while no node runs.
+            drop(self.store.commit_later(batch));
+        }
+        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = Some(addresses);
+    }
+
+    /// The addresses for the card: the configured ones, and those that the node listens on, or
+    /// listened on when it last ran. Loopback addresses only when there are no others.
+    fn addresses(&self) -> Result<Vec<String>, ClinicError> {
+        let running = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let listening: Vec<String> = match running {
+            Some(addresses) => addresses.all(),
+            None => {
+                let json = self.store.get(Space::Settings, ADDRESSES)?;
+                json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+            }
+        };
+        let external = self.config.network.external_addresses.iter().map(ToString::to_string);
+        let mut all: Vec<String> = external.collect();
+        let local = |address: &&String| {
+            address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1/")
+        };
+        let outside: Vec<String> = listening.iter().filter(|one| !local(one)).cloned().collect();
+        all.extend(if outside.is_empty() && all.is_empty() { listening } else { outside });
+        all.truncate(chartmesh_protocol::limits::MAX_CARD_ADDRESSES);
+        Ok(all)
+    }
+
+    /// The next point of hybrid time.
+    pub(crate) fn tick(&self) -> HybridTime {
+        self.clock().tick(clock::now_ms())
+    }
+
+    /// The time that decides on expiry: the larger of our clock and what peers have told.
+    pub(crate) fn time_ms(&self) -> u64 {
+        clock::now_ms().max(self.clock().last().ms())
+    }
+
+    pub(crate) fn clock(&self) -> MutexGuard<'_, HybridClock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn author_incarnation(&self) -> Incarnation {
+        self.incarnations.lock().unwrap_or_else(PoisonError::into_inner).author
+    }
+
+    pub(crate) fn store_incarnation(&self) -> StoreIncarnation {
+        self.incarnations.lock().unwrap_or_else(PoisonError::into_inner).store
+    }
+
+    /// Draws new incarnations: the store has lost something that others have seen of it.
+    pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
+        let drawn = draw_incarnations(&self.store)?;
+        *self.incarnations.lock().unwrap_or_else(PoisonError::into_inner) = drawn;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+
+    pub(crate) fn certificates_read(&self) -> RwLockReadGuard<'_, Certificates> {
+        self.certificates.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn certificates_write(&self) -> RwLockWriteGuard<'_, Certificates> {
+        self.certificates.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One writer of charts at a time: its records are numbered without gaps.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Charts have changed in the store.
+    pub(crate) fn changed(&self, charts: &[ChartId]) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        for chart in charts {
+            open.pop(chart);
+        }
+        drop(open);
+        self.news.send_replace(number);
+    }
+
+    /// Reads an open chart, as it is now.
+    pub(crate) fn with_chart<T>(
+        &self,
+        chart: &ChartId,
+        read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        let open = self.opened(chart)?;
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.decision = self.decide(&open.ledger);
+        read(&open)
+    }
+
+    /// Changes an open chart. When that fails, the chart is opened anew from the store.
+    pub(crate) fn change_chart<T>(
+        &self,
+        chart: &ChartId,
+        change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        let shared = self.opened(chart)?;
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(chart);
+        let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        open.decision = self.decide(&open.ledger);
+        let before = self.changes.load(Ordering::SeqCst);
+        let outcome = change(&mut open)?;
+        drop(open);
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ours is the one change since: what is open is what is stored.
+        if self.changes.load(Ordering::SeqCst) <= before.wrapping_add(1) {
+            all.put(*chart, shared);
+        }
+        Ok(outcome)
+    }
+
+    fn opened(&self, chart: &ChartId) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
+        let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(chart).cloned();
+        if let Some(open) = found {
+            return Ok(open);
+        }
+        let before = self.changes.load(Ordering::SeqCst);
+        let open = Arc::new(Mutex::new(self.open_chart(chart, Scope::Whole)?));
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.changes.load(Ordering::SeqCst) == before {
+            all.put(*chart, Arc::clone(&open));
+        }
+        Ok(open)
+    }
+
+    /// Patients that match every word, with an audit entry.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read or written.
+    pub fn find_patients(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
+        let found = self.search(words)?;
+        self.note(Action::Search, None)?;
+        Ok(found)
+    }
+
+    /// Makes the index cards of charts that have changed since the last time.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read or written.
+    pub fn refresh_cards(&self) -> Result<(), ClinicError> {
+        let mut stale = BTreeSet::new();
+        for key in self.store.keys(Space::Stale, &[]) {
+            stale.extend(ChartId::try_from(key?.as_slice()).ok());
+        }
+        for chart in stale {
+            self.refresh_card(&chart)?;
+        }
+        Ok(())
+    }
+
+    fn refresh_card(&self, chart: &ChartId) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        batch.delete(Space::Stale, chart.as_bytes().to_vec());
+        match self.open_chart(chart, Scope::Summary) {
+            Ok(open) => {
+                if let Some(patient) = open.patient() {
+                    let card = index_card::IndexCard::of(&patient);
+                    search::index(&self.store, &mut batch, chart, &card)?;
+                }
+            }
+            // One chart that cannot be read must not keep the others from being found.
+            Err(error @ ClinicError::Unreadable { .. }) => tracing::error!(%error, "no index card"),
+            Err(error) => return Err(error),
+        }
+        self.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// The database was made anew: so are index cards and search tokens.
+    fn make_derived_anew(&self) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        for chart in self.all_charts()? {
+            batch.put(Space::Stale, chart.as_bytes().to_vec(), Vec::new());
+        }
+        self.store.commit(batch)?;
+        self.refresh_cards()?;
+        Ok(self.store.confirm_derived()?)
+    }
+}
+
+fn options(dir: &Path, config: &Config, keyring: &Keyring) -> Result<Options, ClinicError> {
+    let mut options = Options::new(dir, identity::store_key(keyring)?);
+    options.cache_bytes = config.store.cache_bytes();
+    Ok(options)
+}
+
+fn draw_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
+    let mut rng = rand::rng();
+    let (of_store, author): (u64, u32) = (rng.random(), rng.random());
+    let mut batch = Batch::new();
+    batch
+        .put(Space::Meta, STORE_INCARNATION.to_vec(), of_store.to_be_bytes().to_vec())
+        .put(Space::Meta, AUTHOR_INCARNATION.to_vec(), author.to_be_bytes().to_vec());
+    store.commit(batch)?;
+    Ok(Incarnations {
+        store: StoreIncarnation::new(of_store),
+        author: Incarnation::new(author),
+    })
+}
+
+fn read_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
+    let of_store = store.get(Space::Meta, STORE_INCARNATION)?;
+    let author = store.get(Space::Meta, AUTHOR_INCARNATION)?;
+    let read = || {
+        let of_store = items::number(of_store.as_deref()?)?;
+        let author = u32::from_be_bytes(author.as_deref()?.try_into().ok()?);
+        Some(Incarnations {
+            store: StoreIncarnation::new(of_store),
+            author: Incarnation::new(author),
+        })
+    };
+    // A store without them is one whose loss was total: it begins a new life.
+    read().map_or_else(|| draw_incarnations(store), Ok)
+}

@@ -1,0 +1,442 @@
+//! A chart, opened: its ledger, what follows from it, and its compartments as documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartmesh_crdt::{ActorId, ChangeHash, Document, Resource, ResourceKey};
+use chartmesh_protocol::ledger::{
+    ChartSecret, CompartmentName, Decision, FrontierTip, Judgement, Ledger, RecordFacts,
+    Verdict, judge,
+};
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::seal::{Keyring, RecordContent, VerifiedRecord, actor_id};
+use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::{
+    ChartId, CompartmentTag, Incarnation, NodeId, RecordId, RecordLink, Sequence,
+};
+
+use super::items::{self, Header, What};
+use super::snapshot::{self, Snapshot};
+use super::{Clinic, ClinicError};
+
+/// How many records beyond the snapshot make a new one worth its writing.
+const RECORDS_PER_SNAPSHOT: usize = 8;
+
+/// How much of a chart is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Every compartment.
+    Whole,
+    /// `summary` only, for lists.
+    Summary,
+    /// Keys and frontiers of every compartment, and no document: enough for consent.
+    Keys,
+}
+
+/// A chart, opened as far as this clinic's keys go.
+pub(crate) struct OpenChart {
+    id: ChartId,
+    pub(super) ledger: Ledger,
+    pub(super) decision: Decision,
+    pub(super) secret: Option<ChartSecret>,
+    pub(super) compartments: BTreeMap<CompartmentName, OpenCompartment>,
+    authors: BTreeMap<ActorId, NodeId>,
+    /// Records of compartments whose names this clinic does not know.
+    unknown: usize,
+}
+
+/// A compartment, opened.
+pub(crate) struct OpenCompartment {
+    pub(super) tag: CompartmentTag,
+    pub(super) document: Document,
+    pub(super) keys: Keyring,
+    /// The newest record of each author.
+    pub(super) tips: Vec<FrontierTip>,
+    held: Vec<HeldRecord>,
+    sealed: usize,
+}
+
+/// A record that is kept but does not count.
+pub(crate) struct HeldRecord {
+    pub(super) record: RecordId,
+    pub(super) author: NodeId,
+    /// Why, for people.
+    pub(super) reason: String,
+}
+
+/// A record of the chart as the store lists it.
+#[derive(Debug, Clone, Copy)]
+struct Listed {
+    id: RecordId,
+    header: Header,
+}
+
+/// A record whose content could be opened.
+struct Opened {
+    id: RecordId,
+    actor: ActorId,
+    content: RecordContent,
+}
+
+impl OpenCompartment {
+    /// A compartment without records.
+    pub(crate) fn empty(tag: CompartmentTag, document: Document, keys: Keyring) -> Self {
+        Self { tag, document, keys, tips: Vec::new(), held: Vec::new(), sealed: 0 }
+    }
+
+    /// The merged document.
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// How many records cannot be opened.
+    pub(crate) fn sealed(&self) -> usize {
+        self.sealed
+    }
+
+    /// Where this author's next record stands: its number and the link to the one before.
+    pub(crate) fn next(
+        &self,
+        author: &NodeId,
+        incarnation: Incarnation,
+    ) -> Option<(Sequence, RecordLink)> {
+        let own = |tip: &&FrontierTip| tip.author == *author && tip.incarnation == incarnation;
+        match self.tips.iter().find(own) {
+            Some(tip) => Some((tip.sequence.next()?, tip.record.link())),
+            None => Some((Sequence::new(0), RecordLink::FIRST)),
+        }
+    }
+
+    /// Notes a record that was just sealed.
+    pub(crate) fn sealed_now(&mut self, tip: FrontierTip) {
+        let same =
+            |old: &FrontierTip| old.author == tip.author && old.incarnation == tip.incarnation;
+        self.tips.retain(|old| !same(old));
+        self.tips.push(tip);
+        self.tips.sort_unstable();
+    }
+}
+
+impl OpenChart {
+    /// A chart that was begun just now.
+    pub(crate) fn begun(
+        id: ChartId,
+        ledger: Ledger,
+        decision: Decision,
+        secret: ChartSecret,
+    ) -> Self {
+        Self {
+            id,
+            ledger,
+            decision,
+            secret: Some(secret),
+            compartments: BTreeMap::new(),
+            authors: BTreeMap::new(),
+            unknown: 0,
+        }
+    }
+
+    pub(crate) fn id(&self) -> ChartId {
+        self.id
+    }
+
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    pub(crate) fn compartments(
+        &self,
+    ) -> impl Iterator<Item = (&CompartmentName, &OpenCompartment)> {
+        self.compartments.iter()
+    }
+
+    /// The `summary` document, where this clinic has one.
+    pub(crate) fn summary(&self) -> Option<&Document> {
+        self.compartments.get(&CompartmentName::Summary).map(|one| &one.document)
+    }
+
+    /// The chart's Patient.
+    pub(crate) fn patient(&self) -> Option<Resource> {
+        let summary = self.summary()?;
+        let key = summary.keys().find(|key| key.resource_type() == "Patient")?;
+        summary.resource(&key)
+    }
+
+    /// The documents of all compartments, `summary` first.
+    pub(crate) fn documents(&self) -> Vec<&Document> {
+        self.compartments.values().map(|one| &one.document).collect()
+    }
+
+    /// Every resource, each once, by compartment and key. A resource whose sensitivity label was
+    /// added later stands in two compartments: the restricted one's version is the newer.
+    pub(crate) fn resources(&self) -> Vec<Resource> {
+        let mut by_key: BTreeMap<ResourceKey, (CompartmentName, Resource)> = BTreeMap::new();
+        for (name, one) in &self.compartments {
+            for resource in one.document.resources() {
+                if let Ok(key) = resource.key() {
+                    by_key.insert(key, (name.clone(), resource));
+                }
+            }
+        }
+        let mut all: Vec<(CompartmentName, Resource)> = by_key.into_values().collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.into_iter().map(|(_, resource)| resource).collect()
+    }
+
+    /// The node that writes as this actor.
+    pub(crate) fn node_of(&self, actor: &ActorId) -> Option<NodeId> {
+        self.authors.get(actor).copied()
+    }
+
+    /// Records that are kept but do not count, with their compartments.
+    pub(crate) fn held(&self) -> impl Iterator<Item = (&CompartmentName, &HeldRecord)> {
+        self.compartments.iter().flat_map(|(name, one)| one.held.iter().map(move |held| (name, held)))
+    }
+
+    /// Records that this clinic has and cannot place or open.
+    pub(crate) fn sealed(&self) -> usize {
+        self.unknown + self.compartments.values().map(|one| one.sealed).sum::<usize>()
+    }
+
+    /// The tag of a compartment: known to whoever has the chart secret.
+    pub(crate) fn tag(&self, name: &CompartmentName) -> Option<CompartmentTag> {
+        self.secret.as_ref().map(|secret| secret.compartment_tag(name))
+    }
+}
+
+impl Clinic {
+    /// Opens a chart from the store.
+    pub(crate) fn open_chart(
+        &self,
+        chart: &ChartId,
+        scope: Scope,
+    ) -> Result<OpenChart, ClinicError> {
+        let ledger = self.ledger(chart)?;
+        let decision = self.decide(&ledger);
+        let secret = self.chart_secret(&ledger);
+        let mut open = OpenChart {
+            id: *chart,
+            decision,
+            secret,
+            compartments: BTreeMap::new(),
+            authors: BTreeMap::new(),
+            unknown: 0,
+            ledger,
+        };
+        let records = self.records(chart)?;
+        let judged = Judged::of(self, &open, &records)?;
+        let names: BTreeSet<CompartmentName> =
+            open.ledger.epochs().map(|(_, epoch)| epoch.compartment.clone()).collect();
+        let mut placed = 0;
+        for name in names {
+            let Some(tag) = open.tag(&name) else { continue };
+            let mine: Vec<Listed> =
+                records.iter().filter(|one| one.header.tag == tag).copied().collect();
+            placed += mine.len();
+            if scope == Scope::Summary && name != CompartmentName::Summary {
+                continue;
+            }
+            for one in &mine {
+                let header = &one.header;
+                let actor = ActorId(actor_id(&header.author, header.incarnation, &tag));
+                open.authors.insert(actor, header.author);
+            }
+            let compartment =
+                self.open_compartment(&open, (&name, tag), scope, &mine, &judged)?;
+            open.compartments.insert(name, compartment);
+        }
+        open.unknown = records.len().saturating_sub(placed);
+        Ok(open)
+    }
+
+    fn records(&self, chart: &ChartId) -> Result<Vec<Listed>, ClinicError> {
+        let listed = items::of_chart(&self.store, chart, ItemKind::Record)?;
+        Ok(listed
+            .into_iter()
+            .filter_map(|item| match item.entry.what {
+                What::Record(header) => {
+                    Some(Listed { id: RecordId::new(*item.id.as_bytes()), header })
+                }
+                What::Statement => None,
+            })
+            .collect())
+    }
+
+    fn open_compartment(
+        &self,
+        open: &OpenChart,
+        (name, tag): (&CompartmentName, CompartmentTag),
+        scope: Scope,
+        records: &[Listed],
+        judged: &Judged,
+    ) -> Result<OpenCompartment, ClinicError> {
+        let own = ActorId(actor_id(&self.node_id(), self.author_incarnation(), &tag));
+        let keys = self.keys_of(&open.ledger, name);
+        if scope == Scope::Keys {
+            let empty = OpenCompartment::empty(tag, Document::new(own), keys);
+            return Ok(OpenCompartment { tips: tips(records), ..empty });
+        }
+        let counted: Vec<&Listed> = records.iter().filter(|one| judged.counts(&one.id)).collect();
+        let ids: BTreeSet<RecordId> = counted.iter().map(|one| one.id).collect();
+        let snapshot = snapshot::read(&self.store, &open.id, &tag)?
+            .filter(|snapshot| snapshot.covered.is_subset(&ids))
+            .and_then(|found| Some((Document::load(&found.save, own).ok()?, found.covered)));
+        let (mut document, covered) =
+            snapshot.unwrap_or_else(|| (Document::new(own), BTreeSet::new()));
+        let mut held = judged.held_among(records);
+        let (mut sealed, mut applied) = (0, 0);
+        for one in counted.iter().filter(|one| !covered.contains(&one.id)) {
+            match self.open_record(&open.id, one, &keys)? {
+                None => sealed += 1,
+                Some(opened) => {
+                    let reason = match document.apply(&opened.content.changes, opened.actor) {
+                        Ok(report) => report.refused.first().map(|one| one.reason.to_string()),
+                        Err(error) => Some(error.to_string()),
+                    };
+                    match reason {
+                        None => applied += 1,
+                        Some(reason) => held.push(one.held_because(reason)),
+                    }
+                }
+            }
+        }
+        let whole = sealed == 0 && held.is_empty() && document.pending().next().is_none();
+        if applied >= RECORDS_PER_SNAPSHOT && whole {
+            let snapshot = Snapshot { covered: ids, save: document.save() };
+            snapshot::write(&self.store, &open.id, &tag, &snapshot)?;
+        }
+        Ok(OpenCompartment { tag, document, keys, tips: tips(records), held, sealed })
+    }
+
+    /// The content of a record, or `None` where its key is not here.
+    fn open_record(
+        &self,
+        chart: &ChartId,
+        one: &Listed,
+        keys: &Keyring,
+    ) -> Result<Option<Opened>, ClinicError> {
+        let damaged = |reason: String| ClinicError::Unreadable { chart: *chart, reason };
+        let bytes = items::bytes(&self.store, &ItemId::from(one.id))?
+            .ok_or_else(|| damaged(format!("record {} is missing", one.id)))?;
+        let record = VerifiedRecord::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let header = record.header();
+        let Some(key) = keys.get(&header.epoch) else { return Ok(None) };
+        let content = record.open(key).map_err(|error| damaged(error.to_string()))?;
+        let place = &header.place;
+        let actor = ActorId(actor_id(&header.author, place.incarnation, &place.compartment));
+        Ok(Some(Opened { id: one.id, actor, content }))
+    }
+}
+
+/// The newest record of each author, ascending.
+fn tips(records: &[Listed]) -> Vec<FrontierTip> {
+    let mut newest: BTreeMap<(NodeId, Incarnation), FrontierTip> = BTreeMap::new();
+    for one in records {
+        let header = &one.header;
+        let tip = FrontierTip {
+            author: header.author,
+            incarnation: header.incarnation,
+            sequence: header.sequence,
+            record: one.id,
+        };
+        let known = newest.entry((header.author, header.incarnation)).or_insert(tip);
+        *known = (*known).max(tip);
+    }
+    newest.into_values().collect()
+}
+
+/// Which records count.
+struct Judged(Judgement);
+
+impl Judged {
+    /// Judges by the clear headers; only where a record is in question are the records opened to
+    /// see which of them build on it.
+    fn of(
+        clinic: &Clinic,
+        open: &OpenChart,
+        records: &[Listed],
+    ) -> Result<Self, ClinicError> {
+        let names: BTreeMap<CompartmentTag, CompartmentName> = open
+            .ledger
+            .epochs()
+            .filter_map(|(_, epoch)| {
+                Some((open.tag(&epoch.compartment)?, epoch.compartment.clone()))
+            })
+            .collect();
+        let mut facts: Vec<RecordFacts> = records
+            .iter()
+            .filter_map(|one| {
+                Some(RecordFacts {
+                    id: one.id,
+                    author: one.header.author,
+                    incarnation: one.header.incarnation,
+                    sequence: one.header.sequence,
+                    previous: one.header.previous,
+                    compartment: names.get(&one.header.tag)?.clone(),
+                    depends_on: Vec::new(),
+                })
+            })
+            .collect();
+        let certificates = clinic.certificates_read();
+        let book = certificates.book();
+        let quick = judge(&open.ledger, &book, &facts);
+        if quick.verdicts.values().all(|verdict| *verdict == Verdict::Counts) {
+            return Ok(Self(quick));
+        }
+        let depends = clinic.dependencies(open, records, &names)?;
+        for fact in &mut facts {
+            fact.depends_on = depends.get(&fact.id).cloned().unwrap_or_default();
+        }
+        Ok(Self(judge(&open.ledger, &book, &facts)))
+    }
+
+    fn counts(&self, id: &RecordId) -> bool {
+        self.0.verdicts.get(id) == Some(&Verdict::Counts)
+    }
+
+    fn held_among(&self, records: &[Listed]) -> Vec<HeldRecord> {
+        let held = |one: &Listed| match self.0.verdicts.get(&one.id)? {
+            Verdict::Held(reason) => Some(one.held_because(reason.to_string())),
+            Verdict::Counts => None,
+        };
+        records.iter().filter_map(held).collect()
+    }
+}
+
+impl Listed {
+    fn held_because(&self, reason: String) -> HeldRecord {
+        HeldRecord { record: self.id, author: self.header.author, reason }
+    }
+}
+
+impl Clinic {
+    /// For each record that can be opened, the records whose changes it builds on.
+    fn dependencies(
+        &self,
+        open: &OpenChart,
+        records: &[Listed],
+        names: &BTreeMap<CompartmentTag, CompartmentName>,
+    ) -> Result<BTreeMap<RecordId, Vec<RecordId>>, ClinicError> {
+        let mut made_by: BTreeMap<ChangeHash, RecordId> = BTreeMap::new();
+        let mut needs: BTreeMap<RecordId, Vec<ChangeHash>> = BTreeMap::new();
+        for (tag, name) in names {
+            let keys = self.keys_of(&open.ledger, name);
+            for one in records.iter().filter(|one| one.header.tag == *tag) {
+                let Some(opened) = self.open_record(&open.id, one, &keys)? else { continue };
+                for change in &opened.content.changes {
+                    // What does not read is refused when it is applied.
+                    let Ok(facts) = chartmesh_crdt::ChangeFacts::read(change) else { continue };
+                    made_by.insert(facts.hash, opened.id);
+                    needs.entry(opened.id).or_default().extend(facts.deps);
+                }
+            }
+        }
+        Ok(needs
+            .into_iter()
+            .map(|(id, hashes)| {
+                let on: BTreeSet<RecordId> =
+                    hashes.iter().filter_map(|hash| made_by.get(hash)).copied().collect();
+                (id, on.into_iter().filter(|on| *on != id).collect())
+            })
+            .collect())
+    }
+}

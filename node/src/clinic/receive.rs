@@ -1,0 +1,206 @@
+//! Taking in what a peer sends: verified, placed, and filed in one commit.
+
+use std::collections::BTreeMap;
+
+use chartmesh_protocol::identity::{SignedError, Verified};
+use chartmesh_protocol::ledger::{Ledger, Statement};
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::seal::{RecordError, VerifiedRecord};
+use chartmesh_protocol::sync::{ItemKind, Refusal};
+use chartmesh_protocol::{ChartId, StatementId};
+use thiserror::Error;
+
+use super::draft::{Draft, record_item, statement_item};
+use super::items::{Header, NewItem, What};
+use super::replica::Replica;
+use super::share::{self, Audience};
+use super::{Clinic, ClinicError};
+use crate::store::Space;
+
+/// An item as a session delivers it.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// What the peer says it is.
+    pub kind: ItemKind,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Why deliveries were not taken in. Those before the refused one were, `stored` of them.
+#[derive(Debug, Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// How many were stored.
+    pub stored: usize,
+    reason: Reason,
+}
+
+#[derive(Debug, Error)]
+enum Reason {
+    #[error("an item of the peer was refused: {0}")]
+    Item(Refusal),
+    #[error(transparent)]
+    Ours(#[from] ClinicError),
+}
+
+impl Refused {
+    /// What the session is told. A fault of ours counts as an item that was not asked for now.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self.reason {
+            Reason::Item(refusal) => refusal,
+            Reason::Ours(_) => Refusal::NotAsked,
+        }
+    }
+}
+
+impl Replica {
+    /// Verifies deliveries and files them in one commit: when this returns, they are durable.
+    ///
+    /// # Errors
+    /// [`Refused`] with the number of those that were stored before the refused one.
+    pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        let mut intake = Intake::new(&self.clinic);
+        let taken = deliveries.iter().try_for_each(|delivery| intake.take(delivery));
+        intake.check_statements().map_err(|reason| Refused { stored: 0, reason })?;
+        let stored = intake.items.len();
+        self.file_intake(intake).map_err(|error| Refused { stored: 0, reason: error.into() })?;
+        taken.map_err(|reason| Refused { stored, reason })
+    }
+
+    fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
+        let mut draft = Draft::default();
+        for item in &intake.items {
+            draft.batch.put(Space::Stale, item.chart.as_bytes().to_vec(), Vec::new());
+        }
+        let behind = intake.behind;
+        draft.items = intake.items;
+        draft.from = Some(self.peer);
+        let filed = self.clinic.file(draft)?;
+        self.peer_sent(filed);
+        if behind { self.clinic.draw_incarnations() } else { Ok(()) }
+    }
+}
+
+/// Items on their way into the store.
+struct Intake<'a> {
+    clinic: &'a Clinic,
+    items: Vec<NewItem>,
+    ledgers: BTreeMap<ChartId, Ledger>,
+    statements: Vec<(ChartId, StatementId)>,
+    /// A record came that this node wrote in its present incarnation and does not remember.
+    behind: bool,
+}
+
+impl<'a> Intake<'a> {
+    fn new(clinic: &'a Clinic) -> Self {
+        Self {
+            clinic,
+            items: Vec::new(),
+            ledgers: BTreeMap::new(),
+            statements: Vec::new(),
+            behind: false,
+        }
+    }
+
+    fn take(&mut self, delivery: &Delivery) -> Result<(), Reason> {
+        match delivery.kind {
+            ItemKind::Statement => self.take_statement(&delivery.bytes),
+            ItemKind::Record => self.take_record(&delivery.bytes),
+        }
+    }
+
+    fn take_statement(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        let statement = Verified::<Statement>::decode(bytes).map_err(|error| {
+            Reason::Item(match error {
+                SignedError::Signature(_) => Refusal::BadSignature,
+                _ => Refusal::Malformed,
+            })
+        })?;
+        let chart = statement.payload().chart();
+        self.items.push(statement_item(&statement));
+        self.statements.push((chart, statement.id()));
+        self.ledger(&chart)?.insert(statement);
+        Ok(())
+    }
+
+    /// A chart that has begun here takes only statements that this clinic is entitled to.
+    fn check_statements(&mut self) -> Result<(), Reason> {
+        let own = self.clinic.clinic_id();
+        for (chart, id) in std::mem::take(&mut self.statements) {
+            let clinic = self.clinic;
+            let ledger = self.ledger(&chart)?;
+            // Without the genesis nothing can be decided: the rest may still be on its way.
+            if ledger.genesis().is_none() {
+                continue;
+            }
+            let decision = clinic.decide(ledger);
+            let held = decision.refused().any(|(refused, _)| refused == id);
+            if !decision.entitled(&own, &id) && !held {
+                return Err(Reason::Item(Refusal::NotShared));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_record(&mut self, bytes: &[u8]) -> Result<(), Reason> {
+        let record = VerifiedRecord::decode(bytes).map_err(|error| {
+            Reason::Item(match error {
+                RecordError::Signature(_) => Refusal::BadSignature,
+                _ => Refusal::Malformed,
+            })
+        })?;
+        let item = record_item(&record);
+        let What::Record(header) = &item.what else { return Err(Refusal::Malformed.into()) };
+        self.check_record(&item.chart, header)?;
+        let clinic = self.clinic;
+        let ours = header.author == clinic.node_id()
+            && header.incarnation == clinic.author_incarnation();
+        self.behind |= ours && !clinic.has_item(&item.id)?;
+        self.items.push(item);
+        Ok(())
+    }
+
+    /// A record has to be of a chart that is shared with us, in a compartment that we may read.
+    fn check_record(&mut self, chart: &ChartId, header: &Header) -> Result<(), Reason> {
+        let clinic = self.clinic;
+        let own = clinic.clinic_id();
+        let ledger = self.ledger(chart)?;
+        if ledger.genesis().is_none() {
+            return Err(Refusal::NotAsked.into());
+        }
+        let decision = clinic.decide(ledger);
+        let certificates = clinic.certificates_read();
+        if certificates.book().clinics(&header.author).next().is_none() {
+            return Err(Refusal::BadCertificate.into());
+        }
+        let names = share::tags(clinic, ledger);
+        let name = names.get(&header.tag).ok_or(Refusal::NotAsked)?;
+        let audience = Audience::of(&own, ledger, &decision);
+        if audience.may_have(certificates.book(), &decision, name, header) {
+            Ok(())
+        } else {
+            Err(Refusal::NotShared.into())
+        }
+    }
+
+    fn ledger(&mut self, chart: &ChartId) -> Result<&mut Ledger, ClinicError> {
+        use std::collections::btree_map::Entry;
+        Ok(match self.ledgers.entry(*chart) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(self.clinic.ledger(chart)?),
+        })
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        Self::Item(refusal)
+    }
+}
+
+impl Clinic {
+    fn has_item(&self, id: &ItemId) -> Result<bool, ClinicError> {
+        Ok(self.store.contains(Space::Items, id.as_bytes())?)
+    }
+}

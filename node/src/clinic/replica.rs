@@ -1,0 +1,334 @@
+//! The store as one peer sees it, for the sync session.
+//!
+//! ```text
+//! Cursors       peer node 32           -> Cursor, how far we hold the peer's feed
+//! Acknowledged  peer node 32 | feed 8  -> empty: the peer holds this item of ours
+//! Settings      "peer" | node 32       -> PeerNote, what the peer last told
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
+use chartmesh_protocol::reconcile::{
+    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer};
+use chartmesh_protocol::{CertificateHash, ChartId, ClinicId, HybridTime, NodeId};
+use minicbor::{Decode, Encode};
+
+use super::items;
+use super::share::Share;
+use super::{Clinic, ClinicError};
+use crate::clock;
+use crate::store::{Batch, Space};
+
+/// The store as one peer sees it. The session asks it; the driver writes through it.
+pub struct Replica {
+    pub(super) clinic: Arc<Clinic>,
+    pub(super) peer: NodeId,
+    pair_key: PairKey,
+    pub(super) state: Mutex<State>,
+    /// What is newer than this was written while the session ran: it goes first.
+    recent: FeedNumber,
+}
+
+/// What changes while a session runs.
+pub(super) struct State {
+    pub(super) peer_clinic: Option<ClinicId>,
+    share: Share,
+    acknowledged: BTreeSet<u64>,
+    cursor: Option<Cursor>,
+}
+
+/// What is remembered of a peer.
+#[derive(Debug, Clone, Copy, Default, Encode, Decode)]
+pub(crate) struct PeerNote {
+    /// The incarnation of its store.
+    #[n(0)]
+    pub(crate) incarnation: u64,
+    /// When both stores were last found equal, by our clock.
+    #[n(1)]
+    pub(crate) confirmed_ms: u64,
+    /// By how much its clock was ahead of ours when it last said HELLO.
+    #[n(2)]
+    pub(crate) ahead_ms: i64,
+}
+
+impl Replica {
+    /// The store for a peer whom the transport has authenticated.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be read or the peer's key is not usable.
+    pub fn open(clinic: Arc<Clinic>, peer: NodeId) -> Result<Self, ClinicError> {
+        let secret = clinic.identity.node.agree(&peer).map_err(ClinicError::fault)?;
+        let pair_key = PairKey::derive(&secret);
+        let cursor = clinic
+            .store
+            .get(Space::Cursors, peer.as_bytes())?
+            .and_then(|bytes| minicbor::decode(&bytes).ok());
+        let acknowledged = acknowledged(&clinic, &peer)?;
+        let peer_clinic = clinic.known_clinic_of(&peer)?;
+        let recent = items::newest(&clinic.store)?;
+        let state = State { peer_clinic, share: Share::empty(), acknowledged, cursor };
+        let replica = Self { clinic, peer, pair_key, state: Mutex::new(state), recent };
+        replica.refresh()?;
+        Ok(replica)
+    }
+
+    /// This node's certificate.
+    #[must_use]
+    pub fn own_certificate(&self) -> Verified<NodeCertificate> {
+        self.clinic.identity.certificate.clone()
+    }
+
+    /// The key of this pair of nodes.
+    #[must_use]
+    pub fn pair_key(&self) -> PairKey {
+        self.pair_key.clone()
+    }
+
+    /// The peer's clinic, once it is known.
+    #[must_use]
+    pub fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.lock().peer_clinic
+    }
+
+    /// Signals whenever the store accepts something.
+    #[must_use]
+    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.clinic.subscribe()
+    }
+
+    /// How many items the peer lacks as far as we know.
+    #[must_use]
+    pub fn owed_out(&self) -> u64 {
+        let held = self.held_by_peer();
+        u64::try_from(Holdings::owed(self, held).len()).unwrap_or(u64::MAX)
+    }
+
+    fn held_by_peer(&self) -> FeedNumber {
+        let state = self.lock();
+        FeedNumber::new(state.acknowledged.first().map_or(0, |first| first.saturating_sub(1)))
+    }
+
+    /// The peer has said who it is.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        self.lock().peer_clinic = Some(peer.clinic);
+        let ahead_ms = self.clinic.observe(peer.time);
+        let mut note = self.clinic.peer_note(&self.peer)?;
+        let incarnation = peer.incarnation.value();
+        let mut batch = Batch::new();
+        if note.incarnation != incarnation {
+            // Another store: what the old one acknowledged may be gone.
+            let mut state = self.lock();
+            for feed in std::mem::take(&mut state.acknowledged) {
+                batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
+            }
+        }
+        note.incarnation = incarnation;
+        note.ahead_ms = ahead_ms;
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        self.clinic.store.commit(batch)?;
+        self.refresh()
+    }
+
+    /// Both stores were found equal.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn confirmed(&self) -> Result<(), ClinicError> {
+        let mut note = self.clinic.peer_note(&self.peer)?;
+        note.confirmed_ms = clock::now_ms();
+        let mut batch = Batch::new();
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        self.clinic.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// A certificate came: keep it when it holds.
+    ///
+    /// # Errors
+    /// [`ClinicError::Usage`] for one that does not hold.
+    pub fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.clinic.keep_certificate(bytes)
+    }
+
+    /// We hold the peer's feed up to here.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        batch.put(Space::Cursors, self.peer.as_bytes().to_vec(), items::encode(&cursor)?);
+        self.clinic.store.commit(batch)?;
+        self.lock().cursor = Some(cursor);
+        Ok(())
+    }
+
+    /// The peer holds these items of ours.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let mut state = self.lock();
+        for feed in feeds {
+            batch.put(Space::Acknowledged, self.acknowledged_key(feed.value()), Vec::new());
+            state.acknowledged.insert(feed.value());
+        }
+        drop(state);
+        // Not waited for: when it is lost, items are sent again and found to be there.
+        drop(self.clinic.store.commit_later(batch));
+        Ok(())
+    }
+
+    /// The peer holds everything of ours up to here.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        let mut state = self.lock();
+        let later = state.acknowledged.split_off(&upto.value().saturating_add(1));
+        let covered = std::mem::replace(&mut state.acknowledged, later);
+        drop(state);
+        let mut batch = Batch::new();
+        for feed in covered {
+            batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
+        }
+        drop(self.clinic.store.commit_later(batch));
+        Ok(())
+    }
+
+    /// The peer has seen more of our feed than we remember: the store is older than it was.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        tracing::warn!(peer = %self.peer, %seen, "a peer has seen more of this store than it holds");
+        self.clinic.draw_incarnations()
+    }
+
+    /// Marks items that the peer has sent as held by it; filing them has written it down.
+    pub(super) fn peer_sent(&self, feeds: impl IntoIterator<Item = u64>) {
+        self.lock().acknowledged.extend(feeds);
+    }
+
+    fn acknowledged_key(&self, feed: u64) -> Vec<u8> {
+        [self.peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat()
+    }
+
+    fn refresh(&self) -> Result<(), ClinicError> {
+        let mut state = self.lock();
+        let Some(clinic) = state.peer_clinic else { return Ok(()) };
+        state.share.refresh(&self.clinic, &clinic, &self.pair_key)
+    }
+
+    /// The state, with everything that the store has accepted. A store that cannot be read shows
+    /// as one that shares nothing more: the session then ends by its digests.
+    fn fresh(&self) -> MutexGuard<'_, State> {
+        if let Err(error) = self.refresh() {
+            tracing::error!(%error, "what is shared with a peer cannot be read");
+        }
+        self.lock()
+    }
+
+    /// A panic while the state was held leaves numbers behind that only cause work to be done
+    /// again.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn acknowledged(clinic: &Clinic, peer: &NodeId) -> Result<BTreeSet<u64>, ClinicError> {
+    let mut feeds = BTreeSet::new();
+    for key in clinic.store.keys(Space::Acknowledged, peer.as_bytes()) {
+        feeds.extend(key?.get(NodeId::LEN..).and_then(items::number));
+    }
+    Ok(feeds)
+}
+
+fn note_key(peer: &NodeId) -> Vec<u8> {
+    [b"peer".as_slice(), peer.as_bytes()].concat()
+}
+
+impl Clinic {
+    /// What is remembered of a peer.
+    pub(crate) fn peer_note(&self, peer: &NodeId) -> Result<PeerNote, ClinicError> {
+        let bytes = self.store.get(Space::Settings, &note_key(peer))?;
+        Ok(bytes.and_then(|bytes| minicbor::decode(&bytes).ok()).unwrap_or_default())
+    }
+
+    /// The clinic on our list that has certified a node.
+    fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
+        let known: Vec<Card> = self.cards()?;
+        let certificates = self.certificates_read();
+        let book = certificates.book();
+        Ok(known.iter().map(Card::clinic).find(|clinic| book.belongs(node, clinic)))
+    }
+}
+
+impl Holdings for Replica {
+    fn incarnation(&self) -> StoreIncarnation {
+        self.clinic.store_incarnation()
+    }
+
+    fn newest(&self) -> FeedNumber {
+        self.fresh().share.newest()
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.lock().cursor
+    }
+
+    fn time(&self) -> HybridTime {
+        self.clinic.tick()
+    }
+
+    fn digests(&self) -> SharedDigests {
+        self.fresh().share.digests()
+    }
+
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
+        let state = self.fresh();
+        let mut owed = state.share.owed(after, &state.acknowledged);
+        for item in owed.iter_mut().filter(|item| item.lane == Lane::Older) {
+            if item.feed > self.recent {
+                item.lane = Lane::Recent;
+            }
+        }
+        owed
+    }
+
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
+        self.fresh().share.shared(kind)
+    }
+
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
+        let place = items::place(&self.clinic.store, id).ok().flatten()?;
+        let (chart, feed): (ChartId, FeedNumber) = place;
+        if !self.fresh().share.has(&chart, feed) {
+            return None;
+        }
+        items::bytes(&self.clinic.store, id).ok().flatten()
+    }
+
+    fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash> {
+        self.clinic.certificates_for(id).unwrap_or_default()
+    }
+
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        self.clinic.certificate(hash)
+    }
+
+    fn peer_certificate(&self) -> Option<CertificateHash> {
+        self.clinic.certificates_read().of_node(&self.peer).map(|one| one.hash())
+    }
+
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool {
+        self.clinic.talks_to(clinic)
+    }
+}

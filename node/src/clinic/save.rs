@@ -1,0 +1,232 @@
+//! Saving: edits become changes, changes become records, and all of it one commit.
+
+use chartmesh_crdt::{Compartment, Put, PutError, Resource, ResourceKey, Stamp};
+use chartmesh_protocol::ChartId;
+use chartmesh_protocol::ledger::{CompartmentName, FrontierTip};
+use chartmesh_protocol::seal::{RecordContent, RecordPlace, seal_record, sign_changes};
+
+use super::audit::Action;
+use super::draft::Draft;
+use super::index_card::IndexCard;
+use super::open_chart::OpenChart;
+use super::{Clinic, ClinicError, search};
+use crate::clock;
+
+/// How much JSON goes into one record before the next is begun: sealed, that is some 16 KiB, so
+/// that a link that is cut loses little of a long import.
+const RECORD_JSON: usize = 96 * 1024;
+
+/// One edit of a chart.
+#[derive(Debug, Clone)]
+pub(crate) enum Edit {
+    /// A full new version of a resource.
+    Put(Resource),
+    /// The decision of a conflict.
+    Resolve {
+        compartment: Compartment,
+        key: ResourceKey,
+        element: String,
+        chosen: Option<String>,
+    },
+}
+
+impl Edit {
+    fn compartment(&self) -> Compartment {
+        match self {
+            Self::Put(resource) => resource.compartment(),
+            Self::Resolve { compartment, .. } => compartment.clone(),
+        }
+    }
+
+    /// The bytes of JSON that it adds to a record.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Put(resource) => resource.elements().map(|(_, text)| text.len()).sum(),
+            Self::Resolve { chosen, .. } => chosen.as_ref().map_or(0, String::len),
+        }
+    }
+}
+
+/// What a save changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Saved {
+    /// Resources that were new or differed.
+    pub(crate) resources: usize,
+    /// Records that were written.
+    pub(crate) records: usize,
+}
+
+impl Clinic {
+    /// Saves edits of a chart in one commit, with an audit entry.
+    ///
+    /// # Errors
+    /// [`ClinicError::Refused`] when this clinic may not write one of the compartments; nothing
+    /// is then written.
+    pub(crate) fn save(
+        &self,
+        chart: &ChartId,
+        edits: Vec<Edit>,
+        action: Action,
+    ) -> Result<Saved, ClinicError> {
+        let _writing = self.writing();
+        self.change_chart(chart, |open| {
+            let mut draft = Draft::default();
+            let saved = self.draft_edits(open, edits, &mut draft)?;
+            if saved.records > 0 {
+                draft.note(action, Some(*chart));
+                self.file(draft)?;
+            }
+            Ok(saved)
+        })
+    }
+
+    /// Adds edits to a draft: changes in the open documents, records in the draft.
+    pub(crate) fn draft_edits(
+        &self,
+        open: &mut OpenChart,
+        edits: Vec<Edit>,
+        draft: &mut Draft,
+    ) -> Result<Saved, ClinicError> {
+        let mut by_compartment: std::collections::BTreeMap<Compartment, Vec<Edit>> =
+            std::collections::BTreeMap::new();
+        for edit in edits {
+            by_compartment.entry(edit.compartment()).or_default().push(edit);
+        }
+        let mut saved = Saved::default();
+        for (compartment, edits) in by_compartment {
+            let name: CompartmentName =
+                compartment.to_string().parse().map_err(ClinicError::fault)?;
+            if !open.decision().may_write(&self.clinic_id(), &name) {
+                return Err(ClinicError::refused(format!(
+                    "this clinic may not write the compartment {name} of this chart: the patient \
+                     has to grant it"
+                )));
+            }
+            self.edit_compartment(open, &name, edits, draft, &mut saved)?;
+        }
+        if saved.resources > 0
+            && let Some(patient) = open.patient()
+        {
+            search::index(&self.store, &mut draft.batch, &open.id(), &IndexCard::of(&patient))?;
+        }
+        Ok(saved)
+    }
+
+    fn edit_compartment(
+        &self,
+        open: &mut OpenChart,
+        name: &CompartmentName,
+        edits: Vec<Edit>,
+        draft: &mut Draft,
+        saved: &mut Saved,
+    ) -> Result<(), ClinicError> {
+        if !open.compartments.contains_key(name) {
+            self.rotate(open, name, draft)?;
+        }
+        let mut weight = 0;
+        for edit in edits {
+            if weight + edit.weight() > RECORD_JSON && weight > 0 {
+                self.seal_staged(open, name, draft, saved)?;
+                weight = 0;
+            }
+            let changed = match stage(open, name, &edit) {
+                Err(StageError::Full) => {
+                    self.seal_staged(open, name, draft, saved)?;
+                    weight = 0;
+                    stage(open, name, &edit)
+                }
+                outcome => outcome,
+            };
+            if changed.map_err(StageError::into_clinic_error)? {
+                weight += edit.weight();
+                saved.resources += 1;
+            }
+        }
+        self.seal_staged(open, name, draft, saved)
+    }
+
+    /// Makes one record of what is staged in a compartment, if anything is.
+    fn seal_staged(
+        &self,
+        open: &mut OpenChart,
+        name: &CompartmentName,
+        draft: &mut Draft,
+        saved: &mut Saved,
+    ) -> Result<(), ClinicError> {
+        let identity = &self.identity;
+        let user = identity.user_id();
+        let now = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
+        let stamp =
+            Stamp::new(&user.to_string(), identity.role(), now).map_err(ClinicError::fault)?;
+        let Some(one) = open.compartments.get_mut(name) else { return Ok(()) };
+        let Some(change) = one.document.commit(&stamp).map_err(ClinicError::fault)? else {
+            return Ok(());
+        };
+        let key = self.sealing_key(open, name, draft)?;
+        let chart = open.id();
+        let frontier = open.ledger.frontier().iter().map(|id| id.prefix()).collect();
+        let Some(one) = open.compartments.get_mut(name) else { return Ok(()) };
+        let incarnation = self.author_incarnation();
+        let (sequence, previous) = one
+            .next(&self.node_id(), incarnation)
+            .ok_or_else(|| ClinicError::fault("a compartment has no more record numbers"))?;
+        let place =
+            RecordPlace { chart, compartment: one.tag, incarnation, sequence, previous };
+        let hashes = [change.hash.0];
+        let content = RecordContent {
+            changes: vec![change.bytes],
+            user,
+            role: identity.role().to_owned(),
+            signature: sign_changes(&identity.operator, &chart, identity.role(), &hashes),
+            time: self.tick(),
+            frontier,
+        };
+        let record = seal_record(&mut rand::rng(), &place, &key, &identity.node, &content)
+            .map_err(|error| ClinicError::usage(error.to_string()))?;
+        one.sealed_now(FrontierTip {
+            author: self.node_id(),
+            incarnation,
+            sequence,
+            record: record.id(),
+        });
+        draft.record(&record);
+        saved.records += 1;
+        Ok(())
+    }
+}
+
+/// Why an edit was not staged.
+enum StageError {
+    /// The change is full: seal it, then stage again.
+    Full,
+    /// The edit itself cannot be.
+    Failed(ClinicError),
+}
+
+impl StageError {
+    fn into_clinic_error(self) -> ClinicError {
+        match self {
+            Self::Full => ClinicError::usage("a resource is too large for one record"),
+            Self::Failed(error) => error,
+        }
+    }
+}
+
+/// Stages an edit; says whether it changes anything.
+fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bool, StageError> {
+    let Some(one) = open.compartments.get_mut(name) else {
+        return Err(StageError::Failed(ClinicError::fault("a compartment was not opened")));
+    };
+    match edit {
+        Edit::Put(resource) => match one.document.put(resource) {
+            Ok(put) => Ok(put != Put::Unchanged),
+            Err(PutError::ChangeFull) => Err(StageError::Full),
+            Err(error) => Err(StageError::Failed(ClinicError::usage(error.to_string()))),
+        },
+        Edit::Resolve { key, element, chosen, .. } => one
+            .document
+            .resolve(key, element, chosen.as_deref())
+            .map(|()| true)
+            .map_err(|error| StageError::Failed(ClinicError::usage(error.to_string()))),
+    }
+}

@@ -1,0 +1,209 @@
+//! Finding patients: sealed index cards, and keyed tokens that lead to them.
+//!
+//! ```text
+//! Cards   chart 16            -> IndexCard (JSON)
+//! Tokens  token 16 | chart 16 -> empty
+//! ```
+//!
+//! A token is a keyed hash of a word, so the store's keys tell nothing without its key. Both are
+//! derived from `summary` and are made anew whenever that changes.
+
+use std::collections::BTreeSet;
+
+use chartmesh_protocol::ChartId;
+use serde::{Deserialize, Serialize};
+
+use super::index_card::{self, Identifier, IndexCard};
+use super::{Clinic, ClinicError};
+use crate::store::{Batch, Space, Store};
+
+/// The shortest text of digits and letters that is taken for the beginning of an id.
+const MIN_ID_PREFIX: usize = 4;
+
+/// A patient as lists show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundPatient {
+    /// The chart.
+    pub id: ChartId,
+    /// The FHIR Patient id.
+    pub fhir_id: String,
+    /// The name.
+    pub name: String,
+    /// FHIR date.
+    pub birth_date: Option<String>,
+    /// FHIR AdministrativeGender.
+    pub sex: Option<String>,
+    /// Identifiers.
+    pub identifiers: Vec<Identifier>,
+}
+
+impl FoundPatient {
+    fn of(id: ChartId, card: IndexCard) -> Self {
+        Self {
+            id,
+            fhir_id: card.patient,
+            name: card.name,
+            birth_date: card.birth_date,
+            sex: card.sex,
+            identifiers: card.identifiers,
+        }
+    }
+}
+
+/// Writes a chart's card and tokens, in the place of the ones before.
+pub(crate) fn index(
+    store: &Store,
+    batch: &mut Batch,
+    chart: &ChartId,
+    card: &IndexCard,
+) -> Result<(), ClinicError> {
+    let old = read_card(store, chart)?;
+    if old.as_ref() == Some(card) {
+        return Ok(());
+    }
+    let tokens = |card: &IndexCard| -> BTreeSet<Vec<u8>> {
+        let mut keys: BTreeSet<Vec<u8>> =
+            card.search_texts().iter().map(|text| token_key(store, text, chart)).collect();
+        keys.insert(token_key(store, &patient_text(&card.patient), chart));
+        keys
+    };
+    let new = tokens(card);
+    let gone = old.as_ref().map(tokens).unwrap_or_default();
+    for key in gone.difference(&new) {
+        batch.delete(Space::Tokens, key.clone());
+    }
+    for key in new {
+        batch.put(Space::Tokens, key, Vec::new());
+    }
+    let json = serde_json::to_vec(card).map_err(ClinicError::fault)?;
+    batch.put(Space::Cards, chart.as_bytes().to_vec(), json);
+    Ok(())
+}
+
+/// A chart's card.
+pub(crate) fn read_card(store: &Store, chart: &ChartId) -> Result<Option<IndexCard>, ClinicError> {
+    let Some(json) = store.get(Space::Cards, chart.as_bytes())? else { return Ok(None) };
+    // A card that does not read is as good as none: it is made anew.
+    Ok(serde_json::from_slice(&json).ok())
+}
+
+fn token_key(store: &Store, text: &str, chart: &ChartId) -> Vec<u8> {
+    let mut key = store.token(text.as_bytes()).to_vec();
+    key.extend_from_slice(chart.as_bytes());
+    key
+}
+
+/// The text under which a chart is found by its FHIR Patient id.
+fn patient_text(patient: &str) -> String {
+    format!("Patient/{patient}")
+}
+
+impl Clinic {
+    /// Patients that match every word; all patients for no words. Sorted by name.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read.
+    pub fn search(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
+        self.refresh_cards()?;
+        let charts = if words.iter().all(|word| word.trim().is_empty()) {
+            self.carded_charts()?
+        } else {
+            self.matching(words)?
+        };
+        let mut found = Vec::with_capacity(charts.len());
+        for chart in charts {
+            if let Some(card) = read_card(&self.store, &chart)? {
+                found.push(FoundPatient::of(chart, card));
+            }
+        }
+        found.sort_by(|a, b| (&a.name, &a.birth_date, a.id).cmp(&(&b.name, &b.birth_date, b.id)));
+        Ok(found)
+    }
+
+    fn matching(&self, words: &[String]) -> Result<BTreeSet<ChartId>, ClinicError> {
+        let mut matching: Option<BTreeSet<ChartId>> = None;
+        for typed in words.iter().flat_map(|word| word.split_whitespace()) {
+            let mut charts = BTreeSet::new();
+            for texts in index_card::lookup_texts(typed) {
+                let mut all: Option<BTreeSet<ChartId>> = None;
+                for text in texts {
+                    let with = self.charts_with(&text)?;
+                    all = Some(all.map_or(with.clone(), |all| &all & &with));
+                }
+                charts.extend(all.unwrap_or_default());
+            }
+            matching = Some(matching.map_or(charts.clone(), |before| &before & &charts));
+        }
+        Ok(matching.unwrap_or_default())
+    }
+
+    fn charts_with(&self, text: &str) -> Result<BTreeSet<ChartId>, ClinicError> {
+        let token = self.store.token(text.as_bytes());
+        let mut charts = BTreeSet::new();
+        for key in self.store.keys(Space::Tokens, &token) {
+            let key = key?;
+            charts.extend(key.get(token.len()..).and_then(|id| ChartId::try_from(id).ok()));
+        }
+        Ok(charts)
+    }
+
+    fn carded_charts(&self) -> Result<BTreeSet<ChartId>, ClinicError> {
+        let mut charts = BTreeSet::new();
+        for key in self.store.keys(Space::Cards, &[]) {
+            charts.extend(ChartId::try_from(key?.as_slice()).ok());
+        }
+        Ok(charts)
+    }
+
+    /// Every chart that this node holds anything of.
+    pub(crate) fn all_charts(&self) -> Result<BTreeSet<ChartId>, ClinicError> {
+        let mut charts = BTreeSet::new();
+        for key in self.store.keys(Space::Charts, &[]) {
+            charts.extend(ChartId::try_from(key?.as_slice()).ok());
+        }
+        Ok(charts)
+    }
+
+    /// The chart of a patient known by the FHIR Patient id.
+    pub(crate) fn chart_of_patient(&self, patient: &str) -> Result<Option<ChartId>, ClinicError> {
+        self.refresh_cards()?;
+        Ok(self.charts_with(&patient_text(patient))?.into_iter().next())
+    }
+
+    /// The chart that a typed id names: the chart id, the FHIR Patient id, or a unique beginning
+    /// of either.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] or [`ClinicError::Ambiguous`].
+    pub fn find_chart(&self, typed: &str) -> Result<ChartId, ClinicError> {
+        let typed = typed.trim().strip_prefix("Patient/").unwrap_or(typed.trim());
+        let lower = typed.to_ascii_lowercase();
+        if let Ok(id) = lower.parse::<ChartId>()
+            && self.store.contains(Space::Charts, id.as_bytes())?
+        {
+            return Ok(id);
+        }
+        if let Some(chart) = self.chart_of_patient(typed)? {
+            return Ok(chart);
+        }
+        let mut found = BTreeSet::new();
+        if typed.len() >= MIN_ID_PREFIX {
+            for chart in self.all_charts()? {
+                let by_patient = || -> Result<bool, ClinicError> {
+                    let card = read_card(&self.store, &chart)?;
+                    Ok(card.is_some_and(|card| card.patient.starts_with(typed)))
+                };
+                if chart.to_string().starts_with(&lower) || by_patient()? {
+                    found.insert(chart);
+                }
+            }
+        }
+        match (found.len(), found.first()) {
+            (1, Some(chart)) => Ok(*chart),
+            (0, _) | (_, None) => {
+                Err(ClinicError::NotFound { what: "patient", look: "patient search" })
+            }
+            (count, _) => Err(ClinicError::Ambiguous { what: "patients", count }),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! How the node is doing, and whether the other clinics have what was saved here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chartmesh_protocol::{ChartId, ClinicId, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::audit::{self, AuditCheck, AuditLine};
+use super::replica::Replica;
+use super::verify::LedgerCheck;
+use super::{Clinic, ClinicError, date, items};
+use crate::clock;
+use crate::control::Progress;
+use crate::net::{LinkState, PeerStatus};
+use crate::store::{Condition, Progress as StoreProgress};
+
+/// By how much two clocks may differ before it is worth a word.
+const NOTABLE_SKEW_MS: u64 = 10 * 60 * 1000;
+
+/// How the node is doing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Status {
+    /// The clinic's name.
+    pub name: String,
+    /// The clinic.
+    pub clinic_id: ClinicId,
+    /// The node.
+    pub node_id: NodeId,
+    /// The program's version.
+    pub version: String,
+    /// Whether the daemon runs.
+    pub running: bool,
+    /// Charts that this node holds anything of.
+    pub charts: usize,
+    /// Statements and records that it has accepted.
+    pub items: u64,
+    /// `writable`, or why the store takes no writes.
+    pub store: String,
+    /// The other clinics.
+    pub peers: Vec<PeerLine>,
+}
+
+/// Whether one other clinic has what was saved here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PeerLine {
+    /// The clinic.
+    pub clinic: ClinicId,
+    /// Its name.
+    pub name: String,
+    /// Its node.
+    pub node: NodeId,
+    /// How the link stands.
+    pub state: LinkState,
+    /// The address it was last reached at.
+    pub path: Option<String>,
+    /// When both stores were last found equal, as RFC 3339.
+    pub confirmed: Option<String>,
+    /// Items that it lacks, as far as we know.
+    pub owed_out: u64,
+    /// Why the last attempt or session ended.
+    pub error: Option<String>,
+    /// What a person should know: in one line, whether the clinic has what was saved here.
+    pub summary: String,
+}
+
+/// What `doctor` found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DoctorReport {
+    /// Whether everything is as it should be.
+    pub healthy: bool,
+    /// Values by space that were opened.
+    pub values: BTreeMap<String, u64>,
+    /// Entries of the journal that were checked.
+    pub journal_entries: u64,
+    /// Bytes of the journal.
+    pub journal_bytes: u64,
+    /// Ledgers and records.
+    pub ledgers: LedgerCheck,
+    /// The audit log.
+    pub audit: AuditCheck,
+    /// What is wrong with the store.
+    pub problems: Vec<String>,
+}
+
+impl Clinic {
+    /// How the node is doing.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read.
+    pub fn status(
+        self: &Arc<Self>,
+        running: bool,
+        links: Vec<PeerStatus>,
+    ) -> Result<Status, ClinicError> {
+        Ok(Status {
+            name: self.name().to_owned(),
+            clinic_id: self.clinic_id(),
+            node_id: self.node_id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            running,
+            charts: self.all_charts()?.len(),
+            items: items::newest(&self.store)?.value(),
+            store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
+            peers: self.sync_status(links)?,
+        })
+    }
+
+    /// Whether each other clinic has what was saved here.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read.
+    pub fn sync_status(
+        self: &Arc<Self>,
+        links: Vec<PeerStatus>,
+    ) -> Result<Vec<PeerLine>, ClinicError> {
+        let links: BTreeMap<NodeId, PeerStatus> =
+            links.into_iter().map(|link| (link.node, link)).collect();
+        let mut lines = Vec::new();
+        for peer in self.peers()? {
+            let note = self.peer_note(&peer.node)?;
+            let link = links.get(&peer.node);
+            let owed_out = Replica::open(Arc::clone(self), peer.node)?.owed_out();
+            let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
+            let state = link.map_or(LinkState::Disconnected, |link| link.state);
+            let mut summary = summary(state, confirmed.as_deref(), owed_out);
+            if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
+                let minutes = note.ahead_ms / 60_000;
+                summary.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
+            }
+            lines.push(PeerLine {
+                clinic: peer.clinic,
+                name: peer.name,
+                node: peer.node,
+                state,
+                path: link.and_then(|link| link.path.clone()),
+                confirmed,
+                owed_out,
+                error: link.and_then(|link| link.error.clone()),
+                summary,
+            });
+        }
+        Ok(lines)
+    }
+
+    /// Why the store takes no writes, if it does not.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        match self.store.condition() {
+            Condition::Ready => None,
+            _ => self.store.trouble().map(|trouble| trouble.to_string()),
+        }
+    }
+
+    /// Checks the store, the ledgers and the audit log from end to end.
+    ///
+    /// # Errors
+    /// [`ClinicError::Open`] when the store's files cannot be read at all.
+    pub fn check(&self, progress: &dyn Fn(Progress)) -> Result<DoctorReport, ClinicError> {
+        let health = self.store.check(&mut |step| {
+            progress(match step {
+                StoreProgress::Journal { entries } => {
+                    Progress { what: "reading the journal".to_owned(), done: entries, total: 0 }
+                }
+                StoreProgress::Values { done, of } => {
+                    Progress { what: "reading the database".to_owned(), done, total: of }
+                }
+            });
+        })?;
+        let ledgers = self.verify_ledgers(None, progress)?;
+        let audit = self.audit_check()?;
+        let problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
+        Ok(DoctorReport {
+            healthy: health.is_sound() && ledgers.ok && audit.ok,
+            values: health.values.iter().map(|(space, n)| (space.to_string(), *n)).collect(),
+            journal_entries: health.entries,
+            journal_bytes: health.journal_bytes,
+            ledgers,
+            audit,
+            problems,
+        })
+    }
+
+    /// Audit entries, of one patient or of all.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown patient.
+    pub fn audit_lines(
+        &self,
+        patient: Option<&str>,
+        most: usize,
+    ) -> Result<Vec<AuditLine>, ClinicError> {
+        let chart: Option<ChartId> = patient.map(|id| self.find_chart(id)).transpose()?;
+        audit::list(&self.store, chart.as_ref(), most)
+    }
+
+    /// Checks the audit log.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read.
+    pub fn audit_check(&self) -> Result<AuditCheck, ClinicError> {
+        audit::verify(&self.store, &self.node_id())
+    }
+
+    /// Takes note of a peer's time, and says by how many milliseconds it is ahead of ours.
+    pub(crate) fn observe(&self, time: chartmesh_protocol::HybridTime) -> i64 {
+        let now = clock::now_ms();
+        let ahead = i64::try_from(time.ms()).unwrap_or(i64::MAX)
+            - i64::try_from(now).unwrap_or(i64::MAX);
+        if u64::try_from(ahead).unwrap_or(0) <= super::MAX_SKEW_MS {
+            self.clock().observe(time);
+        }
+        ahead
+    }
+}
+
+fn summary(state: LinkState, confirmed: Option<&str>, owed_out: u64) -> String {
+    let when = confirmed.map_or_else(
+        || "never compared yet".to_owned(),
+        |at| format!("last confirmed {at}"),
+    );
+    match (state, owed_out) {
+        (LinkState::InSync, 0) => format!("has everything; {when}"),
+        (LinkState::InSync | LinkState::Syncing, owed) => {
+            format!("{owed} items are on their way; {when}")
+        }
+        (LinkState::Connecting, owed) => format!("being called, {owed} items wait; {when}"),
+        (LinkState::Disconnected, 0) => format!("not connected, nothing waits; {when}"),
+        (LinkState::Disconnected, owed) => format!("not connected, {owed} items wait; {when}"),
+    }
+}

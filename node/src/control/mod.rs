@@ -1,0 +1,70 @@
+//! Commands reach a running node over a Unix socket in its data folder.
+//!
+//! One connection carries one command: the client sends a [`Request`] as one line of JSON, the
+//! node answers with any number of progress lines and one last line, the answer or the failure.
+//! Who may open the socket is decided by the folder's permissions (0700).
+
+mod client;
+mod failure;
+mod request;
+mod server;
+mod socket;
+
+pub use client::{ask, is_running};
+pub use failure::{Exit, Failure};
+pub use request::{GrantRequest, Pin, Registration, Request, Resolution};
+pub use server::{ControlSocket, bind, serve};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// How long a line of the control protocol may be: an answer can hold a whole chart.
+const MAX_LINE: u64 = 512 * 1024 * 1024;
+
+/// What a command printed, as JSON, and how it ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Answer {
+    /// The document that `--json` prints. Raw, because a decimal of a chart keeps its digits.
+    pub value: Box<RawValue>,
+    /// The exit code: a command can answer and still have failed in part.
+    pub exit: Exit,
+}
+
+impl Answer {
+    /// The answer of a command that did what it was asked to.
+    ///
+    /// # Errors
+    /// [`Failure`] when the value cannot be written as JSON.
+    pub fn done<T: Serialize>(value: &T) -> Result<Self, Failure> {
+        let value = serde_json::value::to_raw_value(value).map_err(|error| {
+            Failure::new(Exit::Failed, format!("the answer cannot be written: {error}"))
+        })?;
+        Ok(Self { value, exit: Exit::Done })
+    }
+
+    /// The same answer with another exit code.
+    #[must_use]
+    pub fn ending(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+}
+
+/// How far a long command has come.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done, for people.
+    pub what: String,
+    /// Steps done.
+    pub done: u64,
+    /// Steps in all.
+    pub total: u64,
+}
+
+/// One line from the node to the client.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Progress(Progress),
+    Answer(Answer),
+    Failure(Failure),
+}

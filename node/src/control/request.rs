@@ -1,0 +1,205 @@
+//! What can be asked of a node: the commands that need the store.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroize;
+
+/// A PIN on its way from the person who typed it to the key that it opens.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pin(String);
+
+impl Pin {
+    /// The PIN with these digits.
+    #[must_use]
+    pub fn new(digits: String) -> Self {
+        Self(digits)
+    }
+
+    /// The digits.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pin(..)")
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// One command. Ids are as a person types them: whole, or a unique beginning.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Request {
+    /// This clinic's card.
+    Id,
+    /// Talk to a clinic from now on.
+    PeerAdd {
+        /// The card's line.
+        card: String,
+    },
+    /// The clinics that this one talks to.
+    PeerList,
+    /// Talk to a clinic no more.
+    PeerRemove {
+        /// The clinic.
+        id: String,
+    },
+    /// Register a patient.
+    PatientRegister(Registration),
+    /// Find patients.
+    PatientSearch {
+        /// Words; none lists all.
+        words: Vec<String>,
+    },
+    /// One patient.
+    PatientShow {
+        /// The patient.
+        id: String,
+    },
+    /// Set the PIN of a patient's key.
+    PatientPin {
+        /// The patient.
+        id: String,
+        /// The new PIN.
+        new_pin: Pin,
+        /// The PIN that is set now.
+        pin: Option<Pin>,
+    },
+    /// Take in files.
+    Import {
+        /// Absolute paths: the daemon has another working folder.
+        paths: Vec<PathBuf>,
+    },
+    /// A chart as FHIR.
+    Export {
+        /// The patient.
+        patient: String,
+        /// Whether one resource a line is wanted instead of a Bundle.
+        ndjson: bool,
+    },
+    /// A chart's views.
+    ChartShow {
+        /// The patient.
+        id: String,
+    },
+    /// A chart's changes.
+    ChartHistory {
+        /// The patient.
+        id: String,
+    },
+    /// A chart's conflicts.
+    ChartConflicts {
+        /// The patient.
+        id: String,
+    },
+    /// Decide a conflict.
+    ChartResolve(Resolution),
+    /// Grant.
+    ConsentGrant(GrantRequest),
+    /// Revoke a grant.
+    ConsentRevoke {
+        /// The grant.
+        grant: String,
+        /// Why.
+        reason: String,
+        /// The patient's PIN, where one is set.
+        pin: Option<Pin>,
+    },
+    /// Grants.
+    ConsentList {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
+    /// One grant.
+    ConsentShow {
+        /// The grant.
+        grant: String,
+    },
+    /// Check ledgers and records.
+    ConsentVerify {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
+    /// Sync with peers.
+    SyncNow {
+        /// Only this clinic.
+        peer: Option<String>,
+    },
+    /// The state of each peer.
+    SyncStatus,
+    /// Audit entries.
+    AuditList {
+        /// Only this patient's.
+        patient: Option<String>,
+        /// The most entries.
+        most: usize,
+    },
+    /// Check the audit chain.
+    AuditVerify,
+    /// How the node is doing.
+    Status,
+    /// Check the store.
+    Doctor,
+}
+
+/// A patient to register.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Registration {
+    /// Given names.
+    pub given: Vec<String>,
+    /// The family name.
+    pub family: Option<String>,
+    /// FHIR date: YYYY, YYYY-MM or YYYY-MM-DD.
+    pub birth_date: Option<String>,
+    /// FHIR AdministrativeGender.
+    pub sex: String,
+    /// Identifiers, as SYSTEM|VALUE or VALUE.
+    pub identifiers: Vec<String>,
+    /// Whether to register although an alike patient is here.
+    pub even_if_alike: bool,
+}
+
+/// A decision of a conflict.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The patient.
+    pub id: String,
+    /// The resource, as Type/id.
+    pub resource: String,
+    /// The element, or none for a resource that is decided as a whole.
+    pub element: Option<String>,
+    /// The version's number, from 1.
+    pub version: usize,
+}
+
+/// A grant to sign.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct GrantRequest {
+    /// The patient, or `all`.
+    pub patient: String,
+    /// The clinic.
+    pub to: String,
+    /// Names of compartments, or `all`.
+    pub compartments: Vec<String>,
+    /// Rights.
+    pub rights: Vec<String>,
+    /// Purpose: a word or a PurposeOfUse code.
+    pub purpose: String,
+    /// The last day or moment.
+    pub until: Option<String>,
+    /// Whether to leave out what was written before.
+    pub from_now_on: bool,
+    /// The patient's PIN, where one is set.
+    pub pin: Option<Pin>,
+}

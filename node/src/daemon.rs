@@ -1,0 +1,136 @@
+//! The daemon: a store, a network, a control socket and a web server that live and end together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use chartmesh_config::Config;
+use serde::{Deserialize, Serialize};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clinic::Clinic;
+use crate::http::Server;
+use crate::net::{Network, NetworkOptions};
+use crate::service::Service;
+use crate::{control, folder};
+
+/// Where a running node says who it is.
+const RUN_FILE: &str = "run.json";
+
+/// What `run.json` holds while the node runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFile {
+    /// The process.
+    pub pid: u32,
+    /// The node.
+    pub node_id: String,
+    /// The multiaddrs it listens on.
+    pub listen: Vec<String>,
+    /// The address of the web server, where it has one.
+    pub http: Option<String>,
+}
+
+/// The path of `run.json` in a data folder.
+#[must_use]
+pub fn run_file(dir: &Path) -> PathBuf {
+    dir.join(RUN_FILE)
+}
+
+/// How a configuration is put to the network.
+#[must_use]
+pub fn network_options(config: &Config) -> NetworkOptions {
+    let network = &config.network;
+    NetworkOptions {
+        listen: network.listen.iter().map(ToString::to_string).collect(),
+        mdns: network.mdns,
+        max_connections: network.limits.total,
+        max_connections_per_peer: network.limits.per_peer,
+        reconnect_min: network.reconnect.min,
+        reconnect_max: network.reconnect.max,
+        heartbeat: network.heartbeat,
+    }
+}
+
+/// Runs the node until SIGTERM, SIGINT or the end of one of its parts.
+///
+/// # Errors
+/// When an address cannot be used, or when a part ended by itself.
+pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Result<()> {
+    let end = CancellationToken::new();
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let options = network_options(config);
+    let network = Network::start(Arc::clone(&clinic), options.clone()).await?;
+    let listen: Vec<String> = network.listen().iter().map(ToString::to_string).collect();
+    clinic.set_addresses(network.addresses());
+    let server = match config.http.enabled {
+        true => Some(Server::bind(config.http.listen).await.with_context(|| {
+            format!("cannot serve pages at {}: change `http.listen`", config.http.listen)
+        })?),
+        false => None,
+    };
+    let http = server.as_ref().map(|server| server.address().to_string());
+    let node_id = clinic.node_id().to_string();
+    let service = Arc::new(Service::new(Arc::clone(&clinic), Some(network), options));
+
+    let mut parts: JoinSet<anyhow::Result<()>> = JoinSet::new();
+    let socket = control::bind(dir).context("the control socket cannot be made")?;
+    parts.spawn(control::serve(socket, Arc::clone(&service), end.clone()));
+    if let Some(server) = server {
+        let (clinic, end) = (Arc::clone(&clinic), end.clone());
+        parts.spawn(async move { Ok(server.serve(clinic, end).await?) });
+    }
+    parts.spawn(keep_cards_fresh(Arc::clone(&clinic), end.clone()));
+    let file = RunFile { pid: std::process::id(), node_id, listen, http };
+    folder::write_whole(&run_file(dir), &serde_json::to_vec_pretty(&file)?)?;
+    tracing::info!(listen = ?file.listen, http = ?file.http, "ready");
+
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        ended = parts.join_next() => part_ended(ended),
+    };
+    tracing::info!("ending");
+    end.cancel();
+    while let Some(part) = parts.join_next().await {
+        if let Err(error) = part_ended(Some(part)) {
+            tracing::debug!(%error, "while ending");
+        }
+    }
+    if let Some(network) = service.take_network().await {
+        network.stop().await;
+    }
+    clinic.flush()?;
+    std::fs::remove_file(run_file(dir))?;
+    outcome
+}
+
+/// A part that ends before it is told to takes the node down in order: no ghosts.
+fn part_ended(
+    ended: Option<Result<anyhow::Result<()>, tokio::task::JoinError>>,
+) -> anyhow::Result<()> {
+    match ended {
+        Some(Ok(result)) => result.context("a part of the node ended"),
+        Some(Err(error)) => Err(error).context("a part of the node broke off"),
+        None => Ok(()),
+    }
+}
+
+/// Makes the index cards of charts that came from other clinics, so that search finds them at
+/// once.
+async fn keep_cards_fresh(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow::Result<()> {
+    let mut news = clinic.subscribe();
+    loop {
+        let refreshing = Arc::clone(&clinic);
+        let refreshed = tokio::task::spawn_blocking(move || refreshing.refresh_cards()).await?;
+        if let Err(error) = refreshed {
+            tracing::error!(%error, "index cards cannot be made");
+        }
+        tokio::select! {
+            changed = news.changed() => if changed.is_err() { return Ok(()) },
+            () = end.cancelled() => return Ok(()),
+        }
+    }
+}

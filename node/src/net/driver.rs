@@ -1,0 +1,362 @@
+//! Moves bytes between one stream and one session.
+//!
+//! A session has a thread of its own, because storing waits for the disk. Two tasks feed it: one
+//! reads the stream, one writes it. The session's own window bounds what may wait to be written.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use chartmesh_protocol::NodeId;
+use chartmesh_protocol::sync::{self, CloseReason, Effect, Event, Session};
+use futures::{AsyncReadExt, AsyncWriteExt};
+use libp2p::{PeerId, Stream};
+use tokio::sync::{mpsc, oneshot};
+
+use super::hub::FromTask;
+use super::status::{LinkState, StatusBoard, SyncReport};
+use crate::clinic::{Clinic, Delivery, Replica};
+
+/// How much is read at once; several frames, so that they are stored together.
+const READ_BYTES: usize = 64 * 1024;
+/// How many reads may wait while the session stores.
+const READ_QUEUE: usize = 16;
+/// How long the last bytes of a session may take to be written.
+const LAST_WRITE: Duration = Duration::from_secs(5);
+
+/// What a session may be told from outside.
+pub(super) enum DriverCommand {
+    /// Compare the stores now and report.
+    SyncNow(oneshot::Sender<SyncReport>),
+    /// Report the comparison that is under way.
+    Report(oneshot::Sender<SyncReport>),
+    /// End, and say when nothing is held any more.
+    Stop(oneshot::Sender<()>),
+}
+
+/// How a session ended.
+pub(super) struct SessionEnd {
+    /// Whether the stores had been found equal before.
+    pub(super) was_in_sync: bool,
+    /// Why it ended, for people.
+    pub(super) reason: String,
+}
+
+/// What a session starts with.
+pub(super) struct Start {
+    pub(super) node: NodeId,
+    pub(super) peer: PeerId,
+    pub(super) number: u64,
+    pub(super) ours: bool,
+    pub(super) heartbeat: Duration,
+}
+
+/// The hub's hold on a running session. Dropping it ends the session.
+pub(super) struct SessionHandle {
+    pub(super) number: u64,
+    /// Whether we opened the stream.
+    pub(super) ours: bool,
+    identified: Arc<AtomicBool>,
+    commands: mpsc::UnboundedSender<DriverCommand>,
+}
+
+impl SessionHandle {
+    /// Whether the peer has said who it is.
+    pub(super) fn identified(&self) -> bool {
+        self.identified.load(Ordering::Relaxed)
+    }
+
+    /// Sends a command. One that comes too late is dropped, and whoever waits for its answer
+    /// learns that by the closed channel.
+    pub(super) fn command(&self, command: DriverCommand) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Ends the session and waits until it has let go of the store.
+    pub(super) async fn stop(self) {
+        let (done, ended) = oneshot::channel();
+        self.command(DriverCommand::Stop(done));
+        // An error means that it has ended already.
+        let _ = ended.await;
+    }
+}
+
+/// Starts a session on an open stream.
+pub(super) fn spawn(
+    start: Start,
+    stream: Stream,
+    clinic: Arc<Clinic>,
+    board: Arc<StatusBoard>,
+    to_hub: mpsc::Sender<FromTask>,
+) -> SessionHandle {
+    let (commands, received) = mpsc::unbounded_channel();
+    let identified = Arc::new(AtomicBool::new(false));
+    let handle = SessionHandle {
+        number: start.number,
+        ours: start.ours,
+        identified: Arc::clone(&identified),
+        commands,
+    };
+    let (reader, writer) = stream.split();
+    let (bytes_in, incoming) = mpsc::channel(READ_QUEUE);
+    let (outgoing, bytes_out) = mpsc::unbounded_channel();
+    let reading = tokio::spawn(read(reader, bytes_in));
+    let writing = tokio::spawn(write(writer, bytes_out));
+    let runtime = tokio::runtime::Handle::current();
+    board.set(start.node, LinkState::Syncing, None);
+    tokio::task::spawn_blocking(move || {
+        let (peer, number) = (start.peer, start.number);
+        let (end, stopper) = runtime.block_on(async {
+            let driver = Driver::new(start, clinic, board, identified, outgoing);
+            let (end, stopper) = match driver {
+                Ok(driver) => driver.run(incoming, received).await,
+                Err(reason) => (SessionEnd { was_in_sync: false, reason }, None),
+            };
+            // The writer ends once everything queued is written; a dead link is not waited for.
+            let _ = tokio::time::timeout(LAST_WRITE, writing).await;
+            reading.abort();
+            (end, stopper)
+        });
+        drop(stopper);
+        let _ = to_hub.blocking_send(FromTask::Ended { peer, session: number, end });
+    });
+    handle
+}
+
+/// Reads the stream until it ends; the last message says why, where it broke.
+async fn read(mut stream: impl futures::AsyncRead + Unpin, to: mpsc::Sender<Vec<u8>>) {
+    let mut buffer = vec![0_u8; READ_BYTES];
+    while let Ok(count) = stream.read(&mut buffer).await {
+        let Some(bytes) = buffer.get(..count) else { break };
+        if bytes.is_empty() || to.send(bytes.to_vec()).await.is_err() {
+            break;
+        }
+    }
+}
+
+async fn write(
+    mut stream: impl futures::AsyncWrite + Unpin,
+    mut from: mpsc::UnboundedReceiver<Vec<u8>>,
+) {
+    while let Some(bytes) = from.recv().await {
+        let mut failed = stream.write_all(&bytes).await.is_err();
+        while let Ok(more) = from.try_recv() {
+            failed |= stream.write_all(&more).await.is_err();
+        }
+        if failed || stream.flush().await.is_err() {
+            return;
+        }
+    }
+    // The session is over: the peer need not learn that the closing failed.
+    let _ = stream.close().await;
+}
+
+/// One session and what it acts on.
+struct Driver {
+    session: Session,
+    replica: Replica,
+    node: NodeId,
+    board: Arc<StatusBoard>,
+    identified: Arc<AtomicBool>,
+    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    epoch: Instant,
+    wake_at: Option<u64>,
+    waiting: Vec<oneshot::Sender<SyncReport>>,
+    deliveries: Vec<Delivery>,
+    was_in_sync: bool,
+    over: Option<String>,
+}
+
+impl Driver {
+    fn new(
+        start: Start,
+        clinic: Arc<Clinic>,
+        board: Arc<StatusBoard>,
+        identified: Arc<AtomicBool>,
+        outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    ) -> Result<Self, String> {
+        let replica = Replica::open(clinic, start.node).map_err(|error| error.to_string())?;
+        let role = if start.ours { sync::Role::Dialer } else { sync::Role::Listener };
+        let session = Session::new(sync::Setup {
+            role,
+            peer: start.node,
+            pair_key: replica.pair_key(),
+            certificate: replica.own_certificate(),
+            patience: sync::Patience {
+                heartbeat_ms: millis(start.heartbeat),
+                ..sync::Patience::default()
+            },
+        });
+        Ok(Self {
+            session,
+            replica,
+            node: start.node,
+            board,
+            identified,
+            outgoing,
+            epoch: Instant::now(),
+            wake_at: None,
+            waiting: Vec::new(),
+            deliveries: Vec::new(),
+            was_in_sync: false,
+            over: None,
+        })
+    }
+
+    async fn run(
+        mut self,
+        mut incoming: mpsc::Receiver<Vec<u8>>,
+        mut commands: mpsc::UnboundedReceiver<DriverCommand>,
+    ) -> (SessionEnd, Option<oneshot::Sender<()>>) {
+        let mut news = self.replica.subscribe();
+        let mut stopper = None;
+        self.handle(Event::Opened);
+        while self.over.is_none() {
+            let wake = async {
+                match self.wake_at {
+                    Some(at) => {
+                        let wait = at.saturating_sub(self.now_ms());
+                        tokio::time::sleep(Duration::from_millis(wait)).await;
+                    }
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                bytes = incoming.recv() => match bytes {
+                    Some(bytes) => {
+                        self.handle(Event::Received(&bytes));
+                        // What has come meanwhile is stored in the same commit.
+                        while let Ok(more) = incoming.try_recv() {
+                            self.handle(Event::Received(&more));
+                        }
+                        self.store();
+                    }
+                    None => self.over = Some("the connection was lost".to_owned()),
+                },
+                command = commands.recv() => match command {
+                    Some(DriverCommand::SyncNow(reply)) => {
+                        self.waiting.push(reply);
+                        self.handle(Event::SyncRequested);
+                    }
+                    Some(DriverCommand::Report(reply)) => self.waiting.push(reply),
+                    Some(DriverCommand::Stop(done)) => {
+                        stopper = Some(done);
+                        self.handle(Event::Shutdown);
+                        self.over.get_or_insert_with(|| "this node is stopping".to_owned());
+                    }
+                    None => {
+                        self.handle(Event::Shutdown);
+                        self.over.get_or_insert_with(|| "the session was replaced".to_owned());
+                    }
+                },
+                changed = news.changed() => if changed.is_ok() {
+                    self.handle(Event::NewItems);
+                },
+                () = wake => {
+                    self.wake_at = None;
+                    self.handle(Event::Tick);
+                }
+            }
+        }
+        (self.end(), stopper)
+    }
+
+    fn end(self) -> SessionEnd {
+        let reason = self.over.unwrap_or_default();
+        let clinic = self.replica.clinic_of_peer();
+        for reply in self.waiting {
+            let report = SyncReport::unreachable(self.node, clinic, reason.clone());
+            // Whoever asked may have gone.
+            let _ = reply.send(SyncReport { connected: self.was_in_sync, ..report });
+        }
+        self.board.set(self.node, LinkState::Disconnected, Some(reason.clone()));
+        SessionEnd { was_in_sync: self.was_in_sync, reason }
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.epoch.elapsed())
+    }
+
+    fn handle(&mut self, event: Event<'_>) {
+        let now = self.now_ms();
+        let effects = self.session.handle(now, event, &self.replica);
+        for effect in effects {
+            self.carry_out(effect);
+        }
+    }
+
+    /// Stores what was delivered, in one commit, and tells the session.
+    fn store(&mut self) {
+        while !self.deliveries.is_empty() && self.over.is_none() {
+            let deliveries = std::mem::take(&mut self.deliveries);
+            match self.replica.store(&deliveries) {
+                Ok(()) => self.handle(Event::Stored { items: deliveries.len() }),
+                Err(refused) => {
+                    tracing::warn!(peer = %self.node, error = %refused, "refused what a peer sent");
+                    if refused.stored > 0 {
+                        self.handle(Event::Stored { items: refused.stored });
+                    }
+                    self.handle(Event::Refused(refused.refusal()));
+                    self.over.get_or_insert_with(|| refused.to_string());
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(bytes) => {
+                // A writer that has gone is noticed by the reader.
+                let _ = self.outgoing.send(bytes);
+            }
+            Effect::Deliver { kind, bytes } => self.deliveries.push(Delivery { kind, bytes }),
+            Effect::PeerIdentified(peer) => {
+                self.identified.store(true, Ordering::Relaxed);
+                if let Err(error) = self.replica.identified(&peer) {
+                    self.over = Some(error.to_string());
+                }
+            }
+            Effect::Certificate(bytes) => {
+                if let Err(error) = self.replica.certificate_came(&bytes) {
+                    tracing::warn!(peer = %self.node, %error, "a certificate was not kept");
+                }
+            }
+            Effect::CursorAdvanced(cursor) => self.note(|replica| replica.advance(cursor)),
+            Effect::PeerAcknowledged(feeds) => self.note(|replica| replica.acknowledged(&feeds)),
+            Effect::PeerHolds(upto) => self.note(|replica| replica.peer_holds(upto)),
+            Effect::StoreIsBehind { seen } => self.note(|replica| replica.store_is_behind(seen)),
+            Effect::InSync(report) => {
+                self.was_in_sync = true;
+                self.board.confirmed(self.node, crate::clock::now_ms());
+                self.note(Replica::confirmed);
+                let (clinic, owed) = (self.replica.clinic_of_peer(), self.replica.owed_out());
+                for reply in self.waiting.drain(..) {
+                    let report = SyncReport::in_sync(self.node, clinic, &report, owed);
+                    let _ = reply.send(report);
+                }
+            }
+            Effect::WakeAt { at_ms } => self.wake_at = Some(at_ms),
+            Effect::Close(reason) => self.over = Some(close_text(&reason)),
+        }
+    }
+
+    /// Writes down what the session noted. A store that fails ends the session: going on would
+    /// promise what is not kept.
+    fn note(&mut self, write: impl FnOnce(&Replica) -> Result<(), crate::clinic::ClinicError>) {
+        if let Err(error) = write(&self.replica) {
+            self.over = Some(error.to_string());
+        }
+    }
+}
+
+fn close_text(reason: &CloseReason) -> String {
+    match reason {
+        CloseReason::Finished => "the session ended".to_owned(),
+        CloseReason::ByPeer(code) => code.to_string(),
+        CloseReason::Failed(error) => error.to_string(),
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,473 @@
+//! The one task that owns the swarm.
+//!
+//! Either side may dial. The side that dialled opens the sync stream; when both dialled at once,
+//! the node with the smaller id keeps its own stream and the other gives way, so that exactly
+//! one session a pair remains.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chartmesh_protocol::{ClinicId, NodeId};
+use futures::StreamExt;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionError, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity, mdns};
+use libp2p_stream::{Control, IncomingStreams};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::driver::{self, DriverCommand, SessionEnd, SessionHandle};
+use super::status::{LinkState, StatusBoard, SyncReport};
+use super::transport::{self, Behaviour, BehaviourEvent};
+use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id, peer_id};
+use crate::clinic::Clinic;
+
+/// The protocol of the sync stream.
+const SYNC_PROTOCOL: StreamProtocol = StreamProtocol::new("/chartmesh/sync/1");
+/// How long the system may take to bind an address.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the other side may take to answer the opening of a stream.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many session events may wait; each session sends few.
+const SESSION_QUEUE: usize = 256;
+/// How many addresses are kept of one peer, so that discovery cannot fill memory.
+const MAX_ADDRESSES: usize = 16;
+
+/// What the rest of the node asks of the hub.
+pub(super) enum Command {
+    /// Sync with one clinic or all; answers with one receiver a peer.
+    SyncNow { clinic: Option<ClinicId>, reply: oneshot::Sender<Vec<oneshot::Receiver<SyncReport>>> },
+    /// The known clinics have changed.
+    PeersChanged,
+    /// End.
+    Stop,
+}
+
+/// What comes back from tasks that the hub started.
+pub(super) enum FromTask {
+    /// A stream that we asked for is open, or could not be opened.
+    Opened { peer: PeerId, stream: Result<Stream, String> },
+    /// A session has ended.
+    Ended { peer: PeerId, session: u64, end: SessionEnd },
+}
+
+/// One peer that we know or that has opened a stream to us.
+struct Peer {
+    node: NodeId,
+    clinic: Option<ClinicId>,
+    addresses: Vec<Multiaddr>,
+    backoff: Backoff,
+    next_dial: Option<Instant>,
+    dialling: bool,
+    opening: bool,
+    session: Option<SessionHandle>,
+    waiting: Vec<oneshot::Sender<SyncReport>>,
+}
+
+/// The task's state.
+pub(super) struct Hub {
+    swarm: Swarm<Behaviour>,
+    control: Control,
+    incoming: IncomingStreams,
+    clinic: Arc<Clinic>,
+    options: NetworkOptions,
+    board: Arc<StatusBoard>,
+    commands: mpsc::Receiver<Command>,
+    tasks: mpsc::Receiver<FromTask>,
+    to_hub: mpsc::Sender<FromTask>,
+    peers: BTreeMap<PeerId, Peer>,
+    own: NodeId,
+    next_session: u64,
+}
+
+impl Hub {
+    pub(super) fn new(
+        clinic: Arc<Clinic>,
+        options: NetworkOptions,
+        board: Arc<StatusBoard>,
+        commands: mpsc::Receiver<Command>,
+    ) -> Result<Self, NetworkError> {
+        let mut secret = clinic.node_secret();
+        let keypair = identity::Keypair::ed25519_from_bytes(secret.as_mut_slice())
+            .map_err(|_| NetworkError::Identity)?;
+        let swarm = transport::swarm(keypair, &options)?;
+        let mut control = swarm.behaviour().stream.new_control();
+        let incoming = control.accept(SYNC_PROTOCOL).map_err(|_| NetworkError::Transport {
+            reason: "the sync protocol is registered already".to_owned(),
+        })?;
+        let (to_hub, tasks) = mpsc::channel(SESSION_QUEUE);
+        let own = clinic.node_id();
+        let mut hub = Self {
+            swarm,
+            control,
+            incoming,
+            clinic,
+            options,
+            board,
+            commands,
+            tasks,
+            to_hub,
+            peers: BTreeMap::new(),
+            own,
+            next_session: 0,
+        };
+        hub.read_peers();
+        Ok(hub)
+    }
+
+    /// Binds every configured address and waits until each is bound.
+    pub(super) async fn listen(&mut self) -> Result<Vec<Multiaddr>, NetworkError> {
+        let mut bound = Vec::new();
+        for text in self.options.listen.clone() {
+            let failed =
+                |reason: String| NetworkError::Listen { address: text.clone(), reason };
+            let address: Multiaddr =
+                text.parse().map_err(|error| failed(format!("not a multiaddr: {error}")))?;
+            let wanted = self.swarm.listen_on(address).map_err(|e| failed(e.to_string()))?;
+            let deadline = tokio::time::sleep(LISTEN_TIMEOUT);
+            tokio::pin!(deadline);
+            loop {
+                let event = tokio::select! {
+                    event = self.swarm.select_next_some() => event,
+                    () = &mut deadline => return Err(failed("no answer in time".to_owned())),
+                };
+                match event {
+                    SwarmEvent::NewListenAddr { listener_id, address } if listener_id == wanted => {
+                        self.board.addresses().add(address.clone());
+                        bound.push(address);
+                        break;
+                    }
+                    SwarmEvent::ListenerClosed { listener_id, reason, .. }
+                        if listener_id == wanted =>
+                    {
+                        let reason = reason.err().map_or_else(|| "closed".into(), |e| e.to_string());
+                        return Err(failed(reason));
+                    }
+                    other => self.swarm_event(other),
+                }
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Runs until told to stop or until nobody can command it any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            let next_dial = self.peers.values().filter_map(|peer| peer.next_dial).min();
+            let timer = async {
+                match next_dial {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.swarm_event(event),
+                Some((peer, stream)) = self.incoming.next() => self.accept(peer, stream),
+                Some(message) = self.tasks.recv() => self.from_task(message),
+                command = self.commands.recv() => match command {
+                    Some(Command::SyncNow { clinic, reply }) => {
+                        let _ = reply.send(self.sync_now(clinic));
+                    }
+                    Some(Command::PeersChanged) => self.read_peers(),
+                    Some(Command::Stop) | None => break,
+                },
+                () = timer => self.dial_due(),
+            }
+        }
+        self.stop().await;
+    }
+
+    /// Tells every session to end, and waits until each has let go of the clinic.
+    async fn stop(mut self) {
+        let sessions: Vec<_> =
+            self.peers.values_mut().filter_map(|peer| peer.session.take()).collect();
+        for session in sessions {
+            session.stop().await;
+        }
+    }
+
+    /// Takes over the known clinics: new ones are dialled at once, removed ones are cut off.
+    fn read_peers(&mut self) {
+        let known = self.clinic.known_peers();
+        let mut keep = Vec::new();
+        for card in known {
+            let Ok(id) = peer_id(&card.node) else { continue };
+            keep.push(id);
+            let addresses =
+                card.addresses.iter().filter_map(|text| text.parse().ok()).collect::<Vec<_>>();
+            let peer = self.peer(id, card.node);
+            peer.clinic = Some(card.clinic);
+            peer.addresses = addresses;
+            peer.addresses.truncate(MAX_ADDRESSES);
+            if peer.session.is_none() && !peer.dialling && !peer.addresses.is_empty() {
+                peer.next_dial = Some(Instant::now());
+            }
+            self.board.name(card.node, card.clinic, &card.name);
+        }
+        let gone: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(id, peer)| peer.clinic.is_some() && !keep.contains(id))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            if let Some(peer) = self.peers.remove(&id) {
+                self.board.forget(peer.node);
+                // Dropping the handle ends the session.
+                drop(peer.session);
+            }
+            let _ = self.swarm.disconnect_peer_id(id);
+        }
+    }
+
+    fn peer(&mut self, id: PeerId, node: NodeId) -> &mut Peer {
+        let backoff = Backoff::new(self.options.reconnect_min, self.options.reconnect_max);
+        self.peers.entry(id).or_insert_with(|| Peer {
+            node,
+            clinic: None,
+            addresses: Vec::new(),
+            backoff,
+            next_dial: None,
+            dialling: false,
+            opening: false,
+            session: None,
+            waiting: Vec::new(),
+        })
+    }
+
+    fn dial_due(&mut self) {
+        let now = Instant::now();
+        let due: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.next_dial.is_some_and(|at| at <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            self.dial(id);
+        }
+    }
+
+    /// Dials a peer by all its addresses, or opens the stream when it is connected already.
+    fn dial(&mut self, id: PeerId) {
+        let connected = self.swarm.is_connected(&id);
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.next_dial = None;
+        if peer.session.is_some() || peer.dialling || peer.opening {
+            return;
+        }
+        if connected {
+            self.open(id);
+            return;
+        }
+        if peer.addresses.is_empty() {
+            self.failed(id, "no address of this clinic is known".to_owned());
+            return;
+        }
+        peer.dialling = true;
+        let options = DialOpts::peer_id(id)
+            .condition(PeerCondition::DisconnectedAndNotDialing)
+            .addresses(peer.addresses.clone())
+            .build();
+        self.board.set(peer.node, LinkState::Connecting, None);
+        if let Err(error) = self.swarm.dial(options) {
+            self.failed(id, error.to_string());
+        }
+    }
+
+    /// Opens the sync stream to a connected peer.
+    fn open(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.opening = true;
+        let mut control = self.control.clone();
+        let to_hub = self.to_hub.clone();
+        tokio::spawn(async move {
+            let opening = control.open_stream(id, SYNC_PROTOCOL);
+            let stream = match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the other node did not answer in time".to_owned()),
+            };
+            // A hub that has ended needs no stream.
+            let _ = to_hub.send(FromTask::Opened { peer: id, stream }).await;
+        });
+    }
+
+    /// A stream that a peer opened.
+    fn accept(&mut self, id: PeerId, stream: Stream) {
+        let Some(node) = node_id(&id) else { return };
+        let own = self.own;
+        let peer = self.peer(id, node);
+        let race = peer.opening
+            || peer.session.as_ref().is_some_and(|session| session.ours && !session.identified());
+        if race && own < node {
+            tracing::debug!(peer = %node, "both sides opened a stream: keeping ours");
+            return;
+        }
+        drop(peer.session.take());
+        self.start_session(id, stream, false);
+    }
+
+    fn start_session(&mut self, id: PeerId, stream: Stream, ours: bool) {
+        self.next_session += 1;
+        let number = self.next_session;
+        let heartbeat = self.options.heartbeat;
+        let (clinic, board) = (Arc::clone(&self.clinic), Arc::clone(&self.board));
+        let to_hub = self.to_hub.clone();
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.dialling = false;
+        peer.opening = false;
+        peer.next_dial = None;
+        let start = driver::Start { node: peer.node, number, ours, heartbeat, peer: id };
+        let handle = driver::spawn(start, stream, clinic, board, to_hub);
+        for reply in peer.waiting.drain(..) {
+            handle.command(DriverCommand::Report(reply));
+        }
+        peer.session = Some(handle);
+    }
+
+    fn from_task(&mut self, message: FromTask) {
+        match message {
+            FromTask::Opened { peer: id, stream } => {
+                let Some(peer) = self.peers.get_mut(&id) else { return };
+                peer.opening = false;
+                match stream {
+                    Ok(_) if peer.session.is_some() => {
+                        tracing::debug!(peer = %peer.node, "the peer's stream came first");
+                    }
+                    Ok(stream) => self.start_session(id, stream, true),
+                    Err(reason) => self.failed(id, reason),
+                }
+            }
+            FromTask::Ended { peer: id, session, end } => self.ended(id, session, end),
+        }
+    }
+
+    /// A session has ended: dial again, soon after a working one and later after a failed one.
+    fn ended(&mut self, id: PeerId, session: u64, end: SessionEnd) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if peer.session.as_ref().is_none_or(|current| current.number != session) {
+            return;
+        }
+        peer.session = None;
+        if end.was_in_sync {
+            peer.backoff.reset();
+        }
+        if peer.clinic.is_none() {
+            self.peers.remove(&id);
+            return;
+        }
+        self.failed(id, end.reason);
+    }
+
+    /// Notes why a peer is not reached, answers who waits for it, and plans the next attempt.
+    fn failed(&mut self, id: PeerId, reason: String) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        peer.dialling = false;
+        peer.opening = false;
+        if peer.session.is_some() {
+            return;
+        }
+        if peer.clinic.is_some() && !peer.addresses.is_empty() {
+            peer.next_dial = Some(Instant::now() + peer.backoff.next(&mut rand::rng()));
+        }
+        self.board.set(peer.node, LinkState::Disconnected, Some(reason.clone()));
+        for reply in peer.waiting.drain(..) {
+            let _ = reply.send(SyncReport::unreachable(peer.node, peer.clinic, reason.clone()));
+        }
+    }
+
+    fn sync_now(&mut self, clinic: Option<ClinicId>) -> Vec<oneshot::Receiver<SyncReport>> {
+        let wanted: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.clinic.is_some_and(|id| clinic.is_none_or(|c| c == id)))
+            .map(|(id, _)| *id)
+            .collect();
+        let mut answers = Vec::with_capacity(wanted.len());
+        for id in wanted {
+            let (reply, answer) = oneshot::channel();
+            answers.push(answer);
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            if let Some(session) = &peer.session {
+                session.command(DriverCommand::SyncNow(reply));
+            } else {
+                peer.waiting.push(reply);
+                self.dial(id);
+            }
+        }
+        answers
+    }
+
+    fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id: id, endpoint, .. } => {
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.dialling = false;
+                    let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
+                    self.board.path(node, endpoint.get_remote_address());
+                    if endpoint.is_dialer() && ready {
+                        self.open(id);
+                    }
+                }
+            }
+            SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, cause, .. } => {
+                let known = self.peers.get(&id);
+                // A session that runs ends by itself when its stream breaks.
+                if known.is_some_and(|peer| peer.session.is_none() && !peer.opening) {
+                    self.failed(id, closed_because(cause.as_ref()));
+                }
+            }
+            SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
+                if !matches!(error, DialError::DialPeerConditionFalse(_)) {
+                    self.failed(id, dial_failed_because(&error));
+                } else if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.dialling = false;
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.board.addresses().add(address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.board.addresses().remove(&address);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
+                for (id, address) in found {
+                    self.discovered(id, address);
+                }
+            }
+            // Everything else changes nothing that the node acts on.
+            _ => {}
+        }
+    }
+
+    /// A known clinic's node was seen on the local network.
+    fn discovered(&mut self, id: PeerId, address: Multiaddr) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if !peer.addresses.contains(&address) && peer.addresses.len() < MAX_ADDRESSES {
+            peer.addresses.push(address);
+        }
+        if peer.session.is_none() && !peer.dialling && peer.clinic.is_some() {
+            peer.next_dial = Some(Instant::now());
+        }
+    }
+}
+
+fn closed_because(cause: Option<&ConnectionError>) -> String {
+    cause.map_or_else(|| "the connection was closed".to_owned(), ToString::to_string)
+}
+
+/// One line a person can act on: libp2p's own text runs over several.
+fn dial_failed_because(error: &DialError) -> String {
+    match error {
+        DialError::WrongPeerId { .. } => {
+            "another node answers at this address: ask the clinic for its new card".to_owned()
+        }
+        DialError::Transport(attempts) => {
+            let tried: Vec<String> =
+                attempts.iter().map(|(address, _)| address.to_string()).collect();
+            format!("no answer at {}", tried.join(", "))
+        }
+        DialError::NoAddresses => "no address of this clinic is known".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,219 @@
+//! What is known of each peer's link, for `sync status` and for `sync now`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartmesh_protocol::sync::{Report, Tier};
+use chartmesh_protocol::{ClinicId, NodeId};
+use libp2p::Multiaddr;
+use serde::{Deserialize, Serialize};
+
+/// How a link stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LinkState {
+    /// Nothing has been tried yet, or the last attempt failed.
+    Disconnected,
+    /// Being dialled.
+    Connecting,
+    /// A stream is open, and the stores are being compared.
+    Syncing,
+    /// Both stores were found equal in what they share, and new items are pushed as they come.
+    InSync,
+}
+
+/// One peer's link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// The clinic.
+    pub clinic: Option<ClinicId>,
+    /// Its name, from its card.
+    pub name: String,
+    /// The node.
+    pub node: NodeId,
+    /// How the link stands.
+    pub state: LinkState,
+    /// The address it was last reached at.
+    pub path: Option<String>,
+    /// When both stores were last found equal, in milliseconds since 1970.
+    pub confirmed_ms: Option<u64>,
+    /// Why the last attempt or session ended, where it did.
+    pub error: Option<String>,
+}
+
+/// How one sync went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SyncReport {
+    /// The clinic.
+    pub clinic: Option<ClinicId>,
+    /// The node.
+    pub node: NodeId,
+    /// Whether the peer was reached.
+    pub connected: bool,
+    /// By what means the stores came to be equal: `cursor` or `range`.
+    pub tier: Option<String>,
+    /// How often an answer was waited for.
+    pub round_trips: u32,
+    /// Bytes sent on the sync stream.
+    pub bytes_sent: u64,
+    /// Bytes received on the sync stream.
+    pub bytes_received: u64,
+    /// Records sent.
+    pub records_sent: u64,
+    /// Records received.
+    pub records_received: u64,
+    /// Items that we lack; unknown while the stores have not been compared.
+    pub owed_in: Option<u64>,
+    /// Items that the peer lacks, as far as we know.
+    pub owed_out: Option<u64>,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl SyncReport {
+    /// The report of a peer that was not reached, or that was lost before the end.
+    #[must_use]
+    pub fn unreachable(node: NodeId, clinic: Option<ClinicId>, error: String) -> Self {
+        Self {
+            clinic,
+            node,
+            connected: false,
+            tier: None,
+            round_trips: 0,
+            bytes_sent: 0,
+            bytes_received: 0,
+            records_sent: 0,
+            records_received: 0,
+            owed_in: None,
+            owed_out: None,
+            duration_ms: 0,
+            error: Some(error),
+        }
+    }
+
+    /// The report of a sync that ended with equal stores.
+    pub(super) fn in_sync(
+        node: NodeId,
+        clinic: Option<ClinicId>,
+        report: &Report,
+        owed_out: u64,
+    ) -> Self {
+        let tier = match report.tier {
+            Tier::Cursor => "cursor",
+            Tier::Range => "range",
+        };
+        Self {
+            connected: true,
+            tier: Some(tier.to_owned()),
+            round_trips: report.round_trips,
+            bytes_sent: report.traffic.bytes_sent,
+            bytes_received: report.traffic.bytes_received,
+            records_sent: report.traffic.records_sent,
+            records_received: report.traffic.records_received,
+            owed_in: Some(0),
+            owed_out: Some(owed_out),
+            duration_ms: report.duration_ms,
+            error: None,
+            ..Self::unreachable(node, clinic, String::new())
+        }
+    }
+}
+
+/// The addresses that a node listens on, shared between the network and the clinic's card.
+#[derive(Debug, Clone, Default)]
+pub struct Addresses(Arc<Mutex<Vec<Multiaddr>>>);
+
+impl Addresses {
+    /// The addresses now, as text.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        self.lock().iter().map(ToString::to_string).collect()
+    }
+
+    pub(super) fn add(&self, address: Multiaddr) {
+        let mut addresses = self.lock();
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+
+    pub(super) fn remove(&self, address: &Multiaddr) {
+        self.lock().retain(|known| known != address);
+    }
+
+    /// Each change is one push or retain: a panic leaves a whole list behind.
+    fn lock(&self) -> MutexGuard<'_, Vec<Multiaddr>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The links of all peers. Written by the hub and the sessions, read by who asks.
+#[derive(Debug, Default)]
+pub struct StatusBoard {
+    peers: Mutex<BTreeMap<NodeId, PeerStatus>>,
+    addresses: Addresses,
+}
+
+impl StatusBoard {
+    /// Every peer's link, in the order of their node ids.
+    #[must_use]
+    pub fn all(&self) -> Vec<PeerStatus> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// The addresses that the node listens on.
+    #[must_use]
+    pub fn addresses(&self) -> Addresses {
+        self.addresses.clone()
+    }
+
+    pub(super) fn name(&self, node: NodeId, clinic: ClinicId, name: &str) {
+        self.change(node, |status| {
+            status.clinic = Some(clinic);
+            name.clone_into(&mut status.name);
+        });
+    }
+
+    pub(super) fn set(&self, node: NodeId, state: LinkState, error: Option<String>) {
+        self.change(node, |status| {
+            status.state = state;
+            if error.is_some() || state == LinkState::InSync {
+                status.error = error;
+            }
+        });
+    }
+
+    pub(super) fn path(&self, node: NodeId, address: &Multiaddr) {
+        self.change(node, |status| status.path = Some(address.to_string()));
+    }
+
+    pub(super) fn confirmed(&self, node: NodeId, now_ms: u64) {
+        self.change(node, |status| status.confirmed_ms = Some(now_ms));
+        self.set(node, LinkState::InSync, None);
+    }
+
+    pub(super) fn forget(&self, node: NodeId) {
+        self.lock().remove(&node);
+    }
+
+    fn change(&self, node: NodeId, change: impl FnOnce(&mut PeerStatus)) {
+        let mut peers = self.lock();
+        let status = peers.entry(node).or_insert_with(|| PeerStatus {
+            clinic: None,
+            name: String::new(),
+            node,
+            state: LinkState::Disconnected,
+            path: None,
+            confirmed_ms: None,
+            error: None,
+        });
+        change(status);
+    }
+
+    /// A panic while the board was held leaves a whole status behind: each change is one field.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerStatus>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,186 @@
+//! Carries out commands: on the running node's store and network, or on a store that the command
+//! line has opened for itself.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::clinic::{Clinic, ClinicError};
+use crate::control::{Answer, Exit, Failure, Progress, Request};
+use crate::net::{Network, NetworkOptions, SyncReport};
+
+/// Takes note of how far a command has come.
+pub type Report = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// A node that commands can be given to.
+pub struct Service {
+    clinic: Arc<Clinic>,
+    network: Mutex<Option<Network>>,
+    visiting: NetworkOptions,
+}
+
+impl Service {
+    /// A node with its store and, when it runs, its network. Without one, `sync now` joins the
+    /// network for its own duration with the options `visiting`.
+    #[must_use]
+    pub fn new(clinic: Arc<Clinic>, network: Option<Network>, visiting: NetworkOptions) -> Self {
+        Self { clinic, network: Mutex::new(network), visiting }
+    }
+
+    /// Takes the network out, to stop it.
+    pub async fn take_network(&self) -> Option<Network> {
+        self.network.lock().await.take()
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    /// [`Failure`] with its class and what to do next.
+    pub async fn execute(&self, request: Request, report: Report) -> Result<Answer, Failure> {
+        match request {
+            Request::SyncNow { peer } => self.sync_now(peer.as_deref()).await,
+            Request::SyncStatus => self.sync_status().await,
+            Request::Status => self.status().await,
+            Request::PeerAdd { .. } | Request::PeerRemove { .. } => {
+                let answer = self.on_store(request, report).await?;
+                if let Some(network) = self.network.lock().await.as_ref() {
+                    network.peers_changed().await.map_err(stopped)?;
+                }
+                Ok(answer)
+            }
+            other => self.on_store(other, report).await,
+        }
+    }
+
+    /// The store waits for the disk, so its commands run on a thread of their own.
+    async fn on_store(&self, request: Request, report: Report) -> Result<Answer, Failure> {
+        let clinic = Arc::clone(&self.clinic);
+        let work = tokio::task::spawn_blocking(move || on_store(&clinic, request, &*report));
+        work.await.map_err(|error| {
+            Failure::new(Exit::Failed, format!("the command broke off: {error}; see the log"))
+        })?
+    }
+
+    async fn sync_now(&self, peer: Option<&str>) -> Result<Answer, Failure> {
+        let wanted = peer.map(|id| self.clinic.find_peer(id)).transpose()?.map(|peer| peer.clinic);
+        if self.clinic.peers().map_err(Failure::from)?.is_empty() {
+            let advice = "no other clinic is known here: `chartmesh peer add CARD` adds one";
+            return Err(Failure::new(Exit::NotFound, advice));
+        }
+        let mut network = self.network.lock().await;
+        let visit = match network.as_mut() {
+            Some(_) => None,
+            None => Some(
+                Network::start(Arc::clone(&self.clinic), self.visiting.clone())
+                    .await
+                    .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?,
+            ),
+        };
+        let reports = match (&visit, network.as_ref()) {
+            (Some(visit), _) | (None, Some(visit)) => {
+                visit.sync_now(wanted).await.map_err(stopped)?
+            }
+            (None, None) => Vec::new(),
+        };
+        drop(network);
+        if let Some(visit) = visit {
+            visit.stop().await;
+        }
+        let exit = exit_of(&reports);
+        Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
+    }
+
+    async fn sync_status(&self) -> Result<Answer, Failure> {
+        let links = self.links().await;
+        Answer::done(&serde_json::json!({ "peers": self.clinic.sync_status(links)? }))
+    }
+
+    async fn status(&self) -> Result<Answer, Failure> {
+        let links = self.links().await;
+        let running = self.network.lock().await.is_some();
+        Answer::done(&self.clinic.status(running, links)?)
+    }
+
+    async fn links(&self) -> Vec<crate::net::PeerStatus> {
+        self.network.lock().await.as_ref().map(|network| network.board().all()).unwrap_or_default()
+    }
+}
+
+fn on_store(
+    clinic: &Clinic,
+    request: Request,
+    report: &dyn Fn(Progress),
+) -> Result<Answer, Failure> {
+    match request {
+        Request::Id => Answer::done(&clinic.own_card()?),
+        Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),
+        Request::PeerList => Answer::done(&clinic.peers()?),
+        Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
+        Request::PatientRegister(registration) => Answer::done(&clinic.register(&registration)?),
+        Request::PatientSearch { words } => Answer::done(&clinic.find_patients(&words)?),
+        Request::PatientShow { id } => Answer::done(&clinic.patient(&id)?),
+        Request::PatientPin { id, new_pin, pin } => {
+            Answer::done(&clinic.set_pin(&id, &new_pin, pin.as_ref())?)
+        }
+        Request::Import { paths } => {
+            let imported = clinic.import(&paths, report)?;
+            let failed = imported.files.iter().any(|file| file.error.is_some());
+            let exit = if failed { Exit::Failed } else { Exit::Done };
+            Ok(Answer::done(&imported)?.ending(exit))
+        }
+        Request::Export { patient, ndjson } => {
+            let text = clinic.export(&patient, ndjson)?;
+            let value = if ndjson { serde_json::value::to_raw_value(&text) } else {
+                serde_json::value::RawValue::from_string(text)
+            };
+            let value = value.map_err(ClinicError::fault)?;
+            Ok(Answer { value, exit: Exit::Done })
+        }
+        Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
+        Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
+        Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
+        Request::ChartResolve(resolution) => Answer::done(&clinic.resolve(&resolution)?),
+        Request::ConsentGrant(grant) => Answer::done(&clinic.grant(&grant, report)?),
+        Request::ConsentRevoke { grant, reason, pin } => {
+            Answer::done(&clinic.revoke(&grant, &reason, pin.as_ref())?)
+        }
+        Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
+        Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
+        Request::ConsentVerify { patient } => {
+            let check = clinic.verify_ledgers(patient.as_deref(), report)?;
+            let exit = if check.ok { Exit::Done } else { Exit::Failed };
+            Ok(Answer::done(&check)?.ending(exit))
+        }
+        Request::AuditList { patient, most } => {
+            Answer::done(&clinic.audit_lines(patient.as_deref(), most)?)
+        }
+        Request::AuditVerify => {
+            let check = clinic.audit_check()?;
+            let exit = if check.ok { Exit::Done } else { Exit::Failed };
+            Ok(Answer::done(&check)?.ending(exit))
+        }
+        Request::Doctor => {
+            let health = clinic.check(report)?;
+            let exit = if health.healthy { Exit::Done } else { Exit::Damaged };
+            Ok(Answer::done(&health)?.ending(exit))
+        }
+        Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
+            Err(ClinicError::fault("a network command reached the store").into())
+        }
+    }
+}
+
+/// 7 when a peer could not be reached, 1 when a sync failed otherwise.
+fn exit_of(reports: &[SyncReport]) -> Exit {
+    if reports.iter().any(|report| report.error.is_some() && !report.connected) {
+        Exit::Unreachable
+    } else if reports.iter().any(|report| report.error.is_some()) {
+        Exit::Failed
+    } else {
+        Exit::Done
+    }
+}
+
+fn stopped(error: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("{error}; restart the node"))
+}
