@@ -398,7 +398,8 @@ mod tests {
             prefix: KeyPrefix::ALL,
             claim: Claim::Sum(Digest::from_parts([9; 16], 5)),
         };
-        let ends = (0..MAX_TURNS).find_map(|_| side.receive(&[question.clone()], true).err());
+        let ends =
+            (0..MAX_TURNS).find_map(|_| side.receive(core::slice::from_ref(&question), true).err());
         assert_eq!(ends, Some(RangeError::Endless));
     }
 

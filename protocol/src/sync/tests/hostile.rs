@@ -48,9 +48,12 @@ impl Victim {
         let effects = self
             .session
             .handle(self.now, event, &self.pair.ends[B].store);
-        let failed = effects.iter().find_map(|effect| match effect {
-            Effect::Close(CloseReason::Failed(error)) => Some(error.clone()),
-            _ => None,
+        let failed = effects.iter().find_map(|effect| {
+            if let Effect::Close(CloseReason::Failed(error)) = effect {
+                Some(error.clone())
+            } else {
+                None
+            }
         });
         for effect in &effects {
             self.pair.ends[B].store.apply(effect);
@@ -140,9 +143,12 @@ impl Victim {
         let sent: Vec<u8> = self
             .all
             .iter()
-            .filter_map(|effect| match effect {
-                Effect::Send(bytes) => Some(bytes.clone()),
-                _ => None,
+            .filter_map(|effect| {
+                if let Effect::Send(bytes) = effect {
+                    Some(bytes.clone())
+                } else {
+                    None
+                }
             })
             .flatten()
             .collect();

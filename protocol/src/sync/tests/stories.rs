@@ -23,11 +23,11 @@ fn nothing_new_takes_one_round_trip_and_256_bytes_each_way() {
             pair.ends[end].sent.len()
         );
         assert_eq!(
-            report.traffic.bytes_sent as usize,
+            usize::try_from(report.traffic.bytes_sent).unwrap(),
             pair.ends[end].sent.len()
         );
         assert_eq!(
-            report.traffic.bytes_received as usize,
+            usize::try_from(report.traffic.bytes_received).unwrap(),
             pair.ends[1 - end].sent.len()
         );
     }
@@ -195,7 +195,7 @@ fn after_a_cut_what_was_acknowledged_is_not_sent_again() {
         pair.drive();
         pair.assert_in_sync();
         assert_eq!(
-            pair.report(A).traffic.records_sent as usize,
+            usize::try_from(pair.report(A).traffic.records_sent).unwrap(),
             200 - acknowledged
         );
         pair.cut();
