@@ -336,7 +336,8 @@ mod tests {
     #[test]
     fn only_urns_of_entries_are_rewritten() {
         let text = bundle(&[
-            r#"{"fullUrl":"http://x.org/Encounter/e","resource":{"resourceType":"Encounter","id":"e",
+            r#"{"fullUrl":"http://x.org/Encounter/e","resource":{
+                "resourceType":"Encounter","id":"e",
                 "subject":{"reference":"urn:uuid:AA-1","display":"urn:uuid:aa-1"},
                 "partOf":{"reference":"http://x.org/Encounter/e"},
                 "diagnosis":[{"condition":{"reference":"urn:uuid:unknown"}}],
@@ -346,7 +347,13 @@ mod tests {
         let chart = parse(&text).unwrap();
         assert_eq!(
             chart.resources[0].to_json(),
-            r#"{"resourceType":"Encounter","id":"e","diagnosis":[{"condition":{"reference":"urn:uuid:unknown"}}],"note":["reference","urn:uuid:aa-1"],"partOf":{"reference":"http://x.org/Encounter/e"},"subject":{"reference":"Patient/p","display":"urn:uuid:aa-1"}}"#
+            concat!(
+                r#"{"resourceType":"Encounter","id":"e","#,
+                r#""diagnosis":[{"condition":{"reference":"urn:uuid:unknown"}}],"#,
+                r#""note":["reference","urn:uuid:aa-1"],"#,
+                r#""partOf":{"reference":"http://x.org/Encounter/e"},"#,
+                r#""subject":{"reference":"Patient/p","display":"urn:uuid:aa-1"}}"#
+            )
         );
         assert_eq!(chart.patient.key().unwrap().as_str(), "Patient/p");
     }
@@ -364,10 +371,7 @@ mod tests {
     #[test]
     fn bad_input_is_refused_by_kind_and_entry() {
         use BundleError as E;
-        let flag = |reference: &str| {
-            let subject = format!(r#"{{"reference":"{reference}"}}"#);
-            format!(r#"{{"resource":{{"resourceType":"Flag","id":"f","subject":{subject}}}}}"#)
-        };
+        let flag = r#"{"resource":{"resourceType":"Flag","id":"f"}}"#;
         let second = r#"{"resource":{"resourceType":"Patient","id":"q"}}"#;
         assert!(matches!(
             parse("{"),
@@ -394,7 +398,7 @@ mod tests {
         let lacks = bundle(&[PATIENT, r#"{"resource":{}}"#]);
         let error = ResourceError::NoResourceType;
         assert_eq!(parse(&lacks), Err(E::Entry { entry: 1, error }));
-        let twice = bundle(&[PATIENT, &flag("Patient/p"), &flag("Patient/p")]);
+        let twice = bundle(&[PATIENT, flag, flag]);
         assert_eq!(
             parse(&twice),
             Err(E::SameKey {
@@ -417,6 +421,14 @@ mod tests {
                 error: ResourceError::TooDeep { .. }
             })
         ));
+    }
+
+    #[test]
+    fn a_reference_to_another_patient_is_refused() {
+        let flag = |reference: &str| {
+            let subject = format!(r#"{{"reference":"{reference}"}}"#);
+            format!(r#"{{"resource":{{"resourceType":"Flag","id":"f","subject":{subject}}}}}"#)
+        };
         for reference in [
             "Patient/q",
             "http://x.org/fhir/Patient/q",
@@ -428,7 +440,7 @@ mod tests {
             let found = parse(&bundle(&[PATIENT, &flag(reference)]));
             assert_eq!(
                 found,
-                Err(E::OtherPatient { entry: 1, path }),
+                Err(BundleError::OtherPatient { entry: 1, path }),
                 "{reference}"
             );
         }

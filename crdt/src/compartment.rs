@@ -179,9 +179,8 @@ mod tests {
     #[test]
     fn a_resource_goes_by_its_type_unless_it_is_labelled() {
         let of = |resource_type: &str, code: &str| {
-            let meta = format!(
-                r#"{{"security":[{{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"{code}"}}]}}"#
-            );
+            let system = "http://terminology.hl7.org/CodeSystem/v3-ActCode";
+            let meta = format!(r#"{{"security":[{{"system":"{system}","code":"{code}"}}]}}"#);
             let text = format!(r#"{{"resourceType":"{resource_type}","id":"1"}}"#);
             let plain = Resource::parse(&text).unwrap();
             let labelled = plain.clone().with_element("meta", &meta).unwrap();

@@ -138,7 +138,8 @@ mod tests {
         parse_ndjson(lines.iter().copied(), &mut || "new".to_owned())
     }
 
-    const A: &str = r#"{"resourceType":"Patient","id":"a","managingOrganization":{"reference":"Organization/o"}}"#;
+    const A: &str = r#"{"resourceType":"Patient","id":"a",
+        "managingOrganization":{"reference":"Organization/o"}}"#;
     const B: &str = r#"{"resourceType":"Patient","id":"b"}"#;
     const ORGANIZATION: &str =
         r#"{"resourceType":"Organization","id":"o","partOf":{"reference":"Organization/top"}}"#;
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn resources_of_two_patients_or_of_an_absent_one_are_refused() {
-        let both = r#"{"resourceType":"Flag","id":"x","subject":{"reference":"Patient/a"},"author":{"reference":"Patient/b"}}"#;
+        let both = r#"{"resourceType":"Flag","id":"x","subject":{"reference":"Patient/a"},
+            "author":{"reference":"Patient/b"}}"#;
         assert!(matches!(
             parse(&[A, B, both]),
             Err(BundleError::OtherPatient { entry: 2, .. })

@@ -356,7 +356,10 @@ mod tests {
         );
         assert_eq!(
             resource.to_json(),
-            r#"{"resourceType":"Observation","id":"o1","meta":{"z":1,"a":2},"_status":null,"valueQuantity":{"value":1.50,"unit":"\u00b5g"}}"#
+            concat!(
+                r#"{"resourceType":"Observation","id":"o1","meta":{"z":1,"a":2},"#,
+                r#""_status":null,"valueQuantity":{"value":1.50,"unit":"\u00b5g"}}"#
+            )
         );
         assert_eq!(Resource::parse(&resource.to_json()).unwrap(), resource);
         assert_eq!(resource.key().unwrap().as_str(), "Observation/o1");

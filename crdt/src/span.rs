@@ -185,7 +185,10 @@ mod tests {
 
     #[test]
     fn named_strings_know_their_object_and_the_member_around_it() {
-        let text = r#"{"subject":{"reference":"P/1"},"a":["reference",{"reference":"x"}],"reference":{"reference":3}}"#;
+        let text = concat!(
+            r#"{"subject":{"reference":"P/1"},"a":["reference",{"reference":"x"}],"#,
+            r#""reference":{"reference":3}}"#
+        );
         let found = named_strings(text, "reference");
         assert_eq!(found.len(), 2);
         assert_eq!(&text[found[0].range.clone()], "P/1");

@@ -1,5 +1,7 @@
 //! What a peer may send that no chart takes.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use automerge::legacy::{Key, ObjectId, OpId, OpType};
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{Automerge, Change, ExpandedChange, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};

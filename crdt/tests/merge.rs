@@ -1,5 +1,11 @@
 //! What happens when nodes edit one compartment at the same time.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use chartmesh_crdt::{
     ActorId, CommittedChange, Document, Put, Refusal, ResolveError, Resource, ResourceKey, Stamp,
 };
@@ -179,7 +185,10 @@ fn a_resource_made_at_both_nodes_is_the_union_of_both() {
     a.put(r#"{"resourceType":"Observation","id":"o","status":"final","code":{"text":"c"}}"#);
     b.put(r#"{"resourceType":"Observation","id":"o","status":"amended","note":[]}"#);
     meet(&mut a, &mut b);
-    let united = r#"{"resourceType":"Observation","id":"o","code":{"text":"c"},"note":[],"status":"amended"}"#;
+    let united = concat!(
+        r#"{"resourceType":"Observation","id":"o","code":{"text":"c"},"#,
+        r#""note":[],"status":"amended"}"#
+    );
     assert_eq!(a.read("Observation/o"), united);
     assert_eq!(
         a.conflicts(),
@@ -219,7 +228,13 @@ fn a_chart_imported_at_both_nodes_has_no_conflict() {
 fn edits_of_two_elements_of_an_atomic_resource_are_a_conflict_of_the_whole() {
     let of = |drug: &str, dose: &str| {
         format!(
-            r#"{{"resourceType":"MedicationRequest","id":"m","dosageInstruction":[{{"text":"{dose}"}}],"medicationCodeableConcept":{{"text":"{drug}"}}}}"#
+            concat!(
+                r#"{{"resourceType":"MedicationRequest","id":"m","#,
+                r#""dosageInstruction":[{{"text":"{dose}"}}],"#,
+                r#""medicationCodeableConcept":{{"text":"{drug}"}}}}"#
+            ),
+            dose = dose,
+            drug = drug
         )
     };
     let (mut a, mut b) = two_nodes_with(&of("warfarin", "5 mg"));

@@ -2,6 +2,12 @@
 //! digit. `CHARTMESH_R4_EXAMPLES` names the folder of the package `hl7.fhir.r4.examples`; where
 //! `CHARTMESH_REQUIRE` holds `r4-examples`, it must be set.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,7 @@
 //! The views of a chart.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use chartmesh_crdt::views::{self, AllergyStatus};
 use chartmesh_crdt::{ActorId, Document, Resource, Stamp};
 
@@ -30,7 +32,8 @@ fn in_conflict(before: &str, at_a: &str, at_b: &str) -> Document {
 
 fn condition(id: &str, clinical: &str, verification: &str) -> String {
     format!(
-        r#"{{"resourceType":"Condition","id":"{id}","code":{{"coding":[{{"code":"1","display":"{id}"}}]}},
+        r#"{{"resourceType":"Condition","id":"{id}",
+        "code":{{"coding":[{{"code":"1","display":"{id}"}}]}},
         "clinicalStatus":{{"coding":[{{"code":"{clinical}"}}]}},
         "verificationStatus":{{"coding":[{{"code":"{verification}"}}]}}}}"#
     )
@@ -73,7 +76,8 @@ fn a_problem_that_may_be_active_stays_on_the_list() {
 fn medications_are_the_active_ones_with_their_dosage() {
     let request = |id: &str, status: &str, rest: &str| {
         format!(
-            r#"{{"resourceType":"MedicationRequest","id":"{id}","status":"{status}","intent":"order",{rest}}}"#
+            r#"{{"resourceType":"MedicationRequest","id":"{id}","status":"{status}",
+            "intent":"order",{rest}}}"#
         )
     };
     let document = with(&[
@@ -107,7 +111,8 @@ fn medications_are_the_active_ones_with_their_dosage() {
         &request("f", "active", r#""medicationCodeableConcept":{"text":"x"}"#)
             .replace("\"order\"", "\"plan\""),
         r#"{"resourceType":"Medication","id":"m","code":{"text":"elsewhere"}}"#,
-        r#"{"resourceType":"MedicationStatement","id":"s","status":"active","medicationCodeableConcept":{"text":"aspirin"},"dosage":[{"text":"daily"}]}"#,
+        r#"{"resourceType":"MedicationStatement","id":"s","status":"active",
+            "medicationCodeableConcept":{"text":"aspirin"},"dosage":[{"text":"daily"}]}"#,
     ]);
     let medications = views::medications(&[&document]);
     let shown: Vec<String> = medications
@@ -137,7 +142,9 @@ fn medications_are_the_active_ones_with_their_dosage() {
 fn both_versions_of_a_prescription_in_conflict_are_shown() {
     let of = |dose: &str, status: &str| {
         format!(
-            r#"{{"resourceType":"MedicationRequest","id":"m","status":"{status}","medicationCodeableConcept":{{"text":"warfarin"}},"dosageInstruction":[{{"text":"{dose}"}}]}}"#
+            r#"{{"resourceType":"MedicationRequest","id":"m","status":"{status}",
+            "medicationCodeableConcept":{{"text":"warfarin"}},
+            "dosageInstruction":[{{"text":"{dose}"}}]}}"#
         )
     };
     let document = in_conflict(
@@ -158,7 +165,8 @@ fn both_versions_of_a_prescription_in_conflict_are_shown() {
 fn no_known_allergy_is_not_the_same_as_nothing_recorded() {
     let allergy = |id: &str, code: &str, rest: &str| {
         format!(
-            r#"{{"resourceType":"AllergyIntolerance","id":"{id}","code":{{"coding":[{{"code":"{code}"}}]}}{rest}}}"#
+            r#"{{"resourceType":"AllergyIntolerance","id":"{id}",
+            "code":{{"coding":[{{"code":"{code}"}}]}}{rest}}}"#
         )
     };
     let status = |texts: &[&str]| {
@@ -174,7 +182,8 @@ fn no_known_allergy_is_not_the_same_as_nothing_recorded() {
     let high = allergy(
         "z",
         "91935009",
-        r#","criticality":"high","reaction":[{"manifestation":[{"text":"hives"}],"severity":"severe"}]"#,
+        r#","criticality":"high",
+        "reaction":[{"manifestation":[{"text":"hives"}],"severity":"severe"}]"#,
     );
     assert_eq!(status(&[&none, &high]), (AllergyStatus::Recorded, 2));
     let error = r#","verificationStatus":{"coding":[{"code":"entered-in-error"}]}"#;
@@ -208,8 +217,12 @@ fn a_retracted_allergy_is_gone_from_the_view_and_stays_in_the_chart() {
 
 #[test]
 fn immunizations_are_over_all_compartments_and_say_what_was_not_done() {
-    let given = r#"{"resourceType":"Immunization","id":"g","status":"completed","vaccineCode":{"text":"MMR"},"occurrenceDateTime":"2020-05-01","lotNumber":"L1","protocolApplied":[{"doseNumberPositiveInt":2}]}"#;
-    let refused = r#"{"resourceType":"Immunization","id":"r","status":"not-done","vaccineCode":{"text":"HPV"},"statusReason":{"text":"refused"},"occurrenceString":"2021"}"#;
+    let given = r#"{"resourceType":"Immunization","id":"g","status":"completed",
+        "vaccineCode":{"text":"MMR"},"occurrenceDateTime":"2020-05-01","lotNumber":"L1",
+        "protocolApplied":[{"doseNumberPositiveInt":2}]}"#;
+    let refused = r#"{"resourceType":"Immunization","id":"r","status":"not-done",
+        "vaccineCode":{"text":"HPV"},"statusReason":{"text":"refused"},
+        "occurrenceString":"2021"}"#;
     let error = r#"{"resourceType":"Immunization","id":"e","status":"entered-in-error"}"#;
     let (a, b) = (with(&[given, error]), with(&[refused]));
     let entries = views::immunizations(&[&a, &b]);

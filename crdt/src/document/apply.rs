@@ -179,12 +179,10 @@ impl Document {
         match index.latest(checked.actor) {
             None if change.seq() != 1 => return Err(Refusal::BadSequence),
             Some((last, _)) if change.seq() <= last => return Err(Refusal::Forked),
-            Some((last, hash)) => {
-                if change.seq() != last.saturating_add(1) || !past.holds(hash) {
-                    return Err(Refusal::BadSequence);
-                }
+            Some((last, hash)) if change.seq() != last.saturating_add(1) || !past.holds(hash) => {
+                return Err(Refusal::BadSequence);
             }
-            None => {}
+            Some(_) | None => {}
         }
         if change.start_op().get() != past.last_counter().saturating_add(1) {
             return Err(Refusal::BadCounter);
