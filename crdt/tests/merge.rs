@@ -1,10 +1,6 @@
 //! What happens when nodes edit one compartment at the same time.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chartmesh_crdt::{
     ActorId, CommittedChange, Document, Put, Refusal, ResolveError, Resource, ResourceKey, Stamp,
