@@ -13,6 +13,8 @@
 //! - Two nodes that create one key at the same time make two maps. What is read is the **union**
 //!   of the maps: an element has every value that stands in one of them. What is written is
 //!   written into all of them, so nothing stays hidden.
+//!   One clinic may import what another has imported, and edit it before they meet: the other's
+//!   import then stands against the edit as a conflict, for nothing says that it is older.
 //! - An element with two different current values is **conflicted**. The same value twice is not
 //!   a conflict. Until it is resolved, readers see the value that was written last by Automerge's
 //!   order of operations, which is the same at every node, and see the conflict beside it.
