@@ -4,8 +4,8 @@ use time::Date;
 
 use super::person::{Person, Sex};
 
-/// Median weight in 100 g and height in mm by age in months, boys and girls together
-/// (rounded from the WHO growth references).
+/// Approximate weight in 100 g and height in mm by age in months, boys and girls together:
+/// plausible values, no growth reference to judge a child by.
 const GROWTH: [(u32, u32, u32); 24] = [
     (0, 33, 500),
     (1, 43, 540),

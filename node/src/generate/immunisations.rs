@@ -1,4 +1,4 @@
-//! Vaccines by age, after the WHO's Expanded Programme on Immunization.
+//! Vaccines by age, in the manner of national schedules; no schedule to vaccinate by.
 
 use super::calendar::{TODAY, day_text, days_after};
 use super::chart::Chart;

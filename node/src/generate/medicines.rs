@@ -1,6 +1,6 @@
 //! Medicines of a district clinic: what they hold, and what is given of them at which age.
-//! Doses follow the usual tables of essential medicines; they serve to look plausible, not to
-//! treat anyone.
+//! Doses and codes serve to look plausible. They were not checked against a formulary: nobody
+//! may be treated by them.
 
 /// A substance class to which people are allergic, or that matters in pregnancy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
