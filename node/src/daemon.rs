@@ -67,7 +67,10 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
     clinic.set_addresses(network.addresses());
     let server = match config.http.enabled {
         true => Some(Server::bind(config.http.listen).await.with_context(|| {
-            format!("cannot serve pages at {}: change `http.listen`", config.http.listen)
+            format!(
+                "cannot serve pages at {}: change `http.listen`",
+                config.http.listen
+            )
         })?),
         false => None,
     };
@@ -83,7 +86,12 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
         parts.spawn(async move { Ok(server.serve(clinic, end).await?) });
     }
     parts.spawn(keep_cards_fresh(Arc::clone(&clinic), end.clone()));
-    let file = RunFile { pid: std::process::id(), node_id, listen, http };
+    let file = RunFile {
+        pid: std::process::id(),
+        node_id,
+        listen,
+        http,
+    };
     folder::write_whole(&run_file(dir), &serde_json::to_vec_pretty(&file)?)?;
     tracing::info!(listen = ?file.listen, http = ?file.http, "ready");
 

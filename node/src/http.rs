@@ -44,7 +44,9 @@ impl Server {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .with_state(clinic);
-        axum::serve(self.listener, routes).with_graceful_shutdown(end.cancelled_owned()).await
+        axum::serve(self.listener, routes)
+            .with_graceful_shutdown(end.cancelled_owned())
+            .await
     }
 }
 

@@ -24,7 +24,11 @@ impl Service {
     /// network for its own duration with the options `visiting`.
     #[must_use]
     pub fn new(clinic: Arc<Clinic>, network: Option<Network>, visiting: NetworkOptions) -> Self {
-        Self { clinic, network: Mutex::new(network), visiting }
+        Self {
+            clinic,
+            network: Mutex::new(network),
+            visiting,
+        }
     }
 
     /// Takes the network out, to stop it.
@@ -57,12 +61,18 @@ impl Service {
         let clinic = Arc::clone(&self.clinic);
         let work = tokio::task::spawn_blocking(move || on_store(&clinic, request, &*report));
         work.await.map_err(|error| {
-            Failure::new(Exit::Failed, format!("the command broke off: {error}; see the log"))
+            Failure::new(
+                Exit::Failed,
+                format!("the command broke off: {error}; see the log"),
+            )
         })?
     }
 
     async fn sync_now(&self, peer: Option<&str>) -> Result<Answer, Failure> {
-        let wanted = peer.map(|id| self.clinic.find_peer(id)).transpose()?.map(|peer| peer.clinic);
+        let wanted = peer
+            .map(|id| self.clinic.find_peer(id))
+            .transpose()?
+            .map(|peer| peer.clinic);
         if self.clinic.peers().map_err(Failure::from)?.is_empty() {
             let advice = "no other clinic is known here: `chartmesh peer add CARD` adds one";
             return Err(Failure::new(Exit::NotFound, advice));
@@ -102,7 +112,12 @@ impl Service {
     }
 
     async fn links(&self) -> Vec<crate::net::PeerStatus> {
-        self.network.lock().await.as_ref().map(|network| network.board().all()).unwrap_or_default()
+        self.network
+            .lock()
+            .await
+            .as_ref()
+            .map(|network| network.board().all())
+            .unwrap_or_default()
     }
 }
 
@@ -130,11 +145,16 @@ fn on_store(
         }
         Request::Export { patient, ndjson } => {
             let text = clinic.export(&patient, ndjson)?;
-            let value = if ndjson { serde_json::value::to_raw_value(&text) } else {
+            let value = if ndjson {
+                serde_json::value::to_raw_value(&text)
+            } else {
                 serde_json::value::RawValue::from_string(text)
             };
             let value = value.map_err(ClinicError::fault)?;
-            Ok(Answer { value, exit: Exit::Done })
+            Ok(Answer {
+                value,
+                exit: Exit::Done,
+            })
         }
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
@@ -161,7 +181,11 @@ fn on_store(
         }
         Request::Doctor => {
             let health = clinic.check(report)?;
-            let exit = if health.healthy { Exit::Done } else { Exit::Damaged };
+            let exit = if health.healthy {
+                Exit::Done
+            } else {
+                Exit::Damaged
+            };
             Ok(Answer::done(&health)?.ending(exit))
         }
         Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
@@ -172,7 +196,10 @@ fn on_store(
 
 /// 7 when a peer could not be reached, 1 when a sync failed otherwise.
 fn exit_of(reports: &[SyncReport]) -> Exit {
-    if reports.iter().any(|report| report.error.is_some() && !report.connected) {
+    if reports
+        .iter()
+        .any(|report| report.error.is_some() && !report.connected)
+    {
         Exit::Unreachable
     } else if reports.iter().any(|report| report.error.is_some()) {
         Exit::Failed

@@ -48,7 +48,7 @@ pub struct Allergy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<String>,
     /// `food`, `medication`, `environment`, `biologic`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub category: Vec<String>,
     /// `low`, `high` or `unable-to-assess`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +60,7 @@ pub struct Allergy {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_date: Option<String>,
     /// What happened.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub reaction: Vec<Reaction>,
     /// Whether there are several concurrent versions of it; each has its own entry.
     pub conflicted: bool,
@@ -70,7 +70,7 @@ pub struct Allergy {
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reaction {
     /// Its signs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub manifestation: Vec<String>,
     /// `mild`, `moderate` or `severe`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,7 +11,7 @@ pub struct Concept {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The codes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub coding: Vec<Coding>,
 }
 

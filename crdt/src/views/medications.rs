@@ -25,7 +25,7 @@ pub struct Medication {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub do_not_perform: bool,
     /// How to take it, one text for each dosage.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dosage: Vec<String>,
     /// When it was ordered; of a statement, when it was made.
     #[serde(skip_serializing_if = "Option::is_none")]

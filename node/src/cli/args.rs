@@ -33,7 +33,12 @@ pub(super) struct Cli {
 #[derive(Debug, Args)]
 pub(super) struct Global {
     /// The data folder of the node.
-    #[arg(long, global = true, env = "CHARTMESH_DIR", default_value = "chartmesh-data")]
+    #[arg(
+        long,
+        global = true,
+        env = "CHARTMESH_DIR",
+        default_value = "chartmesh-data"
+    )]
     pub(super) dir: PathBuf,
     /// Print one JSON document instead of text.
     #[arg(long, global = true)]
@@ -475,6 +480,10 @@ pub(super) struct Completions {
 impl Demo {
     /// What the demonstration is to do.
     pub(super) fn options(self) -> DemoOptions {
-        DemoOptions { keep: self.keep, patients: self.patients, seed: self.seed }
+        DemoOptions {
+            keep: self.keep,
+            patients: self.patients,
+            seed: self.seed,
+        }
     }
 }

@@ -21,7 +21,9 @@ const MAX_CARD_FILE: u64 = 16 * 1024;
 pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Failure> {
     Ok(match command {
         Command::Id(_) => Request::Id,
-        Command::Peer(Peer::Add { card }) => Request::PeerAdd { card: card_line(card)? },
+        Command::Peer(Peer::Add { card }) => Request::PeerAdd {
+            card: card_line(card)?,
+        },
         Command::Peer(Peer::List) => Request::PeerList,
         Command::Peer(Peer::Remove { id }) => Request::PeerRemove { id: id.clone() },
         Command::Patient(patient) => patient_request(patient)?,
@@ -31,7 +33,13 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
                     Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
                 })
             };
-            Request::Import { paths: import.paths.iter().map(absolute).collect::<Result<_, _>>()? }
+            Request::Import {
+                paths: import
+                    .paths
+                    .iter()
+                    .map(absolute)
+                    .collect::<Result<_, _>>()?,
+            }
         }
         Command::Export(export) => Request::Export {
             patient: export.patient.clone(),
@@ -41,9 +49,10 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Consent(consent) => consent_request(consent)?,
         Command::Sync(Sync::Now { peer }) => Request::SyncNow { peer: peer.clone() },
         Command::Sync(Sync::Status) => Request::SyncStatus,
-        Command::Audit(Audit::List { patient, most }) => {
-            Request::AuditList { patient: patient.clone(), most: *most }
-        }
+        Command::Audit(Audit::List { patient, most }) => Request::AuditList {
+            patient: patient.clone(),
+            most: *most,
+        },
         Command::Audit(Audit::Verify) => Request::AuditVerify,
         Command::Status => Request::Status,
         Command::Init(_)
@@ -53,31 +62,49 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         | Command::Doctor(_)
         | Command::Completions(_) => {
             let dir = global.dir.display();
-            return Err(Failure::new(Exit::Failed, format!("not a command of the node in {dir}")));
+            return Err(Failure::new(
+                Exit::Failed,
+                format!("not a command of the node in {dir}"),
+            ));
         }
     })
 }
 
 fn patient_request(patient: &Patient) -> Result<Request, Failure> {
     Ok(match patient {
-        Patient::Register { given, family, birth_date, sex, identifier, even_if_alike } => {
-            Request::PatientRegister(Registration {
-                given: given.clone(),
-                family: family.clone(),
-                birth_date: birth_date.clone(),
-                sex: sex_code(*sex).to_owned(),
-                identifiers: identifier.clone(),
-                even_if_alike: *even_if_alike,
-            })
-        }
-        Patient::Search { words } => Request::PatientSearch { words: words.clone() },
+        Patient::Register {
+            given,
+            family,
+            birth_date,
+            sex,
+            identifier,
+            even_if_alike,
+        } => Request::PatientRegister(Registration {
+            given: given.clone(),
+            family: family.clone(),
+            birth_date: birth_date.clone(),
+            sex: sex_code(*sex).to_owned(),
+            identifiers: identifier.clone(),
+            even_if_alike: *even_if_alike,
+        }),
+        Patient::Search { words } => Request::PatientSearch {
+            words: words.clone(),
+        },
         Patient::Show { id } => Request::PatientShow { id: id.clone() },
-        Patient::Pin { id, new_pin_file, pin } => {
+        Patient::Pin {
+            id,
+            new_pin_file,
+            pin,
+        } => {
             let new_pin = match new_pin_file {
                 Some(file) => read_pin(file)?,
                 None => type_new_pin()?,
             };
-            Request::PatientPin { id: id.clone(), new_pin, pin: given_pin(pin)? }
+            Request::PatientPin {
+                id: id.clone(),
+                new_pin,
+                pin: given_pin(pin)?,
+            }
         }
     })
 }
@@ -87,7 +114,12 @@ fn chart_request(chart: &Chart) -> Request {
         Chart::Show { id } => Request::ChartShow { id: id.clone() },
         Chart::History { id } => Request::ChartHistory { id: id.clone() },
         Chart::Conflicts { id } => Request::ChartConflicts { id: id.clone() },
-        Chart::Resolve { id, resource, element, version } => Request::ChartResolve(Resolution {
+        Chart::Resolve {
+            id,
+            resource,
+            element,
+            version,
+        } => Request::ChartResolve(Resolution {
             id: id.clone(),
             resource: resource.clone(),
             element: element.clone(),
@@ -122,9 +154,15 @@ fn consent_request(consent: &Consent) -> Result<Request, Failure> {
             reason: reason.clone(),
             pin: given_pin(pin)?,
         },
-        Consent::List { patient } => Request::ConsentList { patient: patient.clone() },
-        Consent::Show { grant } => Request::ConsentShow { grant: grant.clone() },
-        Consent::Verify { patient } => Request::ConsentVerify { patient: patient.clone() },
+        Consent::List { patient } => Request::ConsentList {
+            patient: patient.clone(),
+        },
+        Consent::Show { grant } => Request::ConsentShow {
+            grant: grant.clone(),
+        },
+        Consent::Verify { patient } => Request::ConsentVerify {
+            patient: patient.clone(),
+        },
     })
 }
 
@@ -144,7 +182,9 @@ fn card_line(typed: &str) -> Result<String, Failure> {
         return Ok(typed.to_owned());
     }
     let unreadable = |reason: String| Failure::new(Exit::Failed, format!("{typed}: {reason}"));
-    let size = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| unreadable(error.to_string()))?
+        .len();
     if size > MAX_CARD_FILE {
         return Err(unreadable("this file is too large for a card".to_owned()));
     }
@@ -155,7 +195,10 @@ fn card_line(typed: &str) -> Result<String, Failure> {
 pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Failure> {
     let failed = |reason: String| Failure::new(Exit::Usage, reason);
     let credential = std::env::var_os(CREDENTIALS).map(|dir| Path::new(&dir).join(CREDENTIAL));
-    let file = global.passphrase_file.clone().or(credential.filter(|path| path.exists()));
+    let file = global
+        .passphrase_file
+        .clone()
+        .or(credential.filter(|path| path.exists()));
     if let Some(file) = file {
         return Passphrase::from_file(&file).map_err(|error| failed(error.to_string()));
     }
@@ -173,8 +216,12 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
 }
 
 fn type_secret(prompt: &str) -> Result<String, Failure> {
-    rpassword::prompt_password(prompt)
-        .map_err(|error| Failure::new(Exit::Failed, format!("cannot read from the terminal: {error}")))
+    rpassword::prompt_password(prompt).map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("cannot read from the terminal: {error}"),
+        )
+    })
 }
 
 fn given_pin(pin: &PinArg) -> Result<Option<Pin>, Failure> {
@@ -189,7 +236,10 @@ fn read_pin(file: &Path) -> Result<Pin, Failure> {
 
 fn type_new_pin() -> Result<Pin, Failure> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(Exit::Usage, "a new PIN is needed: give --new-pin-file"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "a new PIN is needed: give --new-pin-file",
+        ));
     }
     let typed = type_secret("New PIN: ")?;
     if type_secret("New PIN again: ")? != typed {
@@ -205,15 +255,20 @@ pub(super) fn with_pin(request: Request) -> Result<Option<Request>, Failure> {
     }
     let typed = Some(Pin::new(type_secret("The patient's PIN: ")?));
     Ok(match request {
-        Request::ConsentGrant(grant) => {
-            Some(Request::ConsentGrant(GrantRequest { pin: typed, ..grant }))
-        }
-        Request::ConsentRevoke { grant, reason, .. } => {
-            Some(Request::ConsentRevoke { grant, reason, pin: typed })
-        }
-        Request::PatientPin { id, new_pin, .. } => {
-            Some(Request::PatientPin { id, new_pin, pin: typed })
-        }
+        Request::ConsentGrant(grant) => Some(Request::ConsentGrant(GrantRequest {
+            pin: typed,
+            ..grant
+        })),
+        Request::ConsentRevoke { grant, reason, .. } => Some(Request::ConsentRevoke {
+            grant,
+            reason,
+            pin: typed,
+        }),
+        Request::PatientPin { id, new_pin, .. } => Some(Request::PatientPin {
+            id,
+            new_pin,
+            pin: typed,
+        }),
         _ => None,
     })
 }

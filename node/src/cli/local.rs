@@ -39,7 +39,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
     if global.json {
         print(&format!("{}\n", card.value.get()))?;
     } else {
-        print(&render::initialised(dir, clinic.name(), &clinic.clinic_id()))?;
+        print(&render::initialised(
+            dir,
+            clinic.name(),
+            &clinic.clinic_id(),
+        ))?;
     }
     Ok(Exit::Done)
 }
@@ -56,7 +60,9 @@ fn configure(init: &Init) -> Result<Config, Failure> {
     }
     if let Some(text) = &init.http {
         config.http.listen = text.parse::<SocketAddr>().map_err(|_| {
-            usage(format!("--http {text}: an address such as 127.0.0.1:8080 is needed"))
+            usage(format!(
+                "--http {text}: an address such as 127.0.0.1:8080 is needed"
+            ))
         })?;
     }
     // What was typed passes the same checks as what is read from the file.
@@ -105,7 +111,9 @@ fn start_log(config: &Config, level: Option<&str>) {
     let level = level.unwrap_or(config.log.level.as_str());
     let filter = tracing_subscriber::EnvFilter::try_from_env("CHARTMESH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,chartmesh={level}")));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     // A second start in one process keeps the first one's log.
     let _ = match config.log.format {
         LogFormat::Text => log.with_ansi(false).try_init(),
@@ -125,7 +133,10 @@ pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<An
     let config = read_config(&global.dir)?;
     let clinic = Arc::new(open(global)?);
     // A short visit dials and listens nowhere.
-    let visiting = NetworkOptions { listen: Vec::new(), ..daemon::network_options(&config) };
+    let visiting = NetworkOptions {
+        listen: Vec::new(),
+        ..daemon::network_options(&config)
+    };
     let (steps, progress) = std::sync::mpsc::sync_channel::<Progress>(16);
     let report = Arc::new(move |step| drop(steps.try_send(step)));
     let runtime = runtime()?;
@@ -147,7 +158,11 @@ pub(super) fn generate(global: &Global, generate: &Generate) -> Result<Exit, Fai
     for (done, patient) in (1..).zip(crate::generate::generate(charts, generate.seed)) {
         let path = out.join(&patient.file_name);
         std::fs::write(&path, patient.json).map_err(|error| on_path(&path, &error))?;
-        bar.show(&Progress { what: "inventing patients".to_owned(), done, total: generate.charts });
+        bar.show(&Progress {
+            what: "inventing patients".to_owned(),
+            done,
+            total: generate.charts,
+        });
     }
     drop(bar);
     if global.json {
@@ -189,4 +204,3 @@ pub(super) fn doctor(global: &Global, doctor: &Doctor) -> Result<Exit, Failure> 
 fn on_path(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
 }
-

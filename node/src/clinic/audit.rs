@@ -158,7 +158,9 @@ pub(crate) fn list(
     let mut lines = Vec::new();
     for pair in store.scan_prefix(Space::Audit, &[]).rev() {
         let (_, value) = pair?;
-        let Some((entry, _)) = read(&value) else { continue };
+        let Some((entry, _)) = read(&value) else {
+            continue;
+        };
         if chart.is_none_or(|chart| entry.chart.as_ref() == Some(chart)) {
             lines.push(entry.line());
         }
@@ -197,9 +199,15 @@ pub(crate) fn verify(store: &Store, node: &NodeId) -> Result<AuditCheck, ClinicE
         previous = *blake3::hash(&value).as_bytes();
     }
     if (expected, previous) != (last, last_hash) {
-        problems.push(format!("the log ends at entry {expected}, not at entry {last}"));
+        problems.push(format!(
+            "the log ends at entry {expected}, not at entry {last}"
+        ));
     }
-    Ok(AuditCheck { entries: expected, ok: problems.is_empty(), problems })
+    Ok(AuditCheck {
+        entries: expected,
+        ok: problems.is_empty(),
+        problems,
+    })
 }
 
 /// An entry, and whether its signature is good.

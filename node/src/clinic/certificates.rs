@@ -72,7 +72,10 @@ impl Certificates {
 
     /// The newest certificate that a clinic gave to any of its nodes.
     pub(crate) fn of_clinic(&self, clinic: &ClinicId) -> Option<&Verified<NodeCertificate>> {
-        let mine = self.nodes.iter().filter(|one| one.payload().clinic == *clinic);
+        let mine = self
+            .nodes
+            .iter()
+            .filter(|one| one.payload().clinic == *clinic);
         mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms))
     }
 
@@ -94,10 +97,14 @@ impl Certificates {
             nodes.contains(&one.payload().node) || clinics.contains(&one.payload().clinic)
         };
         let signed = |one: &&Verified<UserCertificate>| {
-            nodes.iter().any(|node| self.book.belongs(node, &one.payload().clinic))
+            nodes
+                .iter()
+                .any(|node| self.book.belongs(node, &one.payload().clinic))
         };
         let nodes = self.nodes.iter().filter(wanted).map(|one| one.hash());
-        nodes.chain(self.users.iter().filter(signed).map(|one| one.hash())).collect()
+        nodes
+            .chain(self.users.iter().filter(signed).map(|one| one.hash()))
+            .collect()
     }
 }
 
@@ -110,7 +117,11 @@ impl Clinic {
             return Ok(());
         }
         let mut batch = Batch::new();
-        batch.put(Space::Certificates, hash.as_bytes().to_vec(), bytes.to_vec());
+        batch.put(
+            Space::Certificates,
+            hash.as_bytes().to_vec(),
+            bytes.to_vec(),
+        );
         self.store.commit(batch)?;
         self.certificates_write().insert(known);
         Ok(())
@@ -118,7 +129,10 @@ impl Clinic {
 
     /// The bytes of a certificate.
     pub(crate) fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
-        self.store.get(Space::Certificates, hash.as_bytes()).ok().flatten()
+        self.store
+            .get(Space::Certificates, hash.as_bytes())
+            .ok()
+            .flatten()
     }
 
     /// The certificates that go ahead of an item.

@@ -148,7 +148,10 @@ impl Clinic {
     }
 
     fn view_of(&self, open: &OpenChart) -> ChartView {
-        let card = open.patient().map(|patient| IndexCard::of(&patient)).unwrap_or_default();
+        let card = open
+            .patient()
+            .map(|patient| IndexCard::of(&patient))
+            .unwrap_or_default();
         let documents = open.documents();
         ChartView {
             id: open.id(),
@@ -166,7 +169,10 @@ impl Clinic {
             problems: views::problems(&documents),
             medications: views::medications(&documents),
             immunizations: views::immunizations(&documents),
-            conflicts: open.compartments().map(|(_, one)| one.document().conflicts().len()).sum(),
+            conflicts: open
+                .compartments()
+                .map(|(_, one)| one.document().conflicts().len())
+                .sum(),
             held: self.held_lines(open),
             sealed: open.sealed(),
         }
@@ -190,9 +196,18 @@ impl Clinic {
         let own = self.clinic_id();
         let home = open.decision().custodian();
         if home == Some(own) {
-            return Access { home, state: AccessState::Home, until: None, note: None };
+            return Access {
+                home,
+                state: AccessState::Home,
+                until: None,
+                note: None,
+            };
         }
-        let mine = || open.decision().grants().filter(|view| view.grant.grantee == own);
+        let mine = || {
+            open.decision()
+                .grants()
+                .filter(|view| view.grant.grantee == own)
+        };
         if open.decision().may_read_any(&own) {
             let ends = mine()
                 .filter(|view| view.state == chartmesh_protocol::ledger::GrantState::Valid)
@@ -200,10 +215,22 @@ impl Clinic {
                 .max_by_key(|end| end.unwrap_or(u64::MAX))
                 .flatten();
             let until = ends.map(date::moment);
-            return Access { home, state: AccessState::Granted, until, note: None };
+            return Access {
+                home,
+                state: AccessState::Granted,
+                until,
+                note: None,
+            };
         }
-        let note = mine().map(|view| super::consent::state_text(&view.state)).last();
-        Access { home, state: AccessState::Ended, until: None, note }
+        let note = mine()
+            .map(|view| super::consent::state_text(&view.state))
+            .last();
+        Access {
+            home,
+            state: AccessState::Ended,
+            until: None,
+            note,
+        }
     }
 
     /// A patient, and who may see the chart.
@@ -213,7 +240,10 @@ impl Clinic {
     pub fn patient(&self, id: &str) -> Result<PatientView, ClinicError> {
         let chart = self.find_chart(id)?;
         let view = self.with_chart(&chart, |open| {
-            let card = open.patient().map(|patient| IndexCard::of(&patient)).unwrap_or_default();
+            let card = open
+                .patient()
+                .map(|patient| IndexCard::of(&patient))
+                .unwrap_or_default();
             Ok(PatientView {
                 id: chart,
                 fhir_id: card.patient,
@@ -271,7 +301,9 @@ impl Clinic {
             let lines = resources.iter().map(|resource| resource.to_json() + "\n");
             return Ok(lines.collect());
         }
-        Ok(chartmesh_crdt::to_bundle(resources.iter().collect::<Vec<&Resource>>()))
+        Ok(chartmesh_crdt::to_bundle(
+            resources.iter().collect::<Vec<&Resource>>(),
+        ))
     }
 
     /// The grant that a typed id names among those of all charts.
@@ -288,9 +320,15 @@ impl Clinic {
             );
         }
         match found.as_slice() {
-            [] => Err(ClinicError::NotFound { what: "grant", look: "consent list" }),
+            [] => Err(ClinicError::NotFound {
+                what: "grant",
+                look: "consent list",
+            }),
             [one] => Ok(*one),
-            many => Err(ClinicError::Ambiguous { what: "grants", count: many.len() }),
+            many => Err(ClinicError::Ambiguous {
+                what: "grants",
+                count: many.len(),
+            }),
         }
     }
 }

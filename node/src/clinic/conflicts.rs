@@ -111,7 +111,10 @@ impl Clinic {
     /// [`ClinicError::Refused`] when this clinic may not write there.
     pub fn resolve(&self, resolution: &Resolution) -> Result<Resolved, ClinicError> {
         let chart = self.find_chart(&resolution.id)?;
-        let missing = || ClinicError::NotFound { what: "conflict", look: "chart conflicts" };
+        let missing = || ClinicError::NotFound {
+            what: "conflict",
+            look: "chart conflicts",
+        };
         let key: ResourceKey = resolution.resource.parse().map_err(|_| {
             ClinicError::usage("a resource is named as Type/id, as `chart conflicts` shows it")
         })?;
@@ -129,8 +132,10 @@ impl Clinic {
             .checked_sub(1)
             .and_then(|index| conflict.versions.into_iter().nth(index))
             .ok_or_else(missing)?;
-        let compartment: Compartment =
-            compartment.to_string().parse().map_err(ClinicError::fault)?;
+        let compartment: Compartment = compartment
+            .to_string()
+            .parse()
+            .map_err(ClinicError::fault)?;
         let edit = Edit::Resolve {
             compartment,
             key: key.clone(),
@@ -139,8 +144,15 @@ impl Clinic {
         };
         self.save(&chart, vec![edit], Action::Resolve)?;
         let left = self.with_chart(&chart, |open| {
-            Ok(open.compartments().map(|(_, one)| one.document().conflicts().len()).sum())
+            Ok(open
+                .compartments()
+                .map(|(_, one)| one.document().conflicts().len())
+                .sum())
         })?;
-        Ok(Resolved { resource: key.to_string(), element: resolution.element.clone(), left })
+        Ok(Resolved {
+            resource: key.to_string(),
+            element: resolution.element.clone(),
+            left,
+        })
     }
 }

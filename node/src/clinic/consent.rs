@@ -1,10 +1,10 @@
 //! Consent: grants and revocations, and what is shown of them.
 
+use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
     Basis, Body, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Purpose,
     Revocation, Rights, Signer, Statement,
 };
-use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use rand::RngExt;
@@ -149,21 +149,32 @@ impl Clinic {
         let terms = self.terms(request)?;
         if request.patient != ALL {
             let chart = self.find_chart(&request.patient)?;
-            return Ok(GrantsMade::One(self.grant_chart(&chart, &terms, request.pin.as_ref())?));
+            return Ok(GrantsMade::One(self.grant_chart(
+                &chart,
+                &terms,
+                request.pin.as_ref(),
+            )?));
         }
         let charts = self.own_charts()?;
         let total = u64::try_from(charts.len()).unwrap_or(u64::MAX);
         let mut made = Vec::with_capacity(charts.len());
         for (done, chart) in (0..).zip(charts) {
-            progress(Progress { what: "signing grants".to_owned(), done, total });
-            made.push(match self.grant_chart(&chart, &terms, request.pin.as_ref()) {
-                Ok(grant) => grant,
-                // One patient's PIN must not keep all the others waiting.
-                Err(error @ ClinicError::Pin { .. }) => {
-                    GrantMade { error: Some(error.to_string()), ..terms.made(chart) }
-                }
-                Err(error) => return Err(error),
+            progress(Progress {
+                what: "signing grants".to_owned(),
+                done,
+                total,
             });
+            made.push(
+                match self.grant_chart(&chart, &terms, request.pin.as_ref()) {
+                    Ok(grant) => grant,
+                    // One patient's PIN must not keep all the others waiting.
+                    Err(error @ ClinicError::Pin { .. }) => GrantMade {
+                        error: Some(error.to_string()),
+                        ..terms.made(chart)
+                    },
+                    Err(error) => return Err(error),
+                },
+            );
         }
         Ok(GrantsMade::All(made))
     }
@@ -174,14 +185,28 @@ impl Clinic {
         let mut named = std::collections::BTreeSet::new();
         for text in &request.compartments {
             if text != ALL {
-                named.insert(text.parse::<CompartmentName>().map_err(|error| usage(&error))?);
+                named.insert(
+                    text.parse::<CompartmentName>()
+                        .map_err(|error| usage(&error))?,
+                );
             }
         }
         let all = request.compartments.iter().any(|text| text == ALL);
-        let compartments = if all { Compartments::All } else { Compartments::Named(named) };
-        let rights: Rights = request.rights.join(",").parse().map_err(|error| usage(&error))?;
+        let compartments = if all {
+            Compartments::All
+        } else {
+            Compartments::Named(named)
+        };
+        let rights: Rights = request
+            .rights
+            .join(",")
+            .parse()
+            .map_err(|error| usage(&error))?;
         let word = request.purpose.trim();
-        let code = PURPOSES.iter().find(|(name, _)| *name == word).map_or(word, |(_, code)| *code);
+        let code = PURPOSES
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map_or(word, |(_, code)| *code);
         let purpose = Purpose::new(code).map_err(|_| {
             let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
             ClinicError::usage(format!(
@@ -192,22 +217,39 @@ impl Clinic {
         let expires_ms = match &request.until {
             None => None,
             Some(text) => Some(date::parse_until(text).ok_or_else(|| {
-                ClinicError::usage("--until is a day such as 2027-06-30, or a moment such as \
-                                    2027-06-30T12:00:00Z")
+                ClinicError::usage(
+                    "--until is a day such as 2027-06-30, or a moment such as \
+                                    2027-06-30T12:00:00Z",
+                )
             })?),
         };
         if expires_ms.is_some_and(|end| end <= self.time_ms()) {
             return Err(ClinicError::usage("--until lies in the past"));
         }
-        let history = if request.from_now_on { History::FromNowOn } else { History::All };
-        Ok(Terms { peer, compartments, rights, purpose, expires_ms, history })
+        let history = if request.from_now_on {
+            History::FromNowOn
+        } else {
+            History::All
+        };
+        Ok(Terms {
+            peer,
+            compartments,
+            rights,
+            purpose,
+            expires_ms,
+            history,
+        })
     }
 
     fn own_charts(&self) -> Result<Vec<ChartId>, ClinicError> {
         let own = self.clinic_id();
         let mut charts = Vec::new();
         for chart in self.all_charts()? {
-            if self.ledger(&chart)?.genesis().is_some_and(|(_, one)| one.custodian == own) {
+            if self
+                .ledger(&chart)?
+                .genesis()
+                .is_some_and(|(_, one)| one.custodian == own)
+            {
                 charts.push(chart);
             }
         }
@@ -231,7 +273,9 @@ impl Clinic {
         if let Some(GrantState::Invalid(reason)) =
             open.decision.grant(&id).map(|view| view.state.clone())
         {
-            return Err(ClinicError::refused(format!("this grant would not hold: {reason}")));
+            return Err(ClinicError::refused(format!(
+                "this grant would not hold: {reason}"
+            )));
         }
         let names: Vec<CompartmentName> = open.compartments.keys().cloned().collect();
         for name in names.iter().filter(|name| terms.compartments.covers(name)) {
@@ -239,7 +283,11 @@ impl Clinic {
         }
         draft.note(Action::Grant, Some(*chart));
         self.file(draft)?;
-        Ok(GrantMade { grant: Some(id), basis, ..terms.made(*chart) })
+        Ok(GrantMade {
+            grant: Some(id),
+            basis,
+            ..terms.made(*chart)
+        })
     }
 
     /// Signs a grant with the patient's key; where that does not lie here, with the clinic's, on
@@ -253,9 +301,12 @@ impl Clinic {
         let chart = open.id();
         let secret = open.secret.as_ref().ok_or_else(|| no_secret(open))?;
         let to = terms.peer.clinic;
-        let sealing = self.sealing_key_of(&to)?.ok_or_else(|| {
-            ClinicError::NotFound { what: "clinic", look: "peer list" }
-        })?;
+        let sealing = self
+            .sealing_key_of(&to)?
+            .ok_or_else(|| ClinicError::NotFound {
+                what: "clinic",
+                look: "peer list",
+            })?;
         let mut rng = rand::rng();
         let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
             .map_err(ClinicError::fault)?;
@@ -283,7 +334,9 @@ impl Clinic {
         }
         let (key, basis) = self.patient_key(&chart, pin)?;
         grant.basis = basis;
-        Body::Grant(grant).sign(Signer::Patient(&key)).map_err(ClinicError::fault)
+        Body::Grant(grant)
+            .sign(Signer::Patient(&key))
+            .map_err(ClinicError::fault)
     }
 
     /// The grant to this clinic that it may pass on, when it is not the chart's home.
@@ -314,14 +367,23 @@ impl Clinic {
         let (chart, id) = self.find_grant(grant)?;
         let _writing = self.writing();
         let open = self.open_chart(&chart, Scope::Keys)?;
-        let view = open.decision.grant(&id).cloned().ok_or(ClinicError::NotFound {
-            what: "grant",
-            look: "consent list",
-        })?;
+        let view = open
+            .decision
+            .grant(&id)
+            .cloned()
+            .ok_or(ClinicError::NotFound {
+                what: "grant",
+                look: "consent list",
+            })?;
         if matches!(view.state, GrantState::Revoked(_)) {
-            return Err(ClinicError::Conflict { reason: "this grant is revoked already".to_owned() });
+            return Err(ClinicError::Conflict {
+                reason: "this grant is revoked already".to_owned(),
+            });
         }
-        let frontier = open.compartments.iter().map(|(name, one)| (name.clone(), one.tips.clone()));
+        let frontier = open
+            .compartments
+            .iter()
+            .map(|(name, one)| (name.clone(), one.tips.clone()));
         let body = Body::Revocation(Revocation {
             chart,
             grant: id,
@@ -335,7 +397,12 @@ impl Clinic {
         draft.statement(&statement);
         draft.note(Action::Revoke, Some(chart));
         self.file(draft)?;
-        Ok(Revoked { grant: id, revocation, patient: chart, from: view.grant.grantee })
+        Ok(Revoked {
+            grant: id,
+            revocation,
+            patient: chart,
+            from: view.grant.grantee,
+        })
     }
 
     /// The patient's key signs where it can be used; the home clinic, and the clinic that passed
@@ -388,7 +455,10 @@ impl Clinic {
 
     /// The grants of an open chart.
     pub(crate) fn grant_lines(&self, open: &OpenChart) -> Result<Vec<GrantLine>, ClinicError> {
-        open.decision.grants().map(|view| self.grant_line(open.id(), view)).collect()
+        open.decision
+            .grants()
+            .map(|view| self.grant_line(open.id(), view))
+            .collect()
     }
 
     /// One grant.
@@ -412,7 +482,10 @@ impl Clinic {
         let to_name = if grant.grantee == self.clinic_id() {
             Some(self.name().to_owned())
         } else {
-            names.into_iter().find(|peer| peer.clinic == grant.grantee).map(|peer| peer.name)
+            names
+                .into_iter()
+                .find(|peer| peer.clinic == grant.grantee)
+                .map(|peer| peer.name)
         };
         let history = match grant.history {
             History::All => "all",

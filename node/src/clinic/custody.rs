@@ -57,8 +57,9 @@ impl Clinic {
         let Some(bytes) = self.store.get(Space::Custody, chart.as_bytes())? else {
             return Ok(None);
         };
-        let sealed = SealedSecret::from_bytes(&bytes).map_err(|error| {
-            ClinicError::Unreadable { chart: *chart, reason: error.to_string() }
+        let sealed = SealedSecret::from_bytes(&bytes).map_err(|error| ClinicError::Unreadable {
+            chart: *chart,
+            reason: error.to_string(),
         })?;
         Ok(Some(sealed))
     }
@@ -83,15 +84,24 @@ impl Clinic {
             let pin = pin.ok_or_else(|| ClinicError::Pin {
                 reason: "the patient's PIN is needed: give it with --pin-file".to_owned(),
             })?;
-            (sealed.open_with_pin(&passphrase(pin)?, chart.as_bytes()), Basis::PatientPin)
+            (
+                sealed.open_with_pin(&passphrase(pin)?, chart.as_bytes()),
+                Basis::PatientPin,
+            )
         } else {
-            (sealed.open_with_key(&self.identity.custody, chart.as_bytes()), Basis::Custody)
+            (
+                sealed.open_with_key(&self.identity.custody, chart.as_bytes()),
+                Basis::Custody,
+            )
         };
         let secret = secret.map_err(|error| match error {
-            SealedSecretError::Refused => {
-                ClinicError::Pin { reason: "the patient's PIN is wrong".to_owned() }
-            }
-            other => ClinicError::Unreadable { chart: *chart, reason: other.to_string() },
+            SealedSecretError::Refused => ClinicError::Pin {
+                reason: "the patient's PIN is wrong".to_owned(),
+            },
+            other => ClinicError::Unreadable {
+                chart: *chart,
+                reason: other.to_string(),
+            },
         })?;
         Ok((PatientKey::from_bytes(secret), basis))
     }
@@ -121,10 +131,15 @@ impl Clinic {
         );
         let mut draft = Draft::default();
         let sealed = sealed.map_err(ClinicError::fault)?.to_bytes();
-        draft.batch.put(Space::Custody, chart.as_bytes().to_vec(), sealed);
+        draft
+            .batch
+            .put(Space::Custody, chart.as_bytes().to_vec(), sealed);
         draft.note(Action::SetPin, Some(chart));
         self.file(draft)?;
-        Ok(PinSet { patient: chart, custody: Custody::Pin })
+        Ok(PinSet {
+            patient: chart,
+            custody: Custody::Pin,
+        })
     }
 }
 

@@ -52,7 +52,10 @@ mod tests {
     fn a_day_lasts_until_its_end() {
         let ms = parse_until("2027-06-30").unwrap();
         assert_eq!(moment(ms), "2027-06-30T23:59:59Z");
-        assert_eq!(parse_until("2027-06-30T12:00:00Z").map(moment).unwrap(), "2027-06-30T12:00:00Z");
+        assert_eq!(
+            parse_until("2027-06-30T12:00:00Z").map(moment).unwrap(),
+            "2027-06-30T12:00:00Z"
+        );
         for bad in ["", "tomorrow", "2027-13-01", "2027-02-30", "30.6.2027"] {
             assert_eq!(parse_until(bad), None, "{bad}");
         }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use chartmesh_protocol::{ChartId, NodeId};
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::VerifiedRecord;
+use chartmesh_protocol::{ChartId, NodeId};
 
 use super::audit::{self, Action, Note};
 use super::items::{self, Header, NewItem, What};
@@ -73,12 +73,22 @@ impl Clinic {
     /// Files a draft in one commit and tells whoever waits for news. Returns the feed numbers of
     /// the items that were new.
     pub(crate) fn file(&self, draft: Draft) -> Result<Vec<u64>, ClinicError> {
-        let Draft { items, batch, notes, from } = draft;
+        let Draft {
+            items,
+            batch,
+            notes,
+            from,
+        } = draft;
         let at_ms = clock::now_ms();
         let user = self.identity.user_id().to_string();
         let notes: Vec<Note> = notes
             .into_iter()
-            .map(|(action, chart)| Note { action, chart, user: user.clone(), at_ms })
+            .map(|(action, chart)| Note {
+                action,
+                chart,
+                user: user.clone(),
+                at_ms,
+            })
             .collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use chartmesh_crdt::{ActorId, Document};
 use chartmesh_protocol::ClinicId;
 use chartmesh_protocol::ledger::{Body, CompartmentName, Signer};
-use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch, share_epoch};
-use chartmesh_crdt::{ActorId, Document};
 use chartmesh_protocol::seal::actor_id;
+use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch, share_epoch};
 
 use super::draft::Draft;
 use super::open_chart::{OpenChart, OpenCompartment};
@@ -21,8 +21,12 @@ impl Clinic {
         name: &CompartmentName,
         draft: &mut Draft,
     ) -> Result<EpochKey, ClinicError> {
-        let fit = open.decision.sealing_epoch(name).filter(|fit| fit.missing().is_empty());
-        let known = fit.and_then(|fit| open.compartments.get(name)?.keys.get(&fit.epoch()).cloned());
+        let fit = open
+            .decision
+            .sealing_epoch(name)
+            .filter(|fit| fit.missing().is_empty());
+        let known =
+            fit.and_then(|fit| open.compartments.get(name)?.keys.get(&fit.epoch()).cloned());
         match known {
             Some(key) => Ok(key),
             None => self.rotate(open, name, draft),
@@ -59,10 +63,18 @@ impl Clinic {
         if !everyone {
             // One reader may see only what comes from now on, so the new epoch carries no
             // history: those who may see all of it get the earlier keys by themselves.
-            let entitled: Vec<Reader> =
-                readers.iter().filter(|reader| all_history(&reader.clinic)).copied().collect();
+            let entitled: Vec<Reader> = readers
+                .iter()
+                .filter(|reader| all_history(&reader.clinic))
+                .copied()
+                .collect();
             for head in &heads {
-                let plan = EpochPlan { readers: &entitled, parents: &[], history: &[], ..plan };
+                let plan = EpochPlan {
+                    readers: &entitled,
+                    parents: &[],
+                    history: &[],
+                    ..plan
+                };
                 bodies.push(share_epoch(&mut rng, &plan, head).map_err(ClinicError::fault)?);
             }
         }
@@ -92,15 +104,28 @@ impl Clinic {
                  here: sync with the clinic that granted it, or add its card with `peer add`"
             ))
         })?;
-        Ok(Reader { clinic: *clinic, sealing })
+        Ok(Reader {
+            clinic: *clinic,
+            sealing,
+        })
     }
 }
 
 /// The keys of the epochs that no other epoch follows.
 fn heads(open: &OpenChart, name: &CompartmentName) -> Vec<EpochKey> {
-    let epochs = || open.ledger.epochs().map(|(_, one)| one).filter(|one| one.compartment == *name);
-    let followed: BTreeSet<_> = epochs().flat_map(|one| one.parents.iter().copied()).collect();
-    let ids: BTreeSet<_> = epochs().map(|one| one.id).filter(|id| !followed.contains(id)).collect();
+    let epochs = || {
+        open.ledger
+            .epochs()
+            .map(|(_, one)| one)
+            .filter(|one| one.compartment == *name)
+    };
+    let followed: BTreeSet<_> = epochs()
+        .flat_map(|one| one.parents.iter().copied())
+        .collect();
+    let ids: BTreeSet<_> = epochs()
+        .map(|one| one.id)
+        .filter(|id| !followed.contains(id))
+        .collect();
     let keys = open.compartments.get(name).map(|one| &one.keys);
     ids.iter().filter_map(|id| keys?.get(id).cloned()).collect()
 }

@@ -86,17 +86,23 @@ pub enum ClinicError {
 impl ClinicError {
     /// A usage error.
     pub(crate) fn usage(reason: impl Into<String>) -> Self {
-        Self::Usage { reason: reason.into() }
+        Self::Usage {
+            reason: reason.into(),
+        }
     }
 
     /// A refusal.
     pub(crate) fn refused(reason: impl Into<String>) -> Self {
-        Self::Refused { reason: reason.into() }
+        Self::Refused {
+            reason: reason.into(),
+        }
     }
 
     /// A fault of ours.
     pub(crate) fn fault(reason: impl std::fmt::Display) -> Self {
-        Self::Fault { reason: reason.to_string() }
+        Self::Fault {
+            reason: reason.to_string(),
+        }
     }
 
     /// The class for scripts.
@@ -123,6 +129,9 @@ impl ClinicError {
 impl From<ClinicError> for Failure {
     fn from(error: ClinicError) -> Self {
         let pin_needed = matches!(error, ClinicError::Pin { .. });
-        Self { pin_needed, ..Self::new(error.exit(), error.to_string()) }
+        Self {
+            pin_needed,
+            ..Self::new(error.exit(), error.to_string())
+        }
     }
 }

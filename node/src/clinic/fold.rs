@@ -12,7 +12,10 @@ const MAX_PREFIX: usize = 12;
 /// everything that is neither letter nor digit.
 pub(super) fn words(text: &str) -> Vec<String> {
     let mut folded = String::with_capacity(text.len());
-    for character in text.nfkd().filter(|character| !is_combining_mark(*character)) {
+    for character in text
+        .nfkd()
+        .filter(|character| !is_combining_mark(*character))
+    {
         match letter(character) {
             Some(plain) => folded.push_str(plain),
             None => folded.extend(character.to_lowercase()),
@@ -53,8 +56,12 @@ fn letter(character: char) -> Option<&'static str> {
 
 /// Every text under which a word is found: its beginnings and the whole.
 pub(super) fn beginnings(word: &str) -> Vec<String> {
-    let ends: Vec<usize> =
-        word.char_indices().map(|(at, _)| at).skip(1).chain([word.len()]).collect();
+    let ends: Vec<usize> = word
+        .char_indices()
+        .map(|(at, _)| at)
+        .skip(1)
+        .chain([word.len()])
+        .collect();
     let mut texts: Vec<String> = ends
         .iter()
         .take(MAX_PREFIX)
@@ -70,7 +77,9 @@ pub(super) fn beginnings(word: &str) -> Vec<String> {
 
 /// The text to look a typed word up by: itself, or the longest beginning that has a token.
 pub(super) fn lookup(word: &str) -> &str {
-    word.char_indices().nth(MAX_PREFIX).map_or(word, |(end, _)| word.get(..end).unwrap_or(word))
+    word.char_indices()
+        .nth(MAX_PREFIX)
+        .map_or(word, |(end, _)| word.get(..end).unwrap_or(word))
 }
 
 #[cfg(test)]
@@ -89,7 +98,10 @@ mod tests {
         ] {
             assert_eq!(words(typed), words(written), "{typed} {written}");
         }
-        assert_eq!(words("Okonkwo-Adeyemi, Chidi"), ["okonkwo", "adeyemi", "chidi"]);
+        assert_eq!(
+            words("Okonkwo-Adeyemi, Chidi"),
+            ["okonkwo", "adeyemi", "chidi"]
+        );
         assert_eq!(words("1987-04-02"), ["1987", "04", "02"]);
     }
 

@@ -85,10 +85,22 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
     let user = user.issue(&clinic).map_err(ClinicError::fault)?;
     let mut batch = Batch::new();
     batch
-        .put(Space::Meta, OWN_CERTIFICATE.to_vec(), certificate.to_bytes())
+        .put(
+            Space::Meta,
+            OWN_CERTIFICATE.to_vec(),
+            certificate.to_bytes(),
+        )
         .put(Space::Meta, OPERATOR_CERTIFICATE.to_vec(), user.to_bytes())
-        .put(Space::Certificates, certificate.hash().as_bytes().to_vec(), certificate.to_bytes())
-        .put(Space::Certificates, user.hash().as_bytes().to_vec(), user.to_bytes());
+        .put(
+            Space::Certificates,
+            certificate.hash().as_bytes().to_vec(),
+            certificate.to_bytes(),
+        )
+        .put(
+            Space::Certificates,
+            user.hash().as_bytes().to_vec(),
+            user.to_bytes(),
+        );
     store.commit(batch)?;
     Ok(())
 }
@@ -101,8 +113,12 @@ impl Identity {
                      keyring; run `chartmesh doctor`"
                 .to_owned(),
         };
-        let certificate = store.get(Space::Meta, OWN_CERTIFICATE)?.ok_or_else(missing)?;
-        let operator = store.get(Space::Meta, OPERATOR_CERTIFICATE)?.ok_or_else(missing)?;
+        let certificate = store
+            .get(Space::Meta, OWN_CERTIFICATE)?
+            .ok_or_else(missing)?;
+        let operator = store
+            .get(Space::Meta, OPERATOR_CERTIFICATE)?
+            .ok_or_else(missing)?;
         let identity = Self {
             clinic: ClinicKey::from_bytes(secret(keyring, CLINIC)?),
             sealing: SealingKey::from_bytes(secret(keyring, SEALING)?),

@@ -60,7 +60,11 @@ impl Clinic {
                 Err(error) => failed(error.file.clone(), &error),
             });
             let done = u64::try_from(files.len()).unwrap_or(u64::MAX);
-            progress(Progress { what: "importing files".to_owned(), done, total: 0 });
+            progress(Progress {
+                what: "importing files".to_owned(),
+                done,
+                total: 0,
+            });
         }
         Ok(Imported { files })
     }
@@ -88,10 +92,16 @@ impl Clinic {
         file: &Path,
         charts: Vec<ParsedChart>,
     ) -> Result<FileReport, ClinicError> {
-        let mut report = FileReport { file: file.to_owned(), ..FileReport::default() };
+        let mut report = FileReport {
+            file: file.to_owned(),
+            ..FileReport::default()
+        };
         for resource in charts.iter().flat_map(|chart| &chart.resources) {
             report.resources += 1;
-            *report.compartments.entry(resource.compartment().to_string()).or_default() += 1;
+            *report
+                .compartments
+                .entry(resource.compartment().to_string())
+                .or_default() += 1;
         }
         let _writing = self.writing();
         let mut draft = Draft::default();
@@ -134,5 +144,9 @@ impl Clinic {
 }
 
 fn failed(file: PathBuf, error: &ImportError) -> FileReport {
-    FileReport { file, error: Some(error.to_string()), ..FileReport::default() }
+    FileReport {
+        file,
+        error: Some(error.to_string()),
+        ..FileReport::default()
+    }
 }

@@ -96,8 +96,10 @@ pub(super) fn lookup_texts(typed: &str) -> Vec<Vec<String>> {
     if is_date(typed) {
         alternatives.push(vec![typed.to_owned()]);
     }
-    let words: Vec<String> =
-        fold::words(typed).iter().map(|word| fold::lookup(word).to_owned()).collect();
+    let words: Vec<String> = fold::words(typed)
+        .iter()
+        .map(|word| fold::lookup(word).to_owned())
+        .collect();
     if !words.is_empty() {
         alternatives.push(words);
     }
@@ -107,14 +109,22 @@ pub(super) fn lookup_texts(typed: &str) -> Vec<Vec<String>> {
 /// An identifier as it is compared: letters and digits only, in lower case.
 fn identifier_text(value: &str) -> String {
     let mut text = String::from("#");
-    text.extend(value.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+    text.extend(
+        value
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase),
+    );
     text
 }
 
 /// A birth date is found whole, by year and month, and by year.
 fn date_texts(date: &str) -> Vec<String> {
     const ENDS: [usize; 3] = [4, 7, 10];
-    ENDS.iter().filter_map(|end| date.get(..*end)).map(str::to_owned).collect()
+    ENDS.iter()
+        .filter_map(|end| date.get(..*end))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_date(text: &str) -> bool {
@@ -133,7 +143,11 @@ fn rank(name: &Value) -> u8 {
 }
 
 fn written_name(name: &Value) -> String {
-    let given = name.get("given").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let given = name
+        .get("given")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let parts: Vec<&str> = given
         .iter()
         .chain(name.get("family"))
@@ -141,7 +155,12 @@ fn written_name(name: &Value) -> String {
         .filter(|part| !part.trim().is_empty())
         .collect();
     if parts.is_empty() {
-        return name.get("text").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        return name
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
     }
     parts.join(" ")
 }
@@ -154,7 +173,10 @@ fn identifiers(element: &Value) -> Vec<Identifier> {
         .iter()
         .filter_map(|identifier| {
             Some(Identifier {
-                system: identifier.get("system").and_then(Value::as_str).map(str::to_owned),
+                system: identifier
+                    .get("system")
+                    .and_then(Value::as_str)
+                    .map(str::to_owned),
                 value: identifier.get("value").and_then(Value::as_str)?.to_owned(),
             })
         })
@@ -178,8 +200,19 @@ mod tests {
         );
         assert_eq!(card.name, "Amina Nakato");
         let texts = card.search_texts();
-        for text in ["nakato", "na", "oztu", "1987", "1987-04", "1987-04-02", "#ab123"] {
-            assert!(texts.iter().any(|found| found == text), "{text} in {texts:?}");
+        for text in [
+            "nakato",
+            "na",
+            "oztu",
+            "1987",
+            "1987-04",
+            "1987-04-02",
+            "#ab123",
+        ] {
+            assert!(
+                texts.iter().any(|found| found == text),
+                "{text} in {texts:?}"
+            );
         }
         assert!(lookup_texts("ab123").contains(&vec!["#ab123".to_owned()]));
     }

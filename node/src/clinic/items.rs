@@ -113,7 +113,10 @@ pub(crate) fn file(
     batch: &mut Batch,
     items: &[NewItem],
 ) -> Result<Vec<u64>, ClinicError> {
-    let newest = view.get(Space::Meta, FEED_KEY)?.and_then(|bytes| number(&bytes)).unwrap_or(0);
+    let newest = view
+        .get(Space::Meta, FEED_KEY)?
+        .and_then(|bytes| number(&bytes))
+        .unwrap_or(0);
     let mut next = newest;
     let mut filed = Vec::new();
     let mut seen = std::collections::BTreeSet::new();
@@ -121,13 +124,18 @@ pub(crate) fn file(
         if !seen.insert(*item.id.as_bytes()) || view.contains(Space::Items, item.id.as_bytes())? {
             continue;
         }
-        next = next.checked_add(1).ok_or_else(|| ClinicError::fault("the feed is full"))?;
+        next = next
+            .checked_add(1)
+            .ok_or_else(|| ClinicError::fault("the feed is full"))?;
         let mut place = item.chart.as_bytes().to_vec();
         place.extend_from_slice(item.id.as_bytes());
         let mut key = item.chart.as_bytes().to_vec();
         key.push(item.what.byte());
         key.extend_from_slice(item.id.as_bytes());
-        let entry = Entry { feed: next, what: item.what.clone() };
+        let entry = Entry {
+            feed: next,
+            what: item.what.clone(),
+        };
         let mut value = vec![item.what.byte()];
         value.extend_from_slice(item.chart.as_bytes());
         value.extend_from_slice(&next.to_be_bytes());
@@ -147,7 +155,9 @@ pub(crate) fn file(
 /// The newest feed number.
 pub(crate) fn newest(store: &Store) -> Result<FeedNumber, ClinicError> {
     let bytes = store.get(Space::Meta, FEED_KEY)?;
-    Ok(FeedNumber::new(bytes.and_then(|bytes| number(&bytes)).unwrap_or(0)))
+    Ok(FeedNumber::new(
+        bytes.and_then(|bytes| number(&bytes)).unwrap_or(0),
+    ))
 }
 
 /// All items of a kind of a chart, in the order of the feed.
@@ -161,10 +171,15 @@ pub(crate) fn of_chart(
     let mut listed = Vec::new();
     for pair in store.scan_prefix(Space::ChartItems, &prefix) {
         let (key, value) = pair?;
-        let id = key.get(prefix.len()..).and_then(|id| <[u8; 32]>::try_from(id).ok());
+        let id = key
+            .get(prefix.len()..)
+            .and_then(|id| <[u8; 32]>::try_from(id).ok());
         let id = id.ok_or_else(|| unreadable(*chart, "an item's key has another length"))?;
         let entry = minicbor::decode(&value).map_err(|error| unreadable(*chart, error))?;
-        listed.push(Listed { id: ItemId::new(id), entry });
+        listed.push(Listed {
+            id: ItemId::new(id),
+            entry,
+        });
     }
     listed.sort_unstable_by_key(|listed| listed.entry.feed);
     Ok(listed)
@@ -181,7 +196,9 @@ pub(crate) fn kind(store: &Store, id: &ItemId) -> Result<Option<ItemKind>, Clini
     let value = store.get(Space::Items, id.as_bytes())?;
     let byte = value.and_then(|value| value.first().copied());
     let kinds = [ItemKind::Statement, ItemKind::Record];
-    Ok(kinds.into_iter().find(|kind| byte == Some(kind_byte(*kind))))
+    Ok(kinds
+        .into_iter()
+        .find(|kind| byte == Some(kind_byte(*kind))))
 }
 
 /// The chart of an item and its number in the feed.
@@ -209,7 +226,10 @@ pub(crate) fn charts_since(
         let (key, value) = pair?;
         let Some(feed) = number(&key) else { continue };
         newest = FeedNumber::new(feed);
-        if let Some(chart) = value.get(..ChartId::LEN).and_then(|id| ChartId::try_from(id).ok()) {
+        if let Some(chart) = value
+            .get(..ChartId::LEN)
+            .and_then(|id| ChartId::try_from(id).ok())
+        {
             charts.insert(chart);
         }
     }
@@ -227,5 +247,8 @@ pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
 }
 
 fn unreadable(chart: ChartId, reason: impl std::fmt::Display) -> ClinicError {
-    ClinicError::Unreadable { chart, reason: reason.to_string() }
+    ClinicError::Unreadable {
+        chart,
+        reason: reason.to_string(),
+    }
 }

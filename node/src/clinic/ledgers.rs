@@ -1,12 +1,12 @@
 //! Ledgers out of the store: the statements of a chart, what they decide, and the keys they open.
 
+use chartmesh_protocol::ChartId;
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
     ChartSecret, CompartmentName, Decision, Ledger, Statement, decide,
 };
 use chartmesh_protocol::seal::{Keyring, unwrap_chart_secret, unwrap_first_secret};
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::ChartId;
 
 use super::{Clinic, ClinicError, items};
 
@@ -15,7 +15,10 @@ impl Clinic {
     pub(crate) fn ledger(&self, chart: &ChartId) -> Result<Ledger, ClinicError> {
         let mut ledger = Ledger::new(*chart);
         for item in items::of_chart(&self.store, chart, ItemKind::Statement)? {
-            let damaged = |reason: String| ClinicError::Unreadable { chart: *chart, reason };
+            let damaged = |reason: String| ClinicError::Unreadable {
+                chart: *chart,
+                reason,
+            };
             let bytes = items::bytes(&self.store, &item.id)?
                 .ok_or_else(|| damaged(format!("statement {} is missing", item.id)))?;
             let statement = Verified::<Statement>::decode(&bytes)
@@ -39,9 +42,12 @@ impl Clinic {
         {
             return unwrap_first_secret(&genesis.patient, &own, sealing, &genesis.secret).ok();
         }
-        ledger.grants().filter(|(_, grant)| grant.grantee == own).find_map(|(_, grant)| {
-            unwrap_chart_secret(&ledger.chart(), &own, sealing, &grant.secret).ok()
-        })
+        ledger
+            .grants()
+            .filter(|(_, grant)| grant.grantee == own)
+            .find_map(|(_, grant)| {
+                unwrap_chart_secret(&ledger.chart(), &own, sealing, &grant.secret).ok()
+            })
     }
 
     /// The keys of a compartment that this clinic can open.

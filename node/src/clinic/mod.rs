@@ -47,9 +47,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chartmesh_config::Config;
 use chartmesh_protocol::reconcile::StoreIncarnation;
@@ -132,8 +130,9 @@ impl Clinic {
         cost: crate::keys::Cost,
     ) -> Result<(), ClinicError> {
         let folder = dir.join(KEYS);
-        crate::folder::make_private(&folder)
-            .map_err(|error| ClinicError::Folder { reason: format!("{}: {error}", dir.display()) })?;
+        crate::folder::make_private(&folder).map_err(|error| ClinicError::Folder {
+            reason: format!("{}: {error}", dir.display()),
+        })?;
         let mut rng = rand::rng();
         let mut keyring = Keyring::create(&folder, passphrase, cost, &mut rng)?;
         identity::fill(&mut keyring, &mut rng)?;
@@ -151,10 +150,19 @@ impl Clinic {
     /// damaged or in use.
     pub fn open(dir: &Path, config: Config, passphrase: &Passphrase) -> Result<Self, ClinicError> {
         let keyring = Keyring::open(&dir.join(KEYS), passphrase)?;
-        let Opened { store, rebuilt, stale, caught_up, torn_bytes } =
-            Store::open(&options(dir, &config, &keyring)?)?;
+        let Opened {
+            store,
+            rebuilt,
+            stale,
+            caught_up,
+            torn_bytes,
+        } = Store::open(&options(dir, &config, &keyring)?)?;
         if caught_up > 0 || torn_bytes > 0 {
-            tracing::warn!(caught_up, torn_bytes, "the store was caught up from its journal");
+            tracing::warn!(
+                caught_up,
+                torn_bytes,
+                "the store was caught up from its journal"
+            );
         }
         let identity = Arc::new(Identity::open(&keyring, &store)?);
         let certificates = RwLock::new(Certificates::read(&store)?);
@@ -244,27 +252,48 @@ impl Clinic {
             // Only for cards made while no node runs.
             drop(self.store.commit_later(batch));
         }
-        *self.addresses.lock().unwrap_or_else(PoisonError::into_inner) = Some(addresses);
+        *self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(addresses);
     }
 
     /// The addresses for the card: the configured ones, and those that the node listens on, or
     /// listened on when it last ran. Loopback addresses only when there are no others.
     fn addresses(&self) -> Result<Vec<String>, ClinicError> {
-        let running = self.addresses.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let running = self
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let listening: Vec<String> = match running {
             Some(addresses) => addresses.all(),
             None => {
                 let json = self.store.get(Space::Settings, ADDRESSES)?;
-                json.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+                json.and_then(|json| serde_json::from_slice(&json).ok())
+                    .unwrap_or_default()
             }
         };
-        let external = self.config.network.external_addresses.iter().map(ToString::to_string);
+        let external = self
+            .config
+            .network
+            .external_addresses
+            .iter()
+            .map(ToString::to_string);
         let mut all: Vec<String> = external.collect();
         let local = |address: &&String| {
             address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1/")
         };
-        let outside: Vec<String> = listening.iter().filter(|one| !local(one)).cloned().collect();
-        all.extend(if outside.is_empty() && all.is_empty() { listening } else { outside });
+        let outside: Vec<String> = listening
+            .iter()
+            .filter(|one| !local(one))
+            .cloned()
+            .collect();
+        all.extend(if outside.is_empty() && all.is_empty() {
+            listening
+        } else {
+            outside
+        });
         all.truncate(chartmesh_protocol::limits::MAX_CARD_ADDRESSES);
         Ok(all)
     }
@@ -284,27 +313,43 @@ impl Clinic {
     }
 
     pub(crate) fn author_incarnation(&self) -> Incarnation {
-        self.incarnations.lock().unwrap_or_else(PoisonError::into_inner).author
+        self.incarnations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .author
     }
 
     pub(crate) fn store_incarnation(&self) -> StoreIncarnation {
-        self.incarnations.lock().unwrap_or_else(PoisonError::into_inner).store
+        self.incarnations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .store
     }
 
     /// Draws new incarnations: the store has lost something that others have seen of it.
     pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
         let drawn = draw_incarnations(&self.store)?;
-        *self.incarnations.lock().unwrap_or_else(PoisonError::into_inner) = drawn;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self
+            .incarnations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = drawn;
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         Ok(())
     }
 
     pub(crate) fn certificates_read(&self) -> RwLockReadGuard<'_, Certificates> {
-        self.certificates.read().unwrap_or_else(PoisonError::into_inner)
+        self.certificates
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn certificates_write(&self) -> RwLockWriteGuard<'_, Certificates> {
-        self.certificates.write().unwrap_or_else(PoisonError::into_inner)
+        self.certificates
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One writer of charts at a time: its records are numbered without gaps.
@@ -342,7 +387,10 @@ impl Clinic {
         change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
     ) -> Result<T, ClinicError> {
         let shared = self.opened(chart)?;
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).pop(chart);
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop(chart);
         let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
         open.decision = self.decide(&open.ledger);
         let before = self.changes.load(Ordering::SeqCst);
@@ -357,7 +405,12 @@ impl Clinic {
     }
 
     fn opened(&self, chart: &ChartId) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
-        let found = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(chart).cloned();
+        let found = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(chart)
+            .cloned();
         if let Some(open) = found {
             return Ok(open);
         }
@@ -436,8 +489,16 @@ fn draw_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
     let (of_store, author): (u64, u32) = (rng.random(), rng.random());
     let mut batch = Batch::new();
     batch
-        .put(Space::Meta, STORE_INCARNATION.to_vec(), of_store.to_be_bytes().to_vec())
-        .put(Space::Meta, AUTHOR_INCARNATION.to_vec(), author.to_be_bytes().to_vec());
+        .put(
+            Space::Meta,
+            STORE_INCARNATION.to_vec(),
+            of_store.to_be_bytes().to_vec(),
+        )
+        .put(
+            Space::Meta,
+            AUTHOR_INCARNATION.to_vec(),
+            author.to_be_bytes().to_vec(),
+        );
     store.commit(batch)?;
     Ok(Incarnations {
         store: StoreIncarnation::new(of_store),

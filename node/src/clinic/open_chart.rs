@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_crdt::{ActorId, ChangeHash, Document, Resource, ResourceKey};
 use chartmesh_protocol::ledger::{
-    ChartSecret, CompartmentName, Decision, FrontierTip, Judgement, Ledger, RecordFacts,
-    Verdict, judge,
+    ChartSecret, CompartmentName, Decision, FrontierTip, Judgement, Ledger, RecordFacts, Verdict,
+    judge,
 };
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{Keyring, RecordContent, VerifiedRecord, actor_id};
@@ -80,7 +80,14 @@ struct Opened {
 impl OpenCompartment {
     /// A compartment without records.
     pub(crate) fn empty(tag: CompartmentTag, document: Document, keys: Keyring) -> Self {
-        Self { tag, document, keys, tips: Vec::new(), held: Vec::new(), sealed: 0 }
+        Self {
+            tag,
+            document,
+            keys,
+            tips: Vec::new(),
+            held: Vec::new(),
+            sealed: 0,
+        }
     }
 
     /// The merged document.
@@ -151,19 +158,26 @@ impl OpenChart {
 
     /// The `summary` document, where this clinic has one.
     pub(crate) fn summary(&self) -> Option<&Document> {
-        self.compartments.get(&CompartmentName::Summary).map(|one| &one.document)
+        self.compartments
+            .get(&CompartmentName::Summary)
+            .map(|one| &one.document)
     }
 
     /// The chart's Patient.
     pub(crate) fn patient(&self) -> Option<Resource> {
         let summary = self.summary()?;
-        let key = summary.keys().find(|key| key.resource_type() == "Patient")?;
+        let key = summary
+            .keys()
+            .find(|key| key.resource_type() == "Patient")?;
         summary.resource(&key)
     }
 
     /// The documents of all compartments, `summary` first.
     pub(crate) fn documents(&self) -> Vec<&Document> {
-        self.compartments.values().map(|one| &one.document).collect()
+        self.compartments
+            .values()
+            .map(|one| &one.document)
+            .collect()
     }
 
     /// Every resource, each once, by compartment and key. A resource whose sensitivity label was
@@ -189,17 +203,26 @@ impl OpenChart {
 
     /// Records that are kept but do not count, with their compartments.
     pub(crate) fn held(&self) -> impl Iterator<Item = (&CompartmentName, &HeldRecord)> {
-        self.compartments.iter().flat_map(|(name, one)| one.held.iter().map(move |held| (name, held)))
+        self.compartments
+            .iter()
+            .flat_map(|(name, one)| one.held.iter().map(move |held| (name, held)))
     }
 
     /// Records that this clinic has and cannot place or open.
     pub(crate) fn sealed(&self) -> usize {
-        self.unknown + self.compartments.values().map(|one| one.sealed).sum::<usize>()
+        self.unknown
+            + self
+                .compartments
+                .values()
+                .map(|one| one.sealed)
+                .sum::<usize>()
     }
 
     /// The tag of a compartment: known to whoever has the chart secret.
     pub(crate) fn tag(&self, name: &CompartmentName) -> Option<CompartmentTag> {
-        self.secret.as_ref().map(|secret| secret.compartment_tag(name))
+        self.secret
+            .as_ref()
+            .map(|secret| secret.compartment_tag(name))
     }
 }
 
@@ -224,13 +247,19 @@ impl Clinic {
         };
         let records = self.records(chart)?;
         let judged = Judged::of(self, &open, &records)?;
-        let names: BTreeSet<CompartmentName> =
-            open.ledger.epochs().map(|(_, epoch)| epoch.compartment.clone()).collect();
+        let names: BTreeSet<CompartmentName> = open
+            .ledger
+            .epochs()
+            .map(|(_, epoch)| epoch.compartment.clone())
+            .collect();
         let mut placed = 0;
         for name in names {
             let Some(tag) = open.tag(&name) else { continue };
-            let mine: Vec<Listed> =
-                records.iter().filter(|one| one.header.tag == tag).copied().collect();
+            let mine: Vec<Listed> = records
+                .iter()
+                .filter(|one| one.header.tag == tag)
+                .copied()
+                .collect();
             placed += mine.len();
             if scope == Scope::Summary && name != CompartmentName::Summary {
                 continue;
@@ -240,8 +269,7 @@ impl Clinic {
                 let actor = ActorId(actor_id(&header.author, header.incarnation, &tag));
                 open.authors.insert(actor, header.author);
             }
-            let compartment =
-                self.open_compartment(&open, (&name, tag), scope, &mine, &judged)?;
+            let compartment = self.open_compartment(&open, (&name, tag), scope, &mine, &judged)?;
             open.compartments.insert(name, compartment);
         }
         open.unknown = records.len().saturating_sub(placed);
@@ -253,9 +281,10 @@ impl Clinic {
         Ok(listed
             .into_iter()
             .filter_map(|item| match item.entry.what {
-                What::Record(header) => {
-                    Some(Listed { id: RecordId::new(*item.id.as_bytes()), header })
-                }
+                What::Record(header) => Some(Listed {
+                    id: RecordId::new(*item.id.as_bytes()),
+                    header,
+                }),
                 What::Statement => None,
             })
             .collect())
@@ -273,9 +302,15 @@ impl Clinic {
         let keys = self.keys_of(&open.ledger, name);
         if scope == Scope::Keys {
             let empty = OpenCompartment::empty(tag, Document::new(own), keys);
-            return Ok(OpenCompartment { tips: tips(records), ..empty });
+            return Ok(OpenCompartment {
+                tips: tips(records),
+                ..empty
+            });
         }
-        let counted: Vec<&Listed> = records.iter().filter(|one| judged.counts(&one.id)).collect();
+        let counted: Vec<&Listed> = records
+            .iter()
+            .filter(|one| judged.counts(&one.id))
+            .collect();
         let ids: BTreeSet<RecordId> = counted.iter().map(|one| one.id).collect();
         let snapshot = snapshot::read(&self.store, &open.id, &tag)?
             .filter(|snapshot| snapshot.covered.is_subset(&ids))
@@ -301,10 +336,20 @@ impl Clinic {
         }
         let whole = sealed == 0 && held.is_empty() && document.pending().next().is_none();
         if applied >= RECORDS_PER_SNAPSHOT && whole {
-            let snapshot = Snapshot { covered: ids, save: document.save() };
+            let snapshot = Snapshot {
+                covered: ids,
+                save: document.save(),
+            };
             snapshot::write(&self.store, &open.id, &tag, &snapshot)?;
         }
-        Ok(OpenCompartment { tag, document, keys, tips: tips(records), held, sealed })
+        Ok(OpenCompartment {
+            tag,
+            document,
+            keys,
+            tips: tips(records),
+            held,
+            sealed,
+        })
     }
 
     /// The content of a record, or `None` where its key is not here.
@@ -314,16 +359,31 @@ impl Clinic {
         one: &Listed,
         keys: &Keyring,
     ) -> Result<Option<Opened>, ClinicError> {
-        let damaged = |reason: String| ClinicError::Unreadable { chart: *chart, reason };
+        let damaged = |reason: String| ClinicError::Unreadable {
+            chart: *chart,
+            reason,
+        };
         let bytes = items::bytes(&self.store, &ItemId::from(one.id))?
             .ok_or_else(|| damaged(format!("record {} is missing", one.id)))?;
         let record = VerifiedRecord::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
         let header = record.header();
-        let Some(key) = keys.get(&header.epoch) else { return Ok(None) };
-        let content = record.open(key).map_err(|error| damaged(error.to_string()))?;
+        let Some(key) = keys.get(&header.epoch) else {
+            return Ok(None);
+        };
+        let content = record
+            .open(key)
+            .map_err(|error| damaged(error.to_string()))?;
         let place = &header.place;
-        let actor = ActorId(actor_id(&header.author, place.incarnation, &place.compartment));
-        Ok(Some(Opened { id: one.id, actor, content }))
+        let actor = ActorId(actor_id(
+            &header.author,
+            place.incarnation,
+            &place.compartment,
+        ));
+        Ok(Some(Opened {
+            id: one.id,
+            actor,
+            content,
+        }))
     }
 }
 
@@ -338,7 +398,9 @@ fn tips(records: &[Listed]) -> Vec<FrontierTip> {
             sequence: header.sequence,
             record: one.id,
         };
-        let known = newest.entry((header.author, header.incarnation)).or_insert(tip);
+        let known = newest
+            .entry((header.author, header.incarnation))
+            .or_insert(tip);
         *known = (*known).max(tip);
     }
     newest.into_values().collect()
@@ -350,11 +412,7 @@ struct Judged(Judgement);
 impl Judged {
     /// Judges by the clear headers; only where a record is in question are the records opened to
     /// see which of them build on it.
-    fn of(
-        clinic: &Clinic,
-        open: &OpenChart,
-        records: &[Listed],
-    ) -> Result<Self, ClinicError> {
+    fn of(clinic: &Clinic, open: &OpenChart, records: &[Listed]) -> Result<Self, ClinicError> {
         let names: BTreeMap<CompartmentTag, CompartmentName> = open
             .ledger
             .epochs()
@@ -379,7 +437,11 @@ impl Judged {
         let certificates = clinic.certificates_read();
         let book = certificates.book();
         let quick = judge(&open.ledger, &book, &facts);
-        if quick.verdicts.values().all(|verdict| *verdict == Verdict::Counts) {
+        if quick
+            .verdicts
+            .values()
+            .all(|verdict| *verdict == Verdict::Counts)
+        {
             return Ok(Self(quick));
         }
         let depends = clinic.dependencies(open, records, &names)?;
@@ -404,7 +466,11 @@ impl Judged {
 
 impl Listed {
     fn held_because(&self, reason: String) -> HeldRecord {
-        HeldRecord { record: self.id, author: self.header.author, reason }
+        HeldRecord {
+            record: self.id,
+            author: self.header.author,
+            reason,
+        }
     }
 }
 
@@ -421,10 +487,14 @@ impl Clinic {
         for (tag, name) in names {
             let keys = self.keys_of(&open.ledger, name);
             for one in records.iter().filter(|one| one.header.tag == *tag) {
-                let Some(opened) = self.open_record(&open.id, one, &keys)? else { continue };
+                let Some(opened) = self.open_record(&open.id, one, &keys)? else {
+                    continue;
+                };
                 for change in &opened.content.changes {
                     // What does not read is refused when it is applied.
-                    let Ok(facts) = chartmesh_crdt::ChangeFacts::read(change) else { continue };
+                    let Ok(facts) = chartmesh_crdt::ChangeFacts::read(change) else {
+                        continue;
+                    };
                     made_by.insert(facts.hash, opened.id);
                     needs.entry(opened.id).or_default().extend(facts.deps);
                 }
@@ -433,8 +503,11 @@ impl Clinic {
         Ok(needs
             .into_iter()
             .map(|(id, hashes)| {
-                let on: BTreeSet<RecordId> =
-                    hashes.iter().filter_map(|hash| made_by.get(hash)).copied().collect();
+                let on: BTreeSet<RecordId> = hashes
+                    .iter()
+                    .filter_map(|hash| made_by.get(hash))
+                    .copied()
+                    .collect();
                 (id, on.into_iter().filter(|on| *on != id).collect())
             })
             .collect())

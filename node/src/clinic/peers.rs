@@ -60,8 +60,13 @@ impl Clinic {
     pub fn own_card(&self) -> Result<OwnCard, ClinicError> {
         let addresses = self.addresses()?;
         let identity = &self.identity;
-        let card = Card::issue(&identity.clinic, &self.name, &identity.certificate, &addresses)
-            .map_err(|error| ClinicError::usage(error.to_string()))?;
+        let card = Card::issue(
+            &identity.clinic,
+            &self.name,
+            &identity.certificate,
+            &addresses,
+        )
+        .map_err(|error| ClinicError::usage(error.to_string()))?;
         Ok(OwnCard {
             clinic_id: identity.clinic_id(),
             node_id: identity.node_id(),
@@ -85,7 +90,11 @@ impl Clinic {
         let certificate = card.certificate();
         self.keep_certificate(&certificate.to_bytes())?;
         let mut batch = Batch::new();
-        batch.put(Space::Peers, peer.clinic.as_bytes().to_vec(), card.to_line().into_bytes());
+        batch.put(
+            Space::Peers,
+            peer.clinic.as_bytes().to_vec(),
+            card.to_line().into_bytes(),
+        );
         self.store.commit(batch)?;
         Ok(peer)
     }
@@ -132,9 +141,15 @@ impl Clinic {
             .filter(|peer| !wanted.is_empty() && peer.clinic.to_string().starts_with(&wanted))
             .collect();
         match found.len() {
-            0 => Err(ClinicError::NotFound { what: "clinic", look: "peer list" }),
+            0 => Err(ClinicError::NotFound {
+                what: "clinic",
+                look: "peer list",
+            }),
             1 => Ok(found.remove(0)),
-            count => Err(ClinicError::Ambiguous { what: "clinics", count }),
+            count => Err(ClinicError::Ambiguous {
+                what: "clinics",
+                count,
+            }),
         }
     }
 
@@ -146,24 +161,33 @@ impl Clinic {
         if *clinic == self.identity.clinic_id() {
             return Ok(Some(self.identity.sealing.public()));
         }
-        let card = self.cards()?.into_iter().find(|card| card.clinic() == *clinic);
+        let card = self
+            .cards()?
+            .into_iter()
+            .find(|card| card.clinic() == *clinic);
         if let Some(card) = card {
             return Ok(Some(card.certificate().payload().sealing));
         }
         let certificates = self.certificates_read();
-        Ok(certificates.of_clinic(clinic).map(|newest| newest.payload().sealing))
+        Ok(certificates
+            .of_clinic(clinic)
+            .map(|newest| newest.payload().sealing))
     }
 
     /// Whether a clinic is among those that this one talks to.
     pub(crate) fn talks_to(&self, clinic: &ClinicId) -> bool {
-        self.store.contains(Space::Peers, clinic.as_bytes()).unwrap_or(false)
+        self.store
+            .contains(Space::Peers, clinic.as_bytes())
+            .unwrap_or(false)
     }
 
     pub(super) fn cards(&self) -> Result<Vec<Card>, ClinicError> {
         let mut cards = Vec::new();
         for pair in self.store.scan_prefix(Space::Peers, &[]) {
             let (_, line) = pair?;
-            let card = std::str::from_utf8(&line).ok().and_then(|line| Card::parse(line).ok());
+            let card = std::str::from_utf8(&line)
+                .ok()
+                .and_then(|line| Card::parse(line).ok());
             // Checked when it was added; one that no longer reads is as good as absent.
             cards.extend(card);
         }

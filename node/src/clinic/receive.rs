@@ -61,24 +61,37 @@ impl Replica {
     /// [`Refused`] with the number of those that were stored before the refused one.
     pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         let mut intake = Intake::new(&self.clinic);
-        let taken = deliveries.iter().try_for_each(|delivery| intake.take(delivery));
-        intake.check_statements().map_err(|reason| Refused { stored: 0, reason })?;
+        let taken = deliveries
+            .iter()
+            .try_for_each(|delivery| intake.take(delivery));
+        intake
+            .check_statements()
+            .map_err(|reason| Refused { stored: 0, reason })?;
         let stored = intake.items.len();
-        self.file_intake(intake).map_err(|error| Refused { stored: 0, reason: error.into() })?;
+        self.file_intake(intake).map_err(|error| Refused {
+            stored: 0,
+            reason: error.into(),
+        })?;
         taken.map_err(|reason| Refused { stored, reason })
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
         let mut draft = Draft::default();
         for item in &intake.items {
-            draft.batch.put(Space::Stale, item.chart.as_bytes().to_vec(), Vec::new());
+            draft
+                .batch
+                .put(Space::Stale, item.chart.as_bytes().to_vec(), Vec::new());
         }
         let behind = intake.behind;
         draft.items = intake.items;
         draft.from = Some(self.peer);
         let filed = self.clinic.file(draft)?;
         self.peer_sent(filed);
-        if behind { self.clinic.draw_incarnations() } else { Ok(()) }
+        if behind {
+            self.clinic.draw_incarnations()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -151,11 +164,13 @@ impl<'a> Intake<'a> {
             })
         })?;
         let item = record_item(&record);
-        let What::Record(header) = &item.what else { return Err(Refusal::Malformed.into()) };
+        let What::Record(header) = &item.what else {
+            return Err(Refusal::Malformed.into());
+        };
         self.check_record(&item.chart, header)?;
         let clinic = self.clinic;
-        let ours = header.author == clinic.node_id()
-            && header.incarnation == clinic.author_incarnation();
+        let ours =
+            header.author == clinic.node_id() && header.incarnation == clinic.author_incarnation();
         self.behind |= ours && !clinic.has_item(&item.id)?;
         self.items.push(item);
         Ok(())
@@ -176,7 +191,8 @@ impl<'a> Intake<'a> {
         }
         let names = share::tags(clinic, ledger);
         let name = names.get(&header.tag).ok_or(Refusal::NotAsked)?;
-        let audience = Audience::of(&own, ledger, &decision);
+        let home = decision.custodian().unwrap_or(own);
+        let audience = Audience::of(&own, &home, ledger, &decision);
         if audience.may_have(certificates.book(), &decision, name, header) {
             Ok(())
         } else {

@@ -62,7 +62,11 @@ impl Clinic {
             ClinicError::fault("a patient who was registered is not in the chart")
         })?)
         .name;
-        Ok(Registered { id: open.id(), fhir_id: id, name })
+        Ok(Registered {
+            id: open.id(),
+            fhir_id: id,
+            name,
+        })
     }
 
     fn alike(&self, registration: &Registration) -> Result<Vec<FoundPatient>, ClinicError> {
@@ -89,8 +93,9 @@ impl Clinic {
             secret: wrapped,
         };
         let chart = genesis.chart();
-        let statement =
-            Body::Genesis(genesis).sign(Signer::Patient(&key)).map_err(ClinicError::fault)?;
+        let statement = Body::Genesis(genesis)
+            .sign(Signer::Patient(&key))
+            .map_err(ClinicError::fault)?;
         draft.statement(&statement);
         self.take_custody(&chart, &key, &mut draft.batch)?;
         let mut ledger = Ledger::new(chart);
@@ -103,8 +108,15 @@ impl Clinic {
 /// The FHIR Patient of a registration.
 fn patient_of(registration: &Registration) -> Result<Resource, ClinicError> {
     let written = |text: &String| !text.trim().is_empty();
-    if !registration.given.iter().chain(&registration.family).any(written) {
-        return Err(ClinicError::usage("a name is needed: --given, and --family where there is one"));
+    if !registration
+        .given
+        .iter()
+        .chain(&registration.family)
+        .any(written)
+    {
+        return Err(ClinicError::usage(
+            "a name is needed: --given, and --family where there is one",
+        ));
     }
     if let Some(date) = &registration.birth_date
         && !date::is_fhir_date(date)

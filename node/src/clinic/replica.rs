@@ -39,6 +39,7 @@ pub(super) struct State {
     share: Share,
     acknowledged: BTreeSet<u64>,
     cursor: Option<Cursor>,
+    holds: u64,
 }
 
 /// What is remembered of a peer.
@@ -53,6 +54,9 @@ pub(crate) struct PeerNote {
     /// By how much its clock was ahead of ours when it last said HELLO.
     #[n(2)]
     pub(crate) ahead_ms: i64,
+    /// Our feed number up to which it holds everything that it may have.
+    #[n(3)]
+    pub(crate) holds: u64,
 }
 
 impl Replica {
@@ -61,7 +65,11 @@ impl Replica {
     /// # Errors
     /// [`ClinicError`] when the store cannot be read or the peer's key is not usable.
     pub fn open(clinic: Arc<Clinic>, peer: NodeId) -> Result<Self, ClinicError> {
-        let secret = clinic.identity.node.agree(&peer).map_err(ClinicError::fault)?;
+        let secret = clinic
+            .identity
+            .node
+            .agree(&peer)
+            .map_err(ClinicError::fault)?;
         let pair_key = PairKey::derive(&secret);
         let cursor = clinic
             .store
@@ -70,8 +78,21 @@ impl Replica {
         let acknowledged = acknowledged(&clinic, &peer)?;
         let peer_clinic = clinic.known_clinic_of(&peer)?;
         let recent = items::newest(&clinic.store)?;
-        let state = State { peer_clinic, share: Share::empty(), acknowledged, cursor };
-        let replica = Self { clinic, peer, pair_key, state: Mutex::new(state), recent };
+        let holds = clinic.peer_note(&peer)?.holds;
+        let state = State {
+            peer_clinic,
+            share: Share::empty(),
+            acknowledged,
+            cursor,
+            holds,
+        };
+        let replica = Self {
+            clinic,
+            peer,
+            pair_key,
+            state: Mutex::new(state),
+            recent,
+        };
         replica.refresh()?;
         Ok(replica)
     }
@@ -103,13 +124,8 @@ impl Replica {
     /// How many items the peer lacks as far as we know.
     #[must_use]
     pub fn owed_out(&self) -> u64 {
-        let held = self.held_by_peer();
-        u64::try_from(Holdings::owed(self, held).len()).unwrap_or(u64::MAX)
-    }
-
-    fn held_by_peer(&self) -> FeedNumber {
-        let state = self.lock();
-        FeedNumber::new(state.acknowledged.first().map_or(0, |first| first.saturating_sub(1)))
+        let holds = FeedNumber::new(self.lock().holds);
+        u64::try_from(Holdings::owed(self, holds).len()).unwrap_or(u64::MAX)
     }
 
     /// The peer has said who it is.
@@ -125,6 +141,7 @@ impl Replica {
         if note.incarnation != incarnation {
             // Another store: what the old one acknowledged may be gone.
             let mut state = self.lock();
+            (note.holds, state.holds) = (0, 0);
             for feed in std::mem::take(&mut state.acknowledged) {
                 batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
             }
@@ -163,7 +180,11 @@ impl Replica {
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
         let mut batch = Batch::new();
-        batch.put(Space::Cursors, self.peer.as_bytes().to_vec(), items::encode(&cursor)?);
+        batch.put(
+            Space::Cursors,
+            self.peer.as_bytes().to_vec(),
+            items::encode(&cursor)?,
+        );
         self.clinic.store.commit(batch)?;
         self.lock().cursor = Some(cursor);
         Ok(())
@@ -177,7 +198,11 @@ impl Replica {
         let mut batch = Batch::new();
         let mut state = self.lock();
         for feed in feeds {
-            batch.put(Space::Acknowledged, self.acknowledged_key(feed.value()), Vec::new());
+            batch.put(
+                Space::Acknowledged,
+                self.acknowledged_key(feed.value()),
+                Vec::new(),
+            );
             state.acknowledged.insert(feed.value());
         }
         drop(state);
@@ -192,14 +217,22 @@ impl Replica {
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
         let mut state = self.lock();
-        let later = state.acknowledged.split_off(&upto.value().saturating_add(1));
+        let later = state
+            .acknowledged
+            .split_off(&upto.value().saturating_add(1));
         let covered = std::mem::replace(&mut state.acknowledged, later);
+        state.holds = upto.value();
         drop(state);
+        let note = PeerNote {
+            holds: upto.value(),
+            ..self.clinic.peer_note(&self.peer)?
+        };
         let mut batch = Batch::new();
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         for feed in covered {
             batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
         }
-        drop(self.clinic.store.commit_later(batch));
+        self.clinic.store.commit(batch)?;
         Ok(())
     }
 
@@ -223,7 +256,9 @@ impl Replica {
 
     fn refresh(&self) -> Result<(), ClinicError> {
         let mut state = self.lock();
-        let Some(clinic) = state.peer_clinic else { return Ok(()) };
+        let Some(clinic) = state.peer_clinic else {
+            return Ok(());
+        };
         state.share.refresh(&self.clinic, &clinic, &self.pair_key)
     }
 
@@ -259,7 +294,9 @@ impl Clinic {
     /// What is remembered of a peer.
     pub(crate) fn peer_note(&self, peer: &NodeId) -> Result<PeerNote, ClinicError> {
         let bytes = self.store.get(Space::Settings, &note_key(peer))?;
-        Ok(bytes.and_then(|bytes| minicbor::decode(&bytes).ok()).unwrap_or_default())
+        Ok(bytes
+            .and_then(|bytes| minicbor::decode(&bytes).ok())
+            .unwrap_or_default())
     }
 
     /// The clinic on our list that has certified a node.
@@ -267,7 +304,10 @@ impl Clinic {
         let known: Vec<Card> = self.cards()?;
         let certificates = self.certificates_read();
         let book = certificates.book();
-        Ok(known.iter().map(Card::clinic).find(|clinic| book.belongs(node, clinic)))
+        Ok(known
+            .iter()
+            .map(Card::clinic)
+            .find(|clinic| book.belongs(node, clinic)))
     }
 }
 
@@ -325,7 +365,10 @@ impl Holdings for Replica {
     }
 
     fn peer_certificate(&self) -> Option<CertificateHash> {
-        self.clinic.certificates_read().of_node(&self.peer).map(|one| one.hash())
+        self.clinic
+            .certificates_read()
+            .of_node(&self.peer)
+            .map(|one| one.hash())
     }
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {

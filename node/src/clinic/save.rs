@@ -90,12 +90,17 @@ impl Clinic {
         let mut by_compartment: std::collections::BTreeMap<Compartment, Vec<Edit>> =
             std::collections::BTreeMap::new();
         for edit in edits {
-            by_compartment.entry(edit.compartment()).or_default().push(edit);
+            by_compartment
+                .entry(edit.compartment())
+                .or_default()
+                .push(edit);
         }
         let mut saved = Saved::default();
         for (compartment, edits) in by_compartment {
-            let name: CompartmentName =
-                compartment.to_string().parse().map_err(ClinicError::fault)?;
+            let name: CompartmentName = compartment
+                .to_string()
+                .parse()
+                .map_err(ClinicError::fault)?;
             if !open.decision().may_write(&self.clinic_id(), &name) {
                 return Err(ClinicError::refused(format!(
                     "this clinic may not write the compartment {name} of this chart: the patient \
@@ -107,7 +112,12 @@ impl Clinic {
         if saved.resources > 0
             && let Some(patient) = open.patient()
         {
-            search::index(&self.store, &mut draft.batch, &open.id(), &IndexCard::of(&patient))?;
+            search::index(
+                &self.store,
+                &mut draft.batch,
+                &open.id(),
+                &IndexCard::of(&patient),
+            )?;
         }
         Ok(saved)
     }
@@ -158,20 +168,34 @@ impl Clinic {
         let now = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
         let stamp =
             Stamp::new(&user.to_string(), identity.role(), now).map_err(ClinicError::fault)?;
-        let Some(one) = open.compartments.get_mut(name) else { return Ok(()) };
+        let Some(one) = open.compartments.get_mut(name) else {
+            return Ok(());
+        };
         let Some(change) = one.document.commit(&stamp).map_err(ClinicError::fault)? else {
             return Ok(());
         };
         let key = self.sealing_key(open, name, draft)?;
         let chart = open.id();
-        let frontier = open.ledger.frontier().iter().map(|id| id.prefix()).collect();
-        let Some(one) = open.compartments.get_mut(name) else { return Ok(()) };
+        let frontier = open
+            .ledger
+            .frontier()
+            .iter()
+            .map(|id| id.prefix())
+            .collect();
+        let Some(one) = open.compartments.get_mut(name) else {
+            return Ok(());
+        };
         let incarnation = self.author_incarnation();
         let (sequence, previous) = one
             .next(&self.node_id(), incarnation)
             .ok_or_else(|| ClinicError::fault("a compartment has no more record numbers"))?;
-        let place =
-            RecordPlace { chart, compartment: one.tag, incarnation, sequence, previous };
+        let place = RecordPlace {
+            chart,
+            compartment: one.tag,
+            incarnation,
+            sequence,
+            previous,
+        };
         let hashes = [change.hash.0];
         let content = RecordContent {
             changes: vec![change.bytes],
@@ -215,7 +239,9 @@ impl StageError {
 /// Stages an edit; says whether it changes anything.
 fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bool, StageError> {
     let Some(one) = open.compartments.get_mut(name) else {
-        return Err(StageError::Failed(ClinicError::fault("a compartment was not opened")));
+        return Err(StageError::Failed(ClinicError::fault(
+            "a compartment was not opened",
+        )));
     };
     match edit {
         Edit::Put(resource) => match one.document.put(resource) {
@@ -223,7 +249,12 @@ fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bo
             Err(PutError::ChangeFull) => Err(StageError::Full),
             Err(error) => Err(StageError::Failed(ClinicError::usage(error.to_string()))),
         },
-        Edit::Resolve { key, element, chosen, .. } => one
+        Edit::Resolve {
+            key,
+            element,
+            chosen,
+            ..
+        } => one
             .document
             .resolve(key, element, chosen.as_deref())
             .map(|()| true)

@@ -62,8 +62,11 @@ pub(crate) fn index(
         return Ok(());
     }
     let tokens = |card: &IndexCard| -> BTreeSet<Vec<u8>> {
-        let mut keys: BTreeSet<Vec<u8>> =
-            card.search_texts().iter().map(|text| token_key(store, text, chart)).collect();
+        let mut keys: BTreeSet<Vec<u8>> = card
+            .search_texts()
+            .iter()
+            .map(|text| token_key(store, text, chart))
+            .collect();
         keys.insert(token_key(store, &patient_text(&card.patient), chart));
         keys
     };
@@ -82,7 +85,9 @@ pub(crate) fn index(
 
 /// A chart's card.
 pub(crate) fn read_card(store: &Store, chart: &ChartId) -> Result<Option<IndexCard>, ClinicError> {
-    let Some(json) = store.get(Space::Cards, chart.as_bytes())? else { return Ok(None) };
+    let Some(json) = store.get(Space::Cards, chart.as_bytes())? else {
+        return Ok(None);
+    };
     // A card that does not read is as good as none: it is made anew.
     Ok(serde_json::from_slice(&json).ok())
 }
@@ -142,7 +147,10 @@ impl Clinic {
         let mut charts = BTreeSet::new();
         for key in self.store.keys(Space::Tokens, &token) {
             let key = key?;
-            charts.extend(key.get(token.len()..).and_then(|id| ChartId::try_from(id).ok()));
+            charts.extend(
+                key.get(token.len()..)
+                    .and_then(|id| ChartId::try_from(id).ok()),
+            );
         }
         Ok(charts)
     }
@@ -176,7 +184,10 @@ impl Clinic {
     /// # Errors
     /// [`ClinicError::NotFound`] or [`ClinicError::Ambiguous`].
     pub fn find_chart(&self, typed: &str) -> Result<ChartId, ClinicError> {
-        let typed = typed.trim().strip_prefix("Patient/").unwrap_or(typed.trim());
+        let typed = typed
+            .trim()
+            .strip_prefix("Patient/")
+            .unwrap_or(typed.trim());
         let lower = typed.to_ascii_lowercase();
         if let Ok(id) = lower.parse::<ChartId>()
             && self.store.contains(Space::Charts, id.as_bytes())?
@@ -200,10 +211,14 @@ impl Clinic {
         }
         match (found.len(), found.first()) {
             (1, Some(chart)) => Ok(*chart),
-            (0, _) | (_, None) => {
-                Err(ClinicError::NotFound { what: "patient", look: "patient search" })
-            }
-            (count, _) => Err(ClinicError::Ambiguous { what: "patients", count }),
+            (0, _) | (_, None) => Err(ClinicError::NotFound {
+                what: "patient",
+                look: "patient search",
+            }),
+            (count, _) => Err(ClinicError::Ambiguous {
+                what: "patients",
+                count,
+            }),
         }
     }
 }

@@ -89,7 +89,9 @@ impl Share {
 
     /// Whether an item of a chart is shared.
     pub(super) fn has(&self, chart: &ChartId, feed: FeedNumber) -> bool {
-        self.charts.get(chart).is_some_and(|share| share.items.iter().any(|one| one.feed == feed))
+        self.charts
+            .get(chart)
+            .is_some_and(|share| share.items.iter().any(|one| one.feed == feed))
     }
 }
 
@@ -112,7 +114,7 @@ impl ChartShare {
             if grants_to(&ledger, &id, peer) {
                 share.granted = share.granted.max(item.entry.feed);
             }
-            if decision.entitled(peer, &id) && decision.entitled(&own, &id) {
+            if decision.shared(peer, &own, &id) {
                 share.digests.statements.add(key, &item.id);
                 share.items.push(FeedEntry {
                     feed: FeedNumber::new(item.entry.feed),
@@ -124,12 +126,22 @@ impl ChartShare {
         }
         let certificates = clinic.certificates_read();
         let book = certificates.book();
-        let readers = [Audience::of(peer, &ledger, &decision), Audience::of(&own, &ledger, &decision)];
+        let readers = [
+            Audience::of(peer, &own, &ledger, &decision),
+            Audience::of(&own, peer, &ledger, &decision),
+        ];
         let names = tags(clinic, &ledger);
         for item in items::of_chart(&clinic.store, chart, ItemKind::Record)? {
-            let What::Record(header) = item.entry.what else { continue };
-            let Some(name) = names.get(&header.tag) else { continue };
-            if readers.iter().all(|reader| reader.may_have(&book, &decision, name, &header)) {
+            let What::Record(header) = item.entry.what else {
+                continue;
+            };
+            let Some(name) = names.get(&header.tag) else {
+                continue;
+            };
+            if readers
+                .iter()
+                .all(|reader| reader.may_have(&book, &decision, name, &header))
+            {
                 share.digests.records.add(key, &item.id);
                 let summary = *name == CompartmentName::Summary;
                 share.items.push(FeedEntry {
@@ -146,22 +158,38 @@ impl ChartShare {
 
 /// The compartments of a chart by their tags.
 pub(super) fn tags(clinic: &Clinic, ledger: &Ledger) -> BTreeMap<CompartmentTag, CompartmentName> {
-    let Some(secret) = clinic.chart_secret(ledger) else { return BTreeMap::new() };
+    let Some(secret) = clinic.chart_secret(ledger) else {
+        return BTreeMap::new();
+    };
     ledger
         .epochs()
-        .map(|(_, epoch)| (secret.compartment_tag(&epoch.compartment), epoch.compartment.clone()))
+        .map(|(_, epoch)| {
+            (
+                secret.compartment_tag(&epoch.compartment),
+                epoch.compartment.clone(),
+            )
+        })
         .collect()
 }
 
 /// One clinic as a receiver of records.
 pub(super) struct Audience<'a> {
     clinic: &'a ClinicId,
+    /// Whether the other side keeps the chart: what the clinic itself wrote then goes home even
+    /// after its grant has ended, to be held there and not lost.
+    goes_home: bool,
     /// Epochs by compartment that a clinic without the right to the history can open.
     openable: BTreeMap<CompartmentName, BTreeSet<EpochId>>,
 }
 
 impl<'a> Audience<'a> {
-    pub(super) fn of(clinic: &'a ClinicId, ledger: &Ledger, decision: &Decision) -> Self {
+    /// A clinic that exchanges records with another.
+    pub(super) fn of(
+        clinic: &'a ClinicId,
+        other: &ClinicId,
+        ledger: &Ledger,
+        decision: &Decision,
+    ) -> Self {
         let mut openable: BTreeMap<CompartmentName, BTreeSet<EpochId>> = BTreeMap::new();
         for (_, epoch) in ledger.epochs() {
             let from_now_on = decision.may_read(clinic, &epoch.compartment)
@@ -172,11 +200,16 @@ impl<'a> Audience<'a> {
                 opens.extend(epoch.history.iter().map(|earlier| earlier.epoch));
             }
         }
-        Self { clinic, openable }
+        let goes_home = decision.custodian().as_ref() == Some(other);
+        Self {
+            clinic,
+            goes_home,
+            openable,
+        }
     }
 
-    /// Whether the clinic may have a record: its own always, another's while it may read the
-    /// compartment, and of one that it may read from now on only what it has the key of.
+    /// Whether the clinic may have a record: while it may read the compartment, and of one that it
+    /// may read from now on only what it has the key of.
     pub(super) fn may_have(
         &self,
         book: &CertificateBook,
@@ -184,18 +217,23 @@ impl<'a> Audience<'a> {
         name: &CompartmentName,
         header: &Header,
     ) -> bool {
-        if book.belongs(&header.author, self.clinic) {
+        if self.goes_home && book.belongs(&header.author, self.clinic) {
             return true;
         }
         decision.may_read(self.clinic, name)
             && (decision.may_read_history(self.clinic, name)
-                || self.openable.get(name).is_some_and(|opens| opens.contains(&header.epoch)))
+                || self
+                    .openable
+                    .get(name)
+                    .is_some_and(|opens| opens.contains(&header.epoch)))
     }
 }
 
 fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
     ledger.grants().any(|(_, grant)| grant.grantee == *clinic)
-        || ledger.genesis().is_some_and(|(_, genesis)| genesis.custodian == *clinic)
+        || ledger
+            .genesis()
+            .is_some_and(|(_, genesis)| genesis.custodian == *clinic)
 }
 
 fn grants_to(ledger: &Ledger, id: &StatementId, clinic: &ClinicId) -> bool {

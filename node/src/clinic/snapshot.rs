@@ -27,7 +27,9 @@ pub(crate) fn read(
     chart: &ChartId,
     tag: &CompartmentTag,
 ) -> Result<Option<Snapshot>, ClinicError> {
-    let Some(bytes) = store.get(Space::Snapshots, &key(chart, tag))? else { return Ok(None) };
+    let Some(bytes) = store.get(Space::Snapshots, &key(chart, tag))? else {
+        return Ok(None);
+    };
     let decoded: Result<(Vec<RecordId>, ByteVec), _> = minicbor::decode(&bytes);
     Ok(decoded.ok().map(|(covered, save)| Snapshot {
         covered: covered.into_iter().collect(),

@@ -159,12 +159,16 @@ impl Clinic {
     pub fn check(&self, progress: &dyn Fn(Progress)) -> Result<DoctorReport, ClinicError> {
         let health = self.store.check(&mut |step| {
             progress(match step {
-                StoreProgress::Journal { entries } => {
-                    Progress { what: "reading the journal".to_owned(), done: entries, total: 0 }
-                }
-                StoreProgress::Values { done, of } => {
-                    Progress { what: "reading the database".to_owned(), done, total: of }
-                }
+                StoreProgress::Journal { entries } => Progress {
+                    what: "reading the journal".to_owned(),
+                    done: entries,
+                    total: 0,
+                },
+                StoreProgress::Values { done, of } => Progress {
+                    what: "reading the database".to_owned(),
+                    done,
+                    total: of,
+                },
             });
         })?;
         let ledgers = self.verify_ledgers(None, progress)?;
@@ -172,7 +176,11 @@ impl Clinic {
         let problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
         Ok(DoctorReport {
             healthy: health.is_sound() && ledgers.ok && audit.ok,
-            values: health.values.iter().map(|(space, n)| (space.to_string(), *n)).collect(),
+            values: health
+                .values
+                .iter()
+                .map(|(space, n)| (space.to_string(), *n))
+                .collect(),
             journal_entries: health.entries,
             journal_bytes: health.journal_bytes,
             ledgers,
@@ -205,8 +213,8 @@ impl Clinic {
     /// Takes note of a peer's time, and says by how many milliseconds it is ahead of ours.
     pub(crate) fn observe(&self, time: chartmesh_protocol::HybridTime) -> i64 {
         let now = clock::now_ms();
-        let ahead = i64::try_from(time.ms()).unwrap_or(i64::MAX)
-            - i64::try_from(now).unwrap_or(i64::MAX);
+        let ahead =
+            i64::try_from(time.ms()).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(i64::MAX);
         if u64::try_from(ahead).unwrap_or(0) <= super::MAX_SKEW_MS {
             self.clock().observe(time);
         }

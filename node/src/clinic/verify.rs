@@ -51,7 +51,11 @@ impl Clinic {
         };
         let total = u64::try_from(charts.len()).unwrap_or(u64::MAX);
         for (done, chart) in (0..).zip(&charts) {
-            progress(Progress { what: "checking charts".to_owned(), done, total });
+            progress(Progress {
+                what: "checking charts".to_owned(),
+                done,
+                total,
+            });
             if let Err(error) = self.verify_chart(chart, &mut check) {
                 check.problems.push(error.to_string());
             }
@@ -65,7 +69,9 @@ impl Clinic {
             check.records += 1;
             let bytes = items::bytes(&self.store, &item.id)?.unwrap_or_default();
             if let Err(error) = VerifiedRecord::decode(&bytes) {
-                check.problems.push(format!("chart {chart}: record {}: {error}", item.id));
+                check
+                    .problems
+                    .push(format!("chart {chart}: record {}: {error}", item.id));
             }
         }
         // Opening reads every statement, and fails on a signature that does not hold.
@@ -73,7 +79,9 @@ impl Clinic {
         check.statements += open.ledger.len();
         check.held += open.held().count();
         for (id, reason) in open.decision().refused() {
-            check.problems.push(format!("chart {chart}: statement {id} does not count: {reason}"));
+            check.problems.push(format!(
+                "chart {chart}: statement {id} does not count: {reason}"
+            ));
         }
         Ok(())
     }

@@ -45,12 +45,16 @@ fn converse(
     };
     let mut text = serde_json::to_string(request).map_err(|error| broken(error.to_string()))?;
     text.push('\n');
-    stream.write_all(text.as_bytes()).map_err(|error| broken(error.to_string()))?;
+    stream
+        .write_all(text.as_bytes())
+        .map_err(|error| broken(error.to_string()))?;
     let mut reader = BufReader::new(stream).take(MAX_LINE);
     let mut line = String::new();
     loop {
         line.clear();
-        let read = reader.read_line(&mut line).map_err(|error| broken(error.to_string()))?;
+        let read = reader
+            .read_line(&mut line)
+            .map_err(|error| broken(error.to_string()))?;
         if read == 0 {
             return Err(broken("it ended before the answer".to_owned()));
         }

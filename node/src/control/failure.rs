@@ -58,7 +58,11 @@ pub struct Failure {
 impl Failure {
     /// A failure of a class, with its sentence.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), pin_needed: false }
+        Self {
+            exit,
+            message: message.into(),
+            pin_needed: false,
+        }
     }
 }
 

@@ -37,9 +37,15 @@ impl Answer {
     /// [`Failure`] when the value cannot be written as JSON.
     pub fn done<T: Serialize>(value: &T) -> Result<Self, Failure> {
         let value = serde_json::value::to_raw_value(value).map_err(|error| {
-            Failure::new(Exit::Failed, format!("the answer cannot be written: {error}"))
+            Failure::new(
+                Exit::Failed,
+                format!("the answer cannot be written: {error}"),
+            )
         })?;
-        Ok(Self { value, exit: Exit::Done })
+        Ok(Self {
+            value,
+            exit: Exit::Done,
+        })
     }
 
     /// The same answer with another exit code.

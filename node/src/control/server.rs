@@ -102,7 +102,9 @@ async fn answer(stream: UnixStream, service: Arc<Service>) -> io::Result<()> {
         }
         Err(error) => Line::Failure(Failure::new(
             Exit::Usage,
-            format!("the running node does not know this command ({error}); restart it after an upgrade"),
+            format!(
+                "the running node does not know this command ({error}); restart it after an upgrade"
+            ),
         )),
     };
     send(&mut writer, &last).await

@@ -24,11 +24,17 @@ impl SocketPath {
     pub(super) fn of(dir: &Path) -> io::Result<Self> {
         let plain = dir.join(SOCKET);
         if plain.as_os_str().len() <= MAX_SOCKET_PATH {
-            return Ok(Self { path: plain, _folder: None });
+            return Ok(Self {
+                path: plain,
+                _folder: None,
+            });
         }
         let folder = File::open(dir)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd()));
-        Ok(Self { path, _folder: Some(folder) })
+        Ok(Self {
+            path,
+            _folder: Some(folder),
+        })
     }
 
     pub(super) fn as_path(&self) -> &Path {

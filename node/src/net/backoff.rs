@@ -16,12 +16,19 @@ pub(super) struct Backoff {
 
 impl Backoff {
     pub(super) fn new(min: Duration, max: Duration) -> Self {
-        Self { min, max: max.max(min), failures: 0 }
+        Self {
+            min,
+            max: max.max(min),
+            failures: 0,
+        }
     }
 
     /// The delay before the next attempt after one more failure.
     pub(super) fn next(&mut self, rng: &mut impl Rng) -> Duration {
-        let whole = self.min.saturating_mul(2_u32.saturating_pow(self.failures)).min(self.max);
+        let whole = self
+            .min
+            .saturating_mul(2_u32.saturating_pow(self.failures))
+            .min(self.max);
         self.failures = self.failures.saturating_add(1);
         let micros = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
         Duration::from_micros(rng.random_range(micros / 2..=micros))
@@ -46,10 +53,16 @@ mod tests {
         for whole in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
             let delay = backoff.next(&mut rng);
             let whole = Duration::from_secs(whole);
-            assert!(delay >= whole / 2 && delay <= whole, "{delay:?} of {whole:?}");
+            assert!(
+                delay >= whole / 2 && delay <= whole,
+                "{delay:?} of {whole:?}"
+            );
             delays.push(delay);
         }
-        assert_ne!(delays[6], delays[7], "two delays of the same bound are not the same");
+        assert_ne!(
+            delays[6], delays[7],
+            "two delays of the same bound are not the same"
+        );
         backoff.reset();
         assert!(backoff.next(&mut rng) <= Duration::from_secs(1));
     }

@@ -110,7 +110,13 @@ pub(super) fn spawn(
             let driver = Driver::new(start, clinic, board, identified, outgoing);
             let (end, stopper) = match driver {
                 Ok(driver) => driver.run(incoming, received).await,
-                Err(reason) => (SessionEnd { was_in_sync: false, reason }, None),
+                Err(reason) => (
+                    SessionEnd {
+                        was_in_sync: false,
+                        reason,
+                    },
+                    None,
+                ),
             };
             // The writer ends once everything queued is written; a dead link is not waited for.
             let _ = tokio::time::timeout(LAST_WRITE, writing).await;
@@ -118,7 +124,11 @@ pub(super) fn spawn(
             (end, stopper)
         });
         drop(stopper);
-        let _ = to_hub.blocking_send(FromTask::Ended { peer, session: number, end });
+        let _ = to_hub.blocking_send(FromTask::Ended {
+            peer,
+            session: number,
+            end,
+        });
     });
     handle
 }
@@ -127,7 +137,9 @@ pub(super) fn spawn(
 async fn read(mut stream: impl futures::AsyncRead + Unpin, to: mpsc::Sender<Vec<u8>>) {
     let mut buffer = vec![0_u8; READ_BYTES];
     while let Ok(count) = stream.read(&mut buffer).await {
-        let Some(bytes) = buffer.get(..count) else { break };
+        let Some(bytes) = buffer.get(..count) else {
+            break;
+        };
         if bytes.is_empty() || to.send(bytes.to_vec()).await.is_err() {
             break;
         }
@@ -176,7 +188,11 @@ impl Driver {
         outgoing: mpsc::UnboundedSender<Vec<u8>>,
     ) -> Result<Self, String> {
         let replica = Replica::open(clinic, start.node).map_err(|error| error.to_string())?;
-        let role = if start.ours { sync::Role::Dialer } else { sync::Role::Listener };
+        let role = if start.ours {
+            sync::Role::Dialer
+        } else {
+            sync::Role::Listener
+        };
         let session = Session::new(sync::Setup {
             role,
             peer: start.node,
@@ -267,10 +283,17 @@ impl Driver {
         for reply in self.waiting {
             let report = SyncReport::unreachable(self.node, clinic, reason.clone());
             // Whoever asked may have gone.
-            let _ = reply.send(SyncReport { connected: self.was_in_sync, ..report });
+            let _ = reply.send(SyncReport {
+                connected: self.was_in_sync,
+                ..report
+            });
         }
-        self.board.set(self.node, LinkState::Disconnected, Some(reason.clone()));
-        SessionEnd { was_in_sync: self.was_in_sync, reason }
+        self.board
+            .set(self.node, LinkState::Disconnected, Some(reason.clone()));
+        SessionEnd {
+            was_in_sync: self.was_in_sync,
+            reason,
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -290,11 +313,15 @@ impl Driver {
         while !self.deliveries.is_empty() && self.over.is_none() {
             let deliveries = std::mem::take(&mut self.deliveries);
             match self.replica.store(&deliveries) {
-                Ok(()) => self.handle(Event::Stored { items: deliveries.len() }),
+                Ok(()) => self.handle(Event::Stored {
+                    items: deliveries.len(),
+                }),
                 Err(refused) => {
                     tracing::warn!(peer = %self.node, error = %refused, "refused what a peer sent");
                     if refused.stored > 0 {
-                        self.handle(Event::Stored { items: refused.stored });
+                        self.handle(Event::Stored {
+                            items: refused.stored,
+                        });
                     }
                     self.handle(Event::Refused(refused.refusal()));
                     self.over.get_or_insert_with(|| refused.to_string());

@@ -37,7 +37,10 @@ const MAX_ADDRESSES: usize = 16;
 /// What the rest of the node asks of the hub.
 pub(super) enum Command {
     /// Sync with one clinic or all; answers with one receiver a peer.
-    SyncNow { clinic: Option<ClinicId>, reply: oneshot::Sender<Vec<oneshot::Receiver<SyncReport>>> },
+    SyncNow {
+        clinic: Option<ClinicId>,
+        reply: oneshot::Sender<Vec<oneshot::Receiver<SyncReport>>>,
+    },
     /// The known clinics have changed.
     PeersChanged,
     /// End.
@@ -47,9 +50,16 @@ pub(super) enum Command {
 /// What comes back from tasks that the hub started.
 pub(super) enum FromTask {
     /// A stream that we asked for is open, or could not be opened.
-    Opened { peer: PeerId, stream: Result<Stream, String> },
+    Opened {
+        peer: PeerId,
+        stream: Result<Stream, String>,
+    },
     /// A session has ended.
-    Ended { peer: PeerId, session: u64, end: SessionEnd },
+    Ended {
+        peer: PeerId,
+        session: u64,
+        end: SessionEnd,
+    },
 }
 
 /// One peer that we know or that has opened a stream to us.
@@ -93,9 +103,11 @@ impl Hub {
             .map_err(|_| NetworkError::Identity)?;
         let swarm = transport::swarm(keypair, &options)?;
         let mut control = swarm.behaviour().stream.new_control();
-        let incoming = control.accept(SYNC_PROTOCOL).map_err(|_| NetworkError::Transport {
-            reason: "the sync protocol is registered already".to_owned(),
-        })?;
+        let incoming = control
+            .accept(SYNC_PROTOCOL)
+            .map_err(|_| NetworkError::Transport {
+                reason: "the sync protocol is registered already".to_owned(),
+            })?;
         let (to_hub, tasks) = mpsc::channel(SESSION_QUEUE);
         let own = clinic.node_id();
         let mut hub = Self {
@@ -120,11 +132,17 @@ impl Hub {
     pub(super) async fn listen(&mut self) -> Result<Vec<Multiaddr>, NetworkError> {
         let mut bound = Vec::new();
         for text in self.options.listen.clone() {
-            let failed =
-                |reason: String| NetworkError::Listen { address: text.clone(), reason };
-            let address: Multiaddr =
-                text.parse().map_err(|error| failed(format!("not a multiaddr: {error}")))?;
-            let wanted = self.swarm.listen_on(address).map_err(|e| failed(e.to_string()))?;
+            let failed = |reason: String| NetworkError::Listen {
+                address: text.clone(),
+                reason,
+            };
+            let address: Multiaddr = text
+                .parse()
+                .map_err(|error| failed(format!("not a multiaddr: {error}")))?;
+            let wanted = self
+                .swarm
+                .listen_on(address)
+                .map_err(|e| failed(e.to_string()))?;
             let deadline = tokio::time::sleep(LISTEN_TIMEOUT);
             tokio::pin!(deadline);
             loop {
@@ -133,15 +151,22 @@ impl Hub {
                     () = &mut deadline => return Err(failed("no answer in time".to_owned())),
                 };
                 match event {
-                    SwarmEvent::NewListenAddr { listener_id, address } if listener_id == wanted => {
+                    SwarmEvent::NewListenAddr {
+                        listener_id,
+                        address,
+                    } if listener_id == wanted => {
                         self.board.addresses().add(address.clone());
                         bound.push(address);
                         break;
                     }
-                    SwarmEvent::ListenerClosed { listener_id, reason, .. }
-                        if listener_id == wanted =>
-                    {
-                        let reason = reason.err().map_or_else(|| "closed".into(), |e| e.to_string());
+                    SwarmEvent::ListenerClosed {
+                        listener_id,
+                        reason,
+                        ..
+                    } if listener_id == wanted => {
+                        let reason = reason
+                            .err()
+                            .map_or_else(|| "closed".into(), |e| e.to_string());
                         return Err(failed(reason));
                     }
                     other => self.swarm_event(other),
@@ -180,8 +205,11 @@ impl Hub {
 
     /// Tells every session to end, and waits until each has let go of the clinic.
     async fn stop(mut self) {
-        let sessions: Vec<_> =
-            self.peers.values_mut().filter_map(|peer| peer.session.take()).collect();
+        let sessions: Vec<_> = self
+            .peers
+            .values_mut()
+            .filter_map(|peer| peer.session.take())
+            .collect();
         for session in sessions {
             session.stop().await;
         }
@@ -192,10 +220,15 @@ impl Hub {
         let known = self.clinic.known_peers();
         let mut keep = Vec::new();
         for card in known {
-            let Ok(id) = peer_id(&card.node) else { continue };
+            let Ok(id) = peer_id(&card.node) else {
+                continue;
+            };
             keep.push(id);
-            let addresses =
-                card.addresses.iter().filter_map(|text| text.parse().ok()).collect::<Vec<_>>();
+            let addresses = card
+                .addresses
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .collect::<Vec<_>>();
             let peer = self.peer(id, card.node);
             peer.clinic = Some(card.clinic);
             peer.addresses = addresses;
@@ -252,7 +285,9 @@ impl Hub {
     /// Dials a peer by all its addresses, or opens the stream when it is connected already.
     fn dial(&mut self, id: PeerId) {
         let connected = self.swarm.is_connected(&id);
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         peer.next_dial = None;
         if peer.session.is_some() || peer.dialling || peer.opening {
             return;
@@ -278,7 +313,9 @@ impl Hub {
 
     /// Opens the sync stream to a connected peer.
     fn open(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         peer.opening = true;
         let mut control = self.control.clone();
         let to_hub = self.to_hub.clone();
@@ -300,7 +337,10 @@ impl Hub {
         let own = self.own;
         let peer = self.peer(id, node);
         let race = peer.opening
-            || peer.session.as_ref().is_some_and(|session| session.ours && !session.identified());
+            || peer
+                .session
+                .as_ref()
+                .is_some_and(|session| session.ours && !session.identified());
         if race && own < node {
             tracing::debug!(peer = %node, "both sides opened a stream: keeping ours");
             return;
@@ -315,11 +355,19 @@ impl Hub {
         let heartbeat = self.options.heartbeat;
         let (clinic, board) = (Arc::clone(&self.clinic), Arc::clone(&self.board));
         let to_hub = self.to_hub.clone();
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         peer.dialling = false;
         peer.opening = false;
         peer.next_dial = None;
-        let start = driver::Start { node: peer.node, number, ours, heartbeat, peer: id };
+        let start = driver::Start {
+            node: peer.node,
+            number,
+            ours,
+            heartbeat,
+            peer: id,
+        };
         let handle = driver::spawn(start, stream, clinic, board, to_hub);
         for reply in peer.waiting.drain(..) {
             handle.command(DriverCommand::Report(reply));
@@ -330,7 +378,9 @@ impl Hub {
     fn from_task(&mut self, message: FromTask) {
         match message {
             FromTask::Opened { peer: id, stream } => {
-                let Some(peer) = self.peers.get_mut(&id) else { return };
+                let Some(peer) = self.peers.get_mut(&id) else {
+                    return;
+                };
                 peer.opening = false;
                 match stream {
                     Ok(_) if peer.session.is_some() => {
@@ -340,14 +390,24 @@ impl Hub {
                     Err(reason) => self.failed(id, reason),
                 }
             }
-            FromTask::Ended { peer: id, session, end } => self.ended(id, session, end),
+            FromTask::Ended {
+                peer: id,
+                session,
+                end,
+            } => self.ended(id, session, end),
         }
     }
 
     /// A session has ended: dial again, soon after a working one and later after a failed one.
     fn ended(&mut self, id: PeerId, session: u64, end: SessionEnd) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
-        if peer.session.as_ref().is_none_or(|current| current.number != session) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        if peer
+            .session
+            .as_ref()
+            .is_none_or(|current| current.number != session)
+        {
             return;
         }
         peer.session = None;
@@ -363,7 +423,9 @@ impl Hub {
 
     /// Notes why a peer is not reached, answers who waits for it, and plans the next attempt.
     fn failed(&mut self, id: PeerId, reason: String) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         peer.dialling = false;
         peer.opening = false;
         if peer.session.is_some() {
@@ -372,9 +434,14 @@ impl Hub {
         if peer.clinic.is_some() && !peer.addresses.is_empty() {
             peer.next_dial = Some(Instant::now() + peer.backoff.next(&mut rand::rng()));
         }
-        self.board.set(peer.node, LinkState::Disconnected, Some(reason.clone()));
+        self.board
+            .set(peer.node, LinkState::Disconnected, Some(reason.clone()));
         for reply in peer.waiting.drain(..) {
-            let _ = reply.send(SyncReport::unreachable(peer.node, peer.clinic, reason.clone()));
+            let _ = reply.send(SyncReport::unreachable(
+                peer.node,
+                peer.clinic,
+                reason.clone(),
+            ));
         }
     }
 
@@ -389,7 +456,9 @@ impl Hub {
         for id in wanted {
             let (reply, answer) = oneshot::channel();
             answers.push(answer);
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let Some(peer) = self.peers.get_mut(&id) else {
+                continue;
+            };
             if let Some(session) = &peer.session {
                 session.command(DriverCommand::SyncNow(reply));
             } else {
@@ -402,7 +471,11 @@ impl Hub {
 
     fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::ConnectionEstablished { peer_id: id, endpoint, .. } => {
+            SwarmEvent::ConnectionEstablished {
+                peer_id: id,
+                endpoint,
+                ..
+            } => {
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.dialling = false;
                     let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
@@ -412,14 +485,23 @@ impl Hub {
                     }
                 }
             }
-            SwarmEvent::ConnectionClosed { peer_id: id, num_established: 0, cause, .. } => {
+            SwarmEvent::ConnectionClosed {
+                peer_id: id,
+                num_established: 0,
+                cause,
+                ..
+            } => {
                 let known = self.peers.get(&id);
                 // A session that runs ends by itself when its stream breaks.
                 if known.is_some_and(|peer| peer.session.is_none() && !peer.opening) {
                     self.failed(id, closed_because(cause.as_ref()));
                 }
             }
-            SwarmEvent::OutgoingConnectionError { peer_id: Some(id), error, .. } => {
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(id),
+                error,
+                ..
+            } => {
                 if !matches!(error, DialError::DialPeerConditionFalse(_)) {
                     self.failed(id, dial_failed_because(&error));
                 } else if let Some(peer) = self.peers.get_mut(&id) {
@@ -442,7 +524,9 @@ impl Hub {
 
     /// A known clinic's node was seen on the local network.
     fn discovered(&mut self, id: PeerId, address: Multiaddr) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
         if !peer.addresses.contains(&address) && peer.addresses.len() < MAX_ADDRESSES {
             peer.addresses.push(address);
         }
@@ -453,7 +537,10 @@ impl Hub {
 }
 
 fn closed_because(cause: Option<&ConnectionError>) -> String {
-    cause.map_or_else(|| "the connection was closed".to_owned(), ToString::to_string)
+    cause.map_or_else(
+        || "the connection was closed".to_owned(),
+        ToString::to_string,
+    )
 }
 
 /// One line a person can act on: libp2p's own text runs over several.
@@ -463,8 +550,10 @@ fn dial_failed_because(error: &DialError) -> String {
             "another node answers at this address: ask the clinic for its new card".to_owned()
         }
         DialError::Transport(attempts) => {
-            let tried: Vec<String> =
-                attempts.iter().map(|(address, _)| address.to_string()).collect();
+            let tried: Vec<String> = attempts
+                .iter()
+                .map(|(address, _)| address.to_string())
+                .collect();
             format!("no answer at {}", tried.join(", "))
         }
         DialError::NoAddresses => "no address of this clinic is known".to_owned(),

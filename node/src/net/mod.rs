@@ -95,7 +95,12 @@ impl Network {
         let mut hub = Hub::new(clinic, options, Arc::clone(&board), receiver)?;
         let listen = hub.listen().await?;
         let task = tokio::spawn(hub.run());
-        Ok(Self { commands, board, listen, task })
+        Ok(Self {
+            commands,
+            board,
+            listen,
+            task,
+        })
     }
 
     /// The addresses the node listens on.
@@ -150,7 +155,10 @@ impl Network {
     }
 
     async fn send(&self, command: Command) -> Result<(), NetworkError> {
-        self.commands.send(command).await.map_err(|_| NetworkError::Stopped)
+        self.commands
+            .send(command)
+            .await
+            .map_err(|_| NetworkError::Stopped)
     }
 }
 

@@ -66,13 +66,19 @@ pub(super) fn swarm(
         limits: connection_limits::Behaviour::new(limits),
         mdns: mdns.into(),
         ping: ping::Behaviour::new(
-            ping::Config::new().with_interval(PING_INTERVAL).with_timeout(HANDSHAKE_TIMEOUT),
+            ping::Config::new()
+                .with_interval(PING_INTERVAL)
+                .with_timeout(HANDSHAKE_TIMEOUT),
         ),
         stream: stream::Behaviour::new(),
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)
+        .with_tcp(
+            tcp::Config::default().nodelay(true),
+            noise::Config::new,
+            yamux::Config::default,
+        )
         .map_err(|error| failed(format!("TCP: {error}")))?
         .with_quic_config(|mut quic| {
             quic.handshake_timeout = HANDSHAKE_TIMEOUT;

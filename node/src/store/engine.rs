@@ -13,7 +13,7 @@
 //! the commit number tells a short tree, and the fingerprint a thinned one.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::io;
 use std::ops::Bound;
 use std::os::unix::fs::PermissionsExt;
@@ -24,6 +24,7 @@ use std::thread;
 use super::error::{Damage, OpenError, StoreError, is_full};
 use super::fingerprint::Fingerprint;
 use super::limits::{LOCK_PAUSE, LOCK_TRIES};
+use super::room::Room;
 use super::seal::first_16;
 use super::segment::StoreId;
 use super::space::Space;
@@ -57,12 +58,14 @@ pub(super) struct State {
 pub(super) struct Engine {
     db: sled::Db,
     folder: PathBuf,
+    room: Room,
 }
 
 impl Engine {
     /// Opens or makes the database in `folder`.
     pub(super) fn open(folder: &Path, cache_bytes: u64) -> Result<Self, OpenError> {
         super::disk::make_folder(folder).map_err(OpenError::io("making", folder))?;
+        remove_unfinished(folder).map_err(OpenError::io("cleaning", folder))?;
         let config = sled::Config::new().path(folder).cache_capacity(cache_bytes);
         let mut tries = 0;
         let db = loop {
@@ -77,9 +80,12 @@ impl Engine {
                 Err(Panicked) => return Err(Damage::Database("it panics".to_owned()).into()),
             }
         };
+        let file = folder.join(DATABASE_FILE);
+        let room = Room::of(&file).map_err(OpenError::io("opening", file))?;
         let engine = Self {
             db,
             folder: folder.to_path_buf(),
+            room,
         };
         engine
             .restrict()
@@ -210,12 +216,18 @@ impl Engine {
         })
     }
 
+    /// Makes sure that the disk has space for a group of so many bytes of entries.
+    ///
+    /// # Errors
+    /// It has not.
+    pub(super) fn ensure_room(&self, bytes: u64) -> io::Result<()> {
+        self.room.ensure(bytes)
+    }
+
     /// Writes out what sled holds back, and syncs its file.
     pub(super) fn sync(&self) -> Result<(), io::ErrorKind> {
         settle(guarded(|| self.db.flush().map(drop)))?;
-        let file = File::open(self.folder.join(DATABASE_FILE));
-        file.and_then(|file| file.sync_data())
-            .map_err(|error| error.kind())?;
+        self.room.sync().map_err(|error| error.kind())?;
         self.restrict().map_err(|error| error.kind())
     }
 
@@ -306,6 +318,21 @@ impl State {
             rebuilt: *rebuilt == 1,
         })
     }
+}
+
+/// Removes snapshots that sled did not finish when it was killed, or found the disk full, while
+/// it opened: it would take them for whole ones, and itself for corrupt.
+fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "generating")
+        {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// sled panicked.

@@ -9,7 +9,7 @@ use super::error::is_full;
 use super::limits::{LOW_WATER_BYTES, RESERVE_BYTES, SPACE_FACTOR};
 use super::segment::{HEADER_BYTES, Header, Place};
 
-/// Name of the file that keeps space for the time when the disk is full.
+/// Name of the file that keeps space for opening the store when the disk is full.
 pub(super) const RESERVE_NAME: &str = "reserve";
 
 /// The open end of the journal.
@@ -150,7 +150,6 @@ impl Journal {
         if !is_full(error) {
             return AppendError::Failed(what, error.kind());
         }
-        self.release_reserve();
         match self.file.cut(self.len).and_then(|()| self.file.sync()) {
             Ok(()) => AppendError::Full,
             Err(error) => AppendError::Failed("cutting the journal on a full disk", error.kind()),
@@ -164,13 +163,6 @@ impl Journal {
         self.disk
             .free_bytes(&self.folder)
             .map_or(true, |free| free >= needed)
-    }
-
-    /// Gives the reserved space free, for what sled still has to write.
-    pub(super) fn release_reserve(&mut self) {
-        if self.reserved && self.disk.remove(&self.folder.join(RESERVE_NAME)).is_ok() {
-            self.reserved = false;
-        }
     }
 
     /// Whether there is space to write, and the reserve with it: call it to leave the state of

@@ -14,11 +14,14 @@ pub(super) const MAX_BODY_BYTES: usize = 256 << 20;
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Memory that sled may use for its page cache, in bytes: its default is 1 GiB.
 pub const CACHE_BYTES: u64 = 16 << 20;
-/// Size of `journal/reserve`, in bytes: what sled has not yet written when the disk is full.
+/// Size of `journal/reserve`, in bytes: what sled writes when it opens on a full disk.
 pub(super) const RESERVE_BYTES: usize = 1 << 20;
-/// Free space below which nothing is accepted, in bytes: sled writes behind, in 512 KiB steps,
-/// and must never be the one that finds the disk full.
-pub(super) const LOW_WATER_BYTES: u64 = 8 << 20;
+/// Free space below which nothing is accepted, in bytes: other parts of the node, and sled's
+/// large values and snapshots, must not be the ones that find the disk full.
+pub(super) const LOW_WATER_BYTES: u64 = 4 << 20;
+/// Space that is allocated behind the end of sled's file, in bytes: what sled holds back in its
+/// 512 KiB buffers, several times over.
+pub(super) const ROOM_BYTES: u64 = 4 << 20;
 /// What a group takes on disk, as a multiple of its entries: they are in the journal, in sled,
 /// and a while twice in sled when it moves pages.
 pub(super) const SPACE_FACTOR: u64 = 3;

@@ -32,7 +32,8 @@
 //! | `handle` | the handle: reads and commits |
 //! | `writer`, `behind` | the writing thread, and the one that syncs the database |
 //! | `segment`, `journal`, `survey` | the journal: its format, appending, reading |
-//! | `engine`, `fingerprint` | the database, guarded, and how it is known to be whole |
+//! | `engine`, `room` | the database, guarded, and its space on disk |
+//! | `fingerprint` | how the database is known to be whole |
 //! | `folder`, `disk` | locks and marks, and the files that the journal writes |
 //! | `open`, `repair`, `salvage`, `health` | starting, healing, checking |
 
@@ -53,6 +54,7 @@ mod limits;
 mod open;
 mod read;
 mod repair;
+mod room;
 mod salvage;
 mod seal;
 mod segment;

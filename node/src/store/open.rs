@@ -16,7 +16,7 @@ use super::fingerprint::Fingerprint;
 use super::folder::{Folder, LastRun};
 use super::handle::Store;
 use super::journal::{AppendError, Journal, RESERVE_NAME};
-use super::limits::{CACHE_BYTES, GROUP_BYTES, QUEUE_COMMITS, SEGMENT_BYTES};
+use super::limits::{CACHE_BYTES, GROUP_BYTES, QUEUE_COMMITS, RESERVE_BYTES, SEGMENT_BYTES};
 use super::seal::{Sealer, StoreKey};
 use super::segment::{Header, StoreId, Write};
 use super::space::Space;
@@ -77,8 +77,7 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let (journal_folder, database) = (folder.journal(), folder.database());
     make_folder(&journal_folder).map_err(OpenError::io("making", &*journal_folder))?;
     let journal_read = read_journal(&journal_folder, &sealer)?;
-    let open_engine = || Engine::open(&database, options.cache_bytes);
-    let engine = with_reserve(&journal_folder, open_engine)?;
+    let engine = with_reserve(&journal_folder, || open_engine(options, &database))?;
     let found = engine.state()?;
     let mut state = compare(found, journal_read.as_ref())?;
     if folder.last_run() == LastRun::PowerCut {
@@ -123,6 +122,19 @@ fn read_journal(folder: &Path, sealer: &Sealer) -> Result<Option<Survey>, OpenEr
         fs::remove_file(&unfinished).map_err(OpenError::io("removing", &*unfinished))?;
     }
     survey(listing.segments)
+}
+
+/// Opens the database.
+///
+/// sled writes while it opens, and calls itself corrupt when it cannot: on a full disk nothing
+/// can be said about damage.
+pub(super) fn open_engine(options: &Options, database: &Path) -> Result<Engine, OpenError> {
+    let opened = Engine::open(database, options.cache_bytes);
+    let free = options.disk.free_bytes(database).unwrap_or(u64::MAX);
+    match opened {
+        Err(OpenError::Damaged(_)) if free < RESERVE_BYTES as u64 => Err(OpenError::Full),
+        opened => opened,
+    }
 }
 
 /// Runs a step that needs space; on a full disk a second time, with the space that was kept

@@ -19,7 +19,7 @@ use super::error::{Damage, OpenError};
 use super::folder::Folder;
 use super::journal::{AppendError, Journal};
 use super::limits::GROUP_BYTES;
-use super::open::{Options, compare, journal_error, new_store_id, open, verify};
+use super::open::{Options, compare, journal_error, new_store_id, open, open_engine, verify};
 use super::salvage::{newer_entries, salvage};
 use super::seal::Sealer;
 use super::segment::{Entry, Header, Write, encode_entry};
@@ -118,7 +118,7 @@ fn read_database(folder: &Path, options: &Options) -> Result<Option<(Engine, Sta
     if !folder.exists() {
         return Ok(None);
     }
-    let engine = Engine::open(folder, options.cache_bytes)?;
+    let engine = open_engine(options, folder)?;
     match engine.state()? {
         None => Ok(None),
         Some(state) => {

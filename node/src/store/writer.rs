@@ -271,6 +271,10 @@ impl Writer {
         if entries.is_empty() {
             return Ok(());
         }
+        let bytes = entries.len() as u64;
+        if self.shared.engine.ensure_room(bytes).is_err() {
+            return Err(self.in_trouble(&AppendError::Full));
+        }
         self.journal
             .append(entries)
             .map_err(|error| self.in_trouble(&error))?;
@@ -278,7 +282,7 @@ impl Writer {
         let applied = self.shared.engine.apply(pending, &[], &mut self.state);
         applied.map_err(|kind| self.shared.fail("writing the database", kind))?;
         self.shared.commit.store(last, Ordering::Release);
-        self.behind.wrote(entries.len() as u64);
+        self.behind.wrote(bytes);
         Ok(())
     }
 }

@@ -101,10 +101,11 @@ impl Ledger {
     /// The grants of this chart, valid or not, ascending by id. What they allow is for
     /// [`decide`](super::decide); who was addressed can be read here.
     pub fn grants(&self) -> impl Iterator<Item = (StatementId, &Grant)> {
-        self.iter().filter_map(|(id, statement)| match statement.body() {
-            Body::Grant(grant) if grant.chart == self.chart => Some((id, grant)),
-            Body::Grant(_) | Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
-        })
+        self.iter()
+            .filter_map(|(id, statement)| match statement.body() {
+                Body::Grant(grant) if grant.chart == self.chart => Some((id, grant)),
+                Body::Grant(_) | Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
+            })
     }
 
     /// The epoch statements of this chart, valid or not, ascending by statement id. Keys are

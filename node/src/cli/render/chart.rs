@@ -24,28 +24,59 @@ pub(super) fn found(patients: &[FoundPatient]) -> String {
     }
     let mut out = String::new();
     for patient in patients {
-        let born = patient.birth_date.as_deref().unwrap_or("birth date unknown");
+        let born = patient
+            .birth_date
+            .as_deref()
+            .unwrap_or("birth date unknown");
         let sex = patient.sex.as_deref().unwrap_or("unknown");
-        line(&mut out, &format!("{}  {:<10}  {:<7}  {}", short(&patient.id), born, sex, patient.name));
+        line(
+            &mut out,
+            &format!(
+                "{}  {:<10}  {:<7}  {}",
+                short(&patient.id),
+                born,
+                sex,
+                patient.name
+            ),
+        );
     }
     out
 }
 
 pub(super) fn patient(patient: &PatientView) -> String {
     let mut out = String::new();
-    banner(&mut out, &patient.name, patient.birth_date.as_deref(), patient.sex.as_deref());
+    banner(
+        &mut out,
+        &patient.name,
+        patient.birth_date.as_deref(),
+        patient.sex.as_deref(),
+    );
     line(&mut out, &format!("  chart    {}", patient.id));
     line(&mut out, &format!("  patient  {}", patient.fhir_id));
     for identifier in &patient.identifiers {
-        let system = identifier.system.as_deref().map(|s| format!(" ({s})")).unwrap_or_default();
-        line(&mut out, &format!("  number   {}{system}", identifier.value));
+        let system = identifier
+            .system
+            .as_deref()
+            .map(|s| format!(" ({s})"))
+            .unwrap_or_default();
+        line(
+            &mut out,
+            &format!("  number   {}{system}", identifier.value),
+        );
     }
     access(&mut out, &patient.access);
-    line(&mut out, &format!("  key      {}", match patient.custody {
-        Custody::Elsewhere => "not kept here",
-        Custody::Pin => "kept here under the patient's PIN",
-        Custody::Clinic => "kept here by the clinic; `chartmesh patient pin` puts it under a PIN",
-    }));
+    line(
+        &mut out,
+        &format!(
+            "  key      {}",
+            match patient.custody {
+                Custody::Elsewhere => "not kept here",
+                Custody::Pin => "kept here under the patient's PIN",
+                Custody::Clinic =>
+                    "kept here by the clinic; `chartmesh patient pin` puts it under a PIN",
+            }
+        ),
+    );
     line(&mut out, "Who may see this chart");
     if patient.grants.is_empty() {
         line(&mut out, "  only the home clinic");
@@ -57,60 +88,115 @@ pub(super) fn patient(patient: &PatientView) -> String {
 
 pub(super) fn view(chart: &ChartView) -> String {
     let mut out = String::new();
-    banner(&mut out, &chart.name, chart.birth_date.as_deref(), chart.sex.as_deref());
+    banner(
+        &mut out,
+        &chart.name,
+        chart.birth_date.as_deref(),
+        chart.sex.as_deref(),
+    );
     access(&mut out, &chart.access);
     if chart.conflicts > 0 {
-        line(&mut out, &format!(
-            "  CONFLICT {} to decide: `chartmesh chart conflicts {}`",
-            chart.conflicts, short(&chart.id)
-        ));
+        line(
+            &mut out,
+            &format!(
+                "  CONFLICT {} to decide: `chartmesh chart conflicts {}`",
+                chart.conflicts,
+                short(&chart.id)
+            ),
+        );
     }
     allergies(&mut out, chart);
     line(&mut out, "Problems");
     for problem in &chart.problems {
-        let onset = problem.onset.as_deref().map(|on| format!(", since {on}")).unwrap_or_default();
-        line(&mut out, &format!("  {}{onset}{}", name(&problem.code), mark(problem.conflicted)));
+        let onset = problem
+            .onset
+            .as_deref()
+            .map(|on| format!(", since {on}"))
+            .unwrap_or_default();
+        line(
+            &mut out,
+            &format!(
+                "  {}{onset}{}",
+                name(&problem.code),
+                mark(problem.conflicted)
+            ),
+        );
     }
     none(&mut out, chart.problems.is_empty());
     line(&mut out, "Medications");
     for medication in &chart.medications {
         let dosage = medication.dosage.join("; ");
         let text = name(&medication.medication);
-        line(&mut out, &format!("  {text}  {dosage}{}", mark(medication.conflicted)));
+        line(
+            &mut out,
+            &format!("  {text}  {dosage}{}", mark(medication.conflicted)),
+        );
     }
     none(&mut out, chart.medications.is_empty());
     line(&mut out, "Immunisations");
     for given in &chart.immunizations {
         let when = given.occurrence.as_deref().unwrap_or("date unknown");
         let when = when.get(..10).unwrap_or(when);
-        line(&mut out, &format!("  {when}  {}{}", name(&given.vaccine_code), mark(given.conflicted)));
+        line(
+            &mut out,
+            &format!(
+                "  {when}  {}{}",
+                name(&given.vaccine_code),
+                mark(given.conflicted)
+            ),
+        );
     }
     none(&mut out, chart.immunizations.is_empty());
-    let parts: Vec<String> =
-        chart.compartments.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let parts: Vec<String> = chart
+        .compartments
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     line(&mut out, &format!("Resources: {}", parts.join(", ")));
     for held in &chart.held {
-        line(&mut out, &format!(
-            "HELD: a record in {} from {} does not count: {}",
-            held.compartment,
-            held.clinics.iter().map(short).collect::<Vec<_>>().join(", "),
-            held.reason
-        ));
+        line(
+            &mut out,
+            &format!(
+                "HELD: a record in {} from {} does not count: {}",
+                held.compartment,
+                held.clinics
+                    .iter()
+                    .map(short)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                held.reason
+            ),
+        );
     }
     if chart.sealed > 0 {
-        line(&mut out, &format!("{} records are here that this clinic cannot open.", chart.sealed));
+        line(
+            &mut out,
+            &format!(
+                "{} records are here that this clinic cannot open.",
+                chart.sealed
+            ),
+        );
     }
     out
 }
 
 fn banner(out: &mut String, name: &str, born: Option<&str>, sex: Option<&str>) {
     let name = if name.is_empty() { "(no name)" } else { name };
-    let born = born.map_or_else(|| "birth date unknown".to_owned(), |date| format!("born {date}"));
-    line(out, &format!("{name}, {born}, {}", sex.unwrap_or("sex unknown")));
+    let born = born.map_or_else(
+        || "birth date unknown".to_owned(),
+        |date| format!("born {date}"),
+    );
+    line(
+        out,
+        &format!("{name}, {born}, {}", sex.unwrap_or("sex unknown")),
+    );
 }
 
 fn access(out: &mut String, access: &Access) {
-    let home = access.home.as_ref().map_or_else(|| "unknown".to_owned(), short);
+    let home = access
+        .home
+        .as_ref()
+        .map_or_else(|| "unknown".to_owned(), short);
     let text = match access.state {
         AccessState::Home => "this clinic keeps the chart".to_owned(),
         AccessState::Granted => match &access.until {
@@ -132,25 +218,47 @@ fn allergies(out: &mut String, chart: &ChartView) {
         AllergyStatus::NoneKnown => line(out, "  none known"),
         AllergyStatus::Recorded => {}
     }
-    for allergy in chart.allergies.list.iter().filter(|allergy| !allergy.none_known) {
-        let reactions: Vec<String> =
-            allergy.reaction.iter().flat_map(|reaction| reaction.manifestation.clone()).collect();
-        let severity = allergy.criticality.as_deref().map(|c| format!(" [{c}]")).unwrap_or_default();
+    for allergy in chart
+        .allergies
+        .list
+        .iter()
+        .filter(|allergy| !allergy.none_known)
+    {
+        let reactions: Vec<String> = allergy
+            .reaction
+            .iter()
+            .flat_map(|reaction| reaction.manifestation.clone())
+            .collect();
+        let severity = allergy
+            .criticality
+            .as_deref()
+            .map(|c| format!(" [{c}]"))
+            .unwrap_or_default();
         let how = if reactions.is_empty() {
             String::new()
         } else {
             format!(": {}", reactions.join(", "))
         };
         let text = name(&allergy.code);
-        line(out, &format!("  {text}{severity}{how}{}", mark(allergy.conflicted)));
+        line(
+            out,
+            &format!("  {text}{severity}{how}{}", mark(allergy.conflicted)),
+        );
     }
 }
 
 fn name(concept: &Concept) -> String {
-    let coded = || concept.coding.iter().find_map(|coding| {
-        coding.display.clone().or_else(|| coding.code.clone())
-    });
-    concept.text.clone().or_else(coded).unwrap_or_else(|| "(not named)".to_owned())
+    let coded = || {
+        concept
+            .coding
+            .iter()
+            .find_map(|coding| coding.display.clone().or_else(|| coding.code.clone()))
+    };
+    concept
+        .text
+        .clone()
+        .or_else(coded)
+        .unwrap_or_else(|| "(not named)".to_owned())
 }
 
 fn mark(conflicted: bool) -> &'static str {
@@ -166,15 +274,21 @@ fn none(out: &mut String, empty: bool) {
 pub(super) fn history(lines: &[HistoryLine]) -> String {
     let mut out = String::new();
     for entry in lines {
-        let clinic = entry.clinic.as_ref().map_or_else(|| "unknown".to_owned(), short);
+        let clinic = entry
+            .clinic
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), short);
         let touched = match entry.resources.as_slice() {
             [one] => one.clone(),
             many => format!("{} resources", many.len()),
         };
-        line(&mut out, &format!(
-            "{}  {:<10}  clinic {clinic}  {} {}  {touched}",
-            entry.at, entry.compartment, entry.role, entry.user
-        ));
+        line(
+            &mut out,
+            &format!(
+                "{}  {:<10}  clinic {clinic}  {} {}  {touched}",
+                entry.at, entry.compartment, entry.role, entry.user
+            ),
+        );
     }
     out
 }
@@ -185,29 +299,50 @@ pub(super) fn conflicts(conflicts: &[ConflictView]) -> String {
     }
     let mut out = String::new();
     for conflict in conflicts {
-        let element =
-            conflict.element.as_deref().map(|e| format!(" {e}")).unwrap_or_default();
+        let element = conflict
+            .element
+            .as_deref()
+            .map(|e| format!(" {e}"))
+            .unwrap_or_default();
         line(&mut out, &format!("{}{element}", conflict.resource));
         for version in &conflict.versions {
-            let value = version.value.as_ref().map_or("(removed)", |value| value.get());
+            let value = version
+                .value
+                .as_ref()
+                .map_or("(removed)", |value| value.get());
             let shown: String = value.chars().take(SHOWN_VALUE).collect();
-            let clinic = version.clinic.as_ref().map_or_else(|| "unknown".to_owned(), short);
-            line(&mut out, &format!(
-                "  {}  {}  clinic {clinic}  {} {}",
-                version.version, version.at, version.role, version.user
-            ));
+            let clinic = version
+                .clinic
+                .as_ref()
+                .map_or_else(|| "unknown".to_owned(), short);
+            line(
+                &mut out,
+                &format!(
+                    "  {}  {}  clinic {clinic}  {} {}",
+                    version.version, version.at, version.role, version.user
+                ),
+            );
             line(&mut out, &format!("     {shown}"));
         }
-        let option =
-            conflict.element.as_deref().map(|e| format!(" --element {e}")).unwrap_or_default();
-        line(&mut out, &format!(
-            "  decide: chartmesh chart resolve ID --resource {}{option} --version N",
-            conflict.resource
-        ));
+        let option = conflict
+            .element
+            .as_deref()
+            .map(|e| format!(" --element {e}"))
+            .unwrap_or_default();
+        line(
+            &mut out,
+            &format!(
+                "  decide: chartmesh chart resolve ID --resource {}{option} --version N",
+                conflict.resource
+            ),
+        );
     }
     out
 }
 
 pub(super) fn resolved(resolved: &Resolved) -> String {
-    format!("Decided {}. {} conflicts left.\n", resolved.resource, resolved.left)
+    format!(
+        "Decided {}. {} conflicts left.\n",
+        resolved.resource, resolved.left
+    )
 }

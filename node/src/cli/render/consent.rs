@@ -10,10 +10,16 @@ pub(super) fn made(made: &GrantsMade) -> String {
             let mut out = String::new();
             for failed in grants.iter().filter(|grant| grant.error.is_some()) {
                 let why = failed.error.as_deref().unwrap_or_default();
-                line(&mut out, &format!("passed over chart {}: {why}", short(&failed.patient)));
+                line(
+                    &mut out,
+                    &format!("passed over chart {}: {why}", short(&failed.patient)),
+                );
             }
             let signed = grants.iter().filter(|grant| grant.grant.is_some()).count();
-            line(&mut out, &format!("{signed} of {} patients granted.", grants.len()));
+            line(
+                &mut out,
+                &format!("{signed} of {} patients granted.", grants.len()),
+            );
             out
         }
     }
@@ -21,12 +27,27 @@ pub(super) fn made(made: &GrantsMade) -> String {
 
 fn one_made(grant: &GrantMade) -> String {
     let mut out = String::new();
-    let id = grant.grant.as_ref().map_or_else(String::new, ToString::to_string);
+    let id = grant
+        .grant
+        .as_ref()
+        .map_or_else(String::new, ToString::to_string);
     line(&mut out, &format!("Granted {id}"));
     line(&mut out, &format!("  to            {}", grant.to));
-    line(&mut out, &format!("  compartments  {}", grant.compartments.join(", ")));
-    line(&mut out, &format!("  rights        {}", grant.rights.join(", ")));
-    line(&mut out, &format!("  until         {}", grant.until.as_deref().unwrap_or("without end")));
+    line(
+        &mut out,
+        &format!("  compartments  {}", grant.compartments.join(", ")),
+    );
+    line(
+        &mut out,
+        &format!("  rights        {}", grant.rights.join(", ")),
+    );
+    line(
+        &mut out,
+        &format!(
+            "  until         {}",
+            grant.until.as_deref().unwrap_or("without end")
+        ),
+    );
     if let Some(basis) = &grant.basis {
         line(&mut out, &format!("  signed        {}", basis_words(basis)));
     }
@@ -50,15 +71,21 @@ pub(super) fn list(grants: &[GrantLine]) -> String {
     let mut out = String::new();
     for grant in grants {
         let to = grant.to_name.clone().unwrap_or_else(|| short(&grant.to));
-        let until = grant.until.as_deref().map_or("no end", |end| end.get(..10).unwrap_or(end));
-        line(&mut out, &format!(
-            "  {}  chart {}  {to}: {} ({}), until {until}: {}",
-            short(&grant.grant),
-            short(&grant.patient),
-            grant.compartments.join(","),
-            grant.rights.join(","),
-            grant.note
-        ));
+        let until = grant
+            .until
+            .as_deref()
+            .map_or("no end", |end| end.get(..10).unwrap_or(end));
+        line(
+            &mut out,
+            &format!(
+                "  {}  chart {}  {to}: {} ({}), until {until}: {}",
+                short(&grant.grant),
+                short(&grant.patient),
+                grant.compartments.join(","),
+                grant.rights.join(","),
+                grant.note
+            ),
+        );
     }
     out
 }
@@ -66,7 +93,10 @@ pub(super) fn list(grants: &[GrantLine]) -> String {
 pub(super) fn one(grant: &GrantLine) -> String {
     let mut out = String::new();
     line(&mut out, &format!("Grant {}", grant.grant));
-    let to = grant.to_name.as_deref().unwrap_or("a clinic not known here");
+    let to = grant
+        .to_name
+        .as_deref()
+        .unwrap_or("a clinic not known here");
     let rows = [
         ("chart", grant.patient.to_string()),
         ("to", format!("{to} ({})", grant.to)),
@@ -74,7 +104,13 @@ pub(super) fn one(grant: &GrantLine) -> String {
         ("rights", grant.rights.join(", ")),
         ("purpose", grant.purpose.clone()),
         ("since", grant.since.clone()),
-        ("until", grant.until.clone().unwrap_or_else(|| "without end".to_owned())),
+        (
+            "until",
+            grant
+                .until
+                .clone()
+                .unwrap_or_else(|| "without end".to_owned()),
+        ),
         ("history", grant.history.clone()),
         ("signed", basis_words(&grant.basis).to_owned()),
         ("state", grant.note.clone()),
@@ -96,15 +132,21 @@ pub(super) fn revoked(revoked: &Revoked) -> String {
 
 pub(super) fn verified(check: &LedgerCheck) -> String {
     let mut out = String::new();
-    line(&mut out, &format!(
-        "{} charts, {} statements, {} records checked; {} records held.",
-        check.charts, check.statements, check.records, check.held
-    ));
+    line(
+        &mut out,
+        &format!(
+            "{} charts, {} statements, {} records checked; {} records held.",
+            check.charts, check.statements, check.records, check.held
+        ),
+    );
     for problem in &check.problems {
         line(&mut out, &format!("  {problem}"));
     }
     if check.ok {
-        line(&mut out, "Every signature holds and every statement counts.");
+        line(
+            &mut out,
+            "Every signature holds and every statement counts.",
+        );
     }
     out
 }

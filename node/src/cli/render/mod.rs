@@ -19,18 +19,20 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
     match command {
         Command::Id(id) => {
             let card: OwnCard = read(answer)?;
-            Ok(if id.card_only { format!("{}\n", card.card) } else { node::own_card(&card) })
+            Ok(if id.card_only {
+                format!("{}\n", card.card)
+            } else {
+                node::own_card(&card)
+            })
         }
         Command::Peer(peer) => self::peer(peer, answer),
         Command::Patient(Patient::Register { .. }) => Ok(chart::registered(&read(answer)?)),
-        Command::Patient(Patient::Search { .. }) => {
-            Ok(chart::found(&read::<Vec<_>>(answer)?))
-        }
+        Command::Patient(Patient::Search { .. }) => Ok(chart::found(&read::<Vec<_>>(answer)?)),
         Command::Patient(Patient::Show { .. }) => Ok(chart::patient(&read(answer)?)),
-        Command::Patient(Patient::Pin { .. }) => {
-            Ok("The PIN is set. Without it, this clinic can no longer sign for the patient.\n"
-                .to_owned())
-        }
+        Command::Patient(Patient::Pin { .. }) => Ok(
+            "The PIN is set. Without it, this clinic can no longer sign for the patient.\n"
+                .to_owned(),
+        ),
         Command::Import(_) => Ok(imported(&read(answer)?)),
         Command::Chart(Chart::Show { .. }) => Ok(chart::view(&read(answer)?)),
         Command::Chart(Chart::History { .. }) => Ok(chart::history(&read::<Vec<_>>(answer)?)),
@@ -96,13 +98,18 @@ fn peer(peer: &Peer, answer: &Answer) -> Result<String, Failure> {
         }
         Peer::Remove { .. } => {
             let gone: KnownPeer = read(answer)?;
-            format!("{} is not talked to any more. Its grants stay until you revoke them.\n", gone.name)
+            format!(
+                "{} is not talked to any more. Its grants stay until you revoke them.\n",
+                gone.name
+            )
         }
         Peer::List => {
             let peers: Vec<KnownPeer> = read(answer)?;
             if peers.is_empty() {
-                return Ok("No other clinic is known here. `chartmesh peer add CARD` adds one.\n"
-                    .to_owned());
+                return Ok(
+                    "No other clinic is known here. `chartmesh peer add CARD` adds one.\n"
+                        .to_owned(),
+                );
             }
             let mut out = String::new();
             for peer in peers {
@@ -123,9 +130,17 @@ fn imported(imported: &Imported) -> String {
             line(&mut out, &format!("failed  {error}"));
             continue;
         }
-        let parts: Vec<String> =
-            file.compartments.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        let charts = file.patient.iter().chain(&file.patients).map(short).collect::<Vec<_>>();
+        let parts: Vec<String> = file
+            .compartments
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        let charts = file
+            .patient
+            .iter()
+            .chain(&file.patients)
+            .map(short)
+            .collect::<Vec<_>>();
         line(
             &mut out,
             &format!(
@@ -138,8 +153,15 @@ fn imported(imported: &Imported) -> String {
             ),
         );
     }
-    let failed = imported.files.iter().filter(|file| file.error.is_some()).count();
-    line(&mut out, &format!("{} files, {failed} failed.", imported.files.len()));
+    let failed = imported
+        .files
+        .iter()
+        .filter(|file| file.error.is_some())
+        .count();
+    line(
+        &mut out,
+        &format!("{} files, {failed} failed.", imported.files.len()),
+    );
     out
 }
 
@@ -151,8 +173,13 @@ fn audit(lines: &[AuditLine]) -> String {
     for entry in lines {
         let chart = entry.chart.as_ref().map_or_else(|| "-".to_owned(), short);
         let action = format!("{:?}", entry.action).to_lowercase();
-        line(&mut out, &format!("{:>6}  {}  {action:<8}  chart {chart:<8}  user {}",
-            entry.number, entry.at, entry.user));
+        line(
+            &mut out,
+            &format!(
+                "{:>6}  {}  {action:<8}  chart {chart:<8}  user {}",
+                entry.number, entry.at, entry.user
+            ),
+        );
     }
     out
 }
@@ -161,7 +188,10 @@ fn audit_check(check: &AuditCheck) -> String {
     if check.ok {
         return format!("{} entries, unbroken.\n", check.entries);
     }
-    let mut out = format!("{} entries. The log was tampered with or damaged:\n", check.entries);
+    let mut out = format!(
+        "{} entries. The log was tampered with or damaged:\n",
+        check.entries
+    );
     for problem in &check.problems {
         line(&mut out, &format!("  {problem}"));
     }

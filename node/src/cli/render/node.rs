@@ -43,9 +43,15 @@ pub(super) fn own_card(card: &OwnCard) -> String {
         line(&mut out, &format!("  address      {address}"));
     }
     if card.addresses.is_empty() {
-        line(&mut out, "  address      none yet: start the node, or set external-addresses");
+        line(
+            &mut out,
+            "  address      none yet: start the node, or set external-addresses",
+        );
     }
-    line(&mut out, "Card, for `chartmesh peer add` at another clinic:");
+    line(
+        &mut out,
+        "Card, for `chartmesh peer add` at another clinic:",
+    );
     line(&mut out, &card.card);
     out
 }
@@ -53,19 +59,25 @@ pub(super) fn own_card(card: &OwnCard) -> String {
 pub(super) fn synced(synced: &Synced) -> String {
     let mut out = String::new();
     for report in &synced.peers {
-        let clinic = report.clinic.as_ref().map_or_else(|| "unknown".to_owned(), short);
+        let clinic = report
+            .clinic
+            .as_ref()
+            .map_or_else(|| "unknown".to_owned(), short);
         match &report.error {
             Some(error) => line(&mut out, &format!("{clinic}  failed: {error}")),
-            None => line(&mut out, &format!(
-                "{clinic}  in sync: {} records received, {} sent, {} + {} bytes, {} round trips, \
+            None => line(
+                &mut out,
+                &format!(
+                    "{clinic}  in sync: {} records received, {} sent, {} + {} bytes, {} round trips, \
                  {} ms",
-                report.records_received,
-                report.records_sent,
-                report.bytes_received,
-                report.bytes_sent,
-                report.round_trips,
-                report.duration_ms
-            )),
+                    report.records_received,
+                    report.records_sent,
+                    report.bytes_received,
+                    report.bytes_sent,
+                    report.round_trips,
+                    report.duration_ms
+                ),
+            ),
         }
     }
     out
@@ -78,7 +90,10 @@ pub(super) fn sync_status(status: &SyncStatus) -> String {
 fn peers(peers: &[PeerLine]) -> String {
     let mut out = String::new();
     for peer in peers {
-        line(&mut out, &format!("  {}  {}: {}", short(&peer.clinic), peer.name, peer.summary));
+        line(
+            &mut out,
+            &format!("  {}  {}: {}", short(&peer.clinic), peer.name, peer.summary),
+        );
         if let Some(error) = &peer.error {
             line(&mut out, &format!("            {error}"));
         }
@@ -91,8 +106,21 @@ fn peers(peers: &[PeerLine]) -> String {
 
 pub(super) fn status(status: &Status) -> String {
     let mut out = String::new();
-    line(&mut out, &format!("{} (clinic {})", status.name, short(&status.clinic_id)));
-    line(&mut out, &format!("  node     {}", if status.running { "running" } else { "not running" }));
+    line(
+        &mut out,
+        &format!("{} (clinic {})", status.name, short(&status.clinic_id)),
+    );
+    line(
+        &mut out,
+        &format!(
+            "  node     {}",
+            if status.running {
+                "running"
+            } else {
+                "not running"
+            }
+        ),
+    );
     line(&mut out, &format!("  charts   {}", status.charts));
     line(&mut out, &format!("  store    {}", status.store));
     line(&mut out, "Other clinics");
@@ -104,28 +132,43 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
     let report: DoctorReport = read(answer)?;
     let mut out = String::new();
     let values: u64 = report.values.values().sum();
-    line(&mut out, &format!(
-        "Store: {values} values opened, {} journal entries checked ({} bytes).",
-        report.journal_entries, report.journal_bytes
-    ));
-    line(&mut out, &format!(
-        "Ledgers: {} charts, {} statements, {} records; {} held.",
-        report.ledgers.charts,
-        report.ledgers.statements,
-        report.ledgers.records,
-        report.ledgers.held
-    ));
-    line(&mut out, &format!("Audit log: {} entries.", report.audit.entries));
-    let problems =
-        report.problems.iter().chain(&report.ledgers.problems).chain(&report.audit.problems);
+    line(
+        &mut out,
+        &format!(
+            "Store: {values} values opened, {} journal entries checked ({} bytes).",
+            report.journal_entries, report.journal_bytes
+        ),
+    );
+    line(
+        &mut out,
+        &format!(
+            "Ledgers: {} charts, {} statements, {} records; {} held.",
+            report.ledgers.charts,
+            report.ledgers.statements,
+            report.ledgers.records,
+            report.ledgers.held
+        ),
+    );
+    line(
+        &mut out,
+        &format!("Audit log: {} entries.", report.audit.entries),
+    );
+    let problems = report
+        .problems
+        .iter()
+        .chain(&report.ledgers.problems)
+        .chain(&report.audit.problems);
     for problem in problems {
         line(&mut out, &format!("  PROBLEM {problem}"));
     }
-    line(&mut out, if report.healthy {
-        "Everything is as it should be."
-    } else {
-        "Stop the node, then run `chartmesh doctor --repair`."
-    });
+    line(
+        &mut out,
+        if report.healthy {
+            "Everything is as it should be."
+        } else {
+            "Stop the node, then run `chartmesh doctor --repair`."
+        },
+    );
     Ok(out)
 }
 
@@ -137,18 +180,27 @@ pub(in crate::cli) fn repaired(report: &Report) -> String {
             for damage in database.iter().chain(journal) {
                 line(&mut out, &format!("Damaged: {damage}"));
             }
-            line(&mut out, &format!("Rebuilt from {} commits.", report.replayed));
+            line(
+                &mut out,
+                &format!("Rebuilt from {} commits.", report.replayed),
+            );
         }
     }
     for lost in &report.lost {
-        line(&mut out, &format!(
-            "Commits {} to {} are lost here: sync with a clinic that has them, or restore a backup.",
-            lost.start(),
-            lost.end()
-        ));
+        line(
+            &mut out,
+            &format!(
+                "Commits {} to {} are lost here: sync with a clinic that has them, or restore a backup.",
+                lost.start(),
+                lost.end()
+            ),
+        );
     }
     for path in &report.aside {
-        line(&mut out, &format!("The damaged part is kept in {}.", path.display()));
+        line(
+            &mut out,
+            &format!("The damaged part is kept in {}.", path.display()),
+        );
     }
     out.trim_end().to_owned()
 }

@@ -138,6 +138,16 @@ fn a_database_of_zeros_or_without_its_settings_is_rebuilt() {
 }
 
 #[test]
+fn a_snapshot_that_sled_was_killed_over_does_no_harm() {
+    let (folder, options) = closed(30);
+    let unfinished = folder.path().join("db/snap.FFFFFFFFFFFFFFFF.generating");
+    fs::write(&unfinished, b"half").unwrap();
+    let opened = open_with(&options);
+    assert!(!opened.rebuilt && !unfinished.exists());
+    assert_filled(&opened.store, 30);
+}
+
+#[test]
 fn the_wrong_key_is_told_from_damage() {
     let (folder, options) = closed(3);
     let wrong = StoreKey::new(Zeroizing::new([8; 32]));
