@@ -168,11 +168,12 @@ impl Journal {
     /// Whether there is space to write, and the reserve with it: call it to leave the state of
     /// a full disk.
     pub(super) fn reserve(&mut self) -> Result<(), AppendError> {
-        if self.reserved && self.has_space(0) {
-            return Ok(());
-        }
+        // More than one commit needs, so that the state does not change to and fro.
         if !self.has_space(RESERVE_BYTES as u64) {
             return Err(AppendError::Full);
+        }
+        if self.reserved {
+            return Ok(());
         }
         let path = self.folder.join(RESERVE_NAME);
         // Not zeros: a file system may keep those without taking space.
