@@ -156,8 +156,8 @@ impl Journal {
         }
     }
 
-    /// Whether `bytes` more of entries leave enough for sled. An unknown amount counts as enough: the
-    /// write itself will tell.
+    /// Whether `bytes` more of entries leave enough space. An unknown amount counts as enough:
+    /// the write itself will tell.
     pub(super) fn has_space(&self, bytes: u64) -> bool {
         let needed = LOW_WATER_BYTES.saturating_add(bytes.saturating_mul(SPACE_FACTOR));
         self.disk
