@@ -22,7 +22,7 @@ pub fn make_private(dir: &Path) -> io::Result<()> {
 /// # Errors
 /// When the system refuses; the old file then stands.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);

@@ -40,6 +40,10 @@ impl Service {
     ///
     /// # Errors
     /// [`Failure`] with its class and what to do next.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other request is for the store alone"
+    )]
     pub async fn execute(&self, request: Request, report: Report) -> Result<Answer, Failure> {
         match request {
             Request::SyncNow { peer } => self.sync_now(peer.as_deref()).await,

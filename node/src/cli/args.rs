@@ -12,7 +12,6 @@ use crate::demo::DemoOptions;
 #[command(
     name = "chartmesh",
     version,
-    propagate_version = true,
     after_help = "Examples:
   chartmesh demo                                  two clinics, a consent and a revocation
   chartmesh --dir clinic init --name 'Hill Clinic' --passphrase-file secret
@@ -485,5 +484,17 @@ impl Demo {
             patients: self.patients,
             seed: self.seed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_arguments_of_a_command_have_one_name() {
+        Cli::command().debug_assert();
     }
 }

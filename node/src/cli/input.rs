@@ -198,7 +198,7 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
     let file = global
         .passphrase_file
         .clone()
-        .or(credential.filter(|path| path.exists()));
+        .or_else(|| credential.filter(|path| path.exists()));
     if let Some(file) = file {
         return Passphrase::from_file(&file).map_err(|error| failed(error.to_string()));
     }
@@ -249,6 +249,10 @@ fn type_new_pin() -> Result<Pin, Failure> {
 }
 
 /// The same request with the PIN that a person types; none where nobody can.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other request is signed with no patient's key"
+)]
 pub(super) fn with_pin(request: Request) -> Result<Option<Request>, Failure> {
     if !std::io::stdin().is_terminal() {
         return Ok(None);

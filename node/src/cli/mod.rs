@@ -27,6 +27,10 @@ pub fn main() -> ExitCode {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other command is one of the node in the data folder"
+)]
 fn run(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
     match cli.command {

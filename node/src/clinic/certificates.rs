@@ -143,13 +143,13 @@ impl Clinic {
             ItemKind::Record => nodes.push(SealedRecord::decode(&bytes).ok()?.header().author),
             ItemKind::Statement => {
                 let statement = Verified::<Statement>::decode(&bytes).ok()?;
-                match statement.body() {
-                    Body::Genesis(genesis) => clinics.push(genesis.custodian),
-                    Body::Grant(grant) => clinics.push(grant.grantee),
-                    Body::Epoch(_) => {
-                        nodes.push(NodeId::new(*statement.payload().signer().as_bytes()));
-                    }
-                    _ => {}
+                let body = statement.body();
+                if let Body::Genesis(genesis) = body {
+                    clinics.push(genesis.custodian);
+                } else if let Body::Grant(grant) = body {
+                    clinics.push(grant.grantee);
+                } else if let Body::Epoch(_) = body {
+                    nodes.push(NodeId::new(*statement.payload().signer().as_bytes()));
                 }
             }
         }

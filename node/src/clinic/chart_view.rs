@@ -7,7 +7,7 @@ use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
-use super::consent::GrantLine;
+use super::grant_list::{GrantLine, state_text};
 use super::index_card::{Identifier, IndexCard};
 use super::open_chart::OpenChart;
 use super::{Clinic, ClinicError, date};
@@ -222,9 +222,7 @@ impl Clinic {
                 note: None,
             };
         }
-        let note = mine()
-            .map(|view| super::consent::state_text(&view.state))
-            .last();
+        let note = mine().map(|view| state_text(&view.state)).last();
         Access {
             home,
             state: AccessState::Ended,

@@ -31,39 +31,6 @@ const PURPOSES: [(&str, &str); 6] = [
     ("public-health", "PUBHLTH"),
 ];
 
-/// One grant, as lists show it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GrantLine {
-    /// The grant.
-    pub grant: StatementId,
-    /// The chart.
-    pub patient: ChartId,
-    /// The clinic that receives.
-    pub to: ClinicId,
-    /// Its name, where it is known here.
-    pub to_name: Option<String>,
-    /// The compartments, or `all`.
-    pub compartments: Vec<String>,
-    /// The rights.
-    pub rights: Vec<String>,
-    /// The code of HL7 v3 PurposeOfUse.
-    pub purpose: String,
-    /// From when on, as RFC 3339.
-    pub since: String,
-    /// Until when, as RFC 3339; without end if none.
-    pub until: Option<String>,
-    /// `all`, or `from-now-on`.
-    pub history: String,
-    /// On what ground it was signed: `patient-pin`, `custody`, `card` or `parent`.
-    pub basis: String,
-    /// The grant that it passes on.
-    pub parent: Option<StatementId>,
-    /// `valid`, `not-yet`, `expired`, `revoked`, `falls-with-parent` or `invalid`.
-    pub state: String,
-    /// What a person should know of the state.
-    pub note: String,
-}
-
 /// What `consent grant` made for one patient, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantMade {
@@ -301,12 +268,10 @@ impl Clinic {
         let chart = open.id();
         let secret = open.secret.as_ref().ok_or_else(|| no_secret(open))?;
         let to = terms.peer.clinic;
-        let sealing = self
-            .sealing_key_of(&to)?
-            .ok_or_else(|| ClinicError::NotFound {
-                what: "clinic",
-                look: "peer list",
-            })?;
+        let sealing = self.sealing_key_of(&to)?.ok_or(ClinicError::NotFound {
+            what: "clinic",
+            look: "peer list",
+        })?;
         let mut rng = rand::rng();
         let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
             .map_err(ClinicError::fault)?;
@@ -432,85 +397,9 @@ impl Clinic {
             Err(error) => Err(error),
         }
     }
-
-    /// The grants of one patient or of all.
-    ///
-    /// # Errors
-    /// [`ClinicError::NotFound`] for an unknown patient.
-    pub fn grants(&self, patient: Option<&str>) -> Result<Vec<GrantLine>, ClinicError> {
-        let charts = match patient {
-            Some(id) => vec![self.find_chart(id)?],
-            None => self.all_charts()?.into_iter().collect(),
-        };
-        let mut lines = Vec::new();
-        for chart in charts {
-            let ledger = self.ledger(&chart)?;
-            let decision = self.decide(&ledger);
-            for view in decision.grants() {
-                lines.push(self.grant_line(chart, view)?);
-            }
-        }
-        Ok(lines)
-    }
-
-    /// The grants of an open chart.
-    pub(crate) fn grant_lines(&self, open: &OpenChart) -> Result<Vec<GrantLine>, ClinicError> {
-        open.decision
-            .grants()
-            .map(|view| self.grant_line(open.id(), view))
-            .collect()
-    }
-
-    /// One grant.
-    ///
-    /// # Errors
-    /// [`ClinicError::NotFound`] for an unknown grant.
-    pub fn grant_shown(&self, id: &str) -> Result<GrantLine, ClinicError> {
-        let (chart, id) = self.find_grant(id)?;
-        let ledger = self.ledger(&chart)?;
-        let decision = self.decide(&ledger);
-        let view = decision.grant(&id).ok_or(ClinicError::NotFound {
-            what: "grant",
-            look: "consent list",
-        })?;
-        self.grant_line(chart, view)
-    }
-
-    fn grant_line(&self, chart: ChartId, view: &GrantView) -> Result<GrantLine, ClinicError> {
-        let grant = &view.grant;
-        let names = self.peers()?;
-        let to_name = if grant.grantee == self.clinic_id() {
-            Some(self.name().to_owned())
-        } else {
-            names
-                .into_iter()
-                .find(|peer| peer.clinic == grant.grantee)
-                .map(|peer| peer.name)
-        };
-        let history = match grant.history {
-            History::All => "all",
-            History::FromNowOn => "from-now-on",
-        };
-        Ok(GrantLine {
-            grant: view.id,
-            patient: chart,
-            to: grant.grantee,
-            to_name,
-            compartments: compartment_names(&grant.compartments),
-            rights: grant.rights.names().map(str::to_owned).collect(),
-            purpose: grant.purpose.to_string(),
-            since: date::moment(grant.not_before_ms),
-            until: grant.expires_ms.map(date::moment),
-            history: history.to_owned(),
-            basis: basis_text(grant.basis).to_owned(),
-            parent: grant.parent,
-            state: state_word(&view.state).to_owned(),
-            note: state_text(&view.state),
-        })
-    }
 }
 
-fn compartment_names(compartments: &Compartments) -> Vec<String> {
+pub(super) fn compartment_names(compartments: &Compartments) -> Vec<String> {
     match compartments {
         Compartments::All => vec![ALL.to_owned()],
         Compartments::Named(names) => names.iter().map(ToString::to_string).collect(),
@@ -518,40 +407,17 @@ fn compartment_names(compartments: &Compartments) -> Vec<String> {
 }
 
 fn basis_of(statement: &Verified<Statement>) -> Option<String> {
-    match statement.body() {
-        Body::Grant(grant) => Some(basis_text(grant.basis).to_owned()),
-        _ => None,
-    }
+    let Body::Grant(grant) = statement.body() else {
+        return None;
+    };
+    Some(basis_text(grant.basis).to_owned())
 }
 
-fn basis_text(basis: Basis) -> &'static str {
+pub(super) fn basis_text(basis: Basis) -> &'static str {
     match basis {
         Basis::PatientPin => "patient-pin",
         Basis::Custody => "custody",
         Basis::Card => "card",
         Basis::Parent => "parent",
-    }
-}
-
-fn state_word(state: &GrantState) -> &'static str {
-    match state {
-        GrantState::Valid => "valid",
-        GrantState::NotYet => "not-yet",
-        GrantState::Expired => "expired",
-        GrantState::Revoked(_) => "revoked",
-        GrantState::FallsWithParent(_) => "falls-with-parent",
-        GrantState::Invalid(_) => "invalid",
-    }
-}
-
-/// A grant's state in words.
-pub(crate) fn state_text(state: &GrantState) -> String {
-    match state {
-        GrantState::Valid => "in force".to_owned(),
-        GrantState::NotYet => "begins later".to_owned(),
-        GrantState::Expired => "its time is over".to_owned(),
-        GrantState::Revoked(_) => "revoked".to_owned(),
-        GrantState::FallsWithParent(_) => "the grant that it passes on was revoked".to_owned(),
-        GrantState::Invalid(reason) => format!("does not hold: {reason}"),
     }
 }

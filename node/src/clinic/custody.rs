@@ -94,14 +94,15 @@ impl Clinic {
                 Basis::Custody,
             )
         };
-        let secret = secret.map_err(|error| match error {
-            SealedSecretError::Refused => ClinicError::Pin {
-                reason: "the patient's PIN is wrong".to_owned(),
-            },
-            other => ClinicError::Unreadable {
+        let secret = secret.map_err(|error| {
+            if error == SealedSecretError::Refused {
+                let reason = "the patient's PIN is wrong".to_owned();
+                return ClinicError::Pin { reason };
+            }
+            ClinicError::Unreadable {
                 chart: *chart,
-                reason: other.to_string(),
-            },
+                reason: error.to_string(),
+            }
         })?;
         Ok((PatientKey::from_bytes(secret), basis))
     }

@@ -9,7 +9,7 @@ const MS: i128 = 1_000_000;
 
 /// A moment as RFC 3339 in UTC, to the second.
 #[must_use]
-pub fn moment(ms: u64) -> String {
+pub(super) fn moment(ms: u64) -> String {
     let nanos = i128::from(ms).saturating_mul(MS);
     OffsetDateTime::from_unix_timestamp_nanos(nanos)
         .ok()
@@ -21,7 +21,7 @@ pub fn moment(ms: u64) -> String {
 /// The moment that `2027-06-30` (the end of that day, UTC) or an RFC 3339 text names, in
 /// milliseconds since 1970.
 #[must_use]
-pub fn parse_until(text: &str) -> Option<u64> {
+pub(super) fn parse_until(text: &str) -> Option<u64> {
     let at = if let Ok(moment) = OffsetDateTime::parse(text, &Rfc3339) {
         moment
     } else {
@@ -34,7 +34,7 @@ pub fn parse_until(text: &str) -> Option<u64> {
 
 /// Whether a text is a FHIR date: YYYY, YYYY-MM or YYYY-MM-DD (FHIR R4 §2.24.0.1).
 #[must_use]
-pub fn is_fhir_date(text: &str) -> bool {
+pub(super) fn is_fhir_date(text: &str) -> bool {
     let whole = match text.len() {
         4 => format!("{text}-01-01"),
         7 => format!("{text}-01"),

@@ -21,9 +21,8 @@ const CUSTODY: &str = "custody";
 /// Every secret of a clinic's node.
 const ALL: [&str; 6] = [CLINIC, SEALING, NODE, OPERATOR, STORE, CUSTODY];
 
-/// Where the node's own certificates stand.
+/// Where the node's own certificate stands.
 const OWN_CERTIFICATE: &[u8] = b"own node certificate";
-const OPERATOR_CERTIFICATE: &[u8] = b"operator certificate";
 
 /// The role of the user who works at the command line until users are added.
 const OPERATOR_ROLE: &str = "operator";
@@ -37,7 +36,6 @@ pub(crate) struct Identity {
     /// The key under which patients' keys lie in custody.
     pub(crate) custody: Zeroizing<[u8; 32]>,
     pub(crate) certificate: Verified<NodeCertificate>,
-    pub(crate) operator_certificate: Verified<UserCertificate>,
 }
 
 /// Draws every secret of a new clinic.
@@ -90,7 +88,6 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
             OWN_CERTIFICATE.to_vec(),
             certificate.to_bytes(),
         )
-        .put(Space::Meta, OPERATOR_CERTIFICATE.to_vec(), user.to_bytes())
         .put(
             Space::Certificates,
             certificate.hash().as_bytes().to_vec(),
@@ -116,9 +113,6 @@ impl Identity {
         let certificate = store
             .get(Space::Meta, OWN_CERTIFICATE)?
             .ok_or_else(missing)?;
-        let operator = store
-            .get(Space::Meta, OPERATOR_CERTIFICATE)?
-            .ok_or_else(missing)?;
         let identity = Self {
             clinic: ClinicKey::from_bytes(secret(keyring, CLINIC)?),
             sealing: SealingKey::from_bytes(secret(keyring, SEALING)?),
@@ -126,7 +120,6 @@ impl Identity {
             operator: UserKey::from_bytes(secret(keyring, OPERATOR)?),
             custody: secret(keyring, CUSTODY)?,
             certificate: Verified::decode(&certificate).map_err(|_| missing())?,
-            operator_certificate: Verified::decode(&operator).map_err(|_| missing())?,
         };
         let certified = identity.certificate.payload();
         if certified.node != identity.node.id() || certified.clinic != identity.clinic.id() {

@@ -11,7 +11,7 @@ const MAX_WORDS: usize = 200;
 
 /// What a list shows of a patient.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexCard {
+pub(super) struct IndexCard {
     /// The FHIR Patient id.
     pub patient: String,
     /// The name, as written: the official or usual one, else the first.
@@ -39,7 +39,7 @@ pub struct Identifier {
 impl IndexCard {
     /// The card of a FHIR Patient.
     #[must_use]
-    pub fn of(patient: &Resource) -> Self {
+    pub(super) fn of(patient: &Resource) -> Self {
         let element = |name: &str| -> Value {
             patient
                 .element(name)

@@ -7,17 +7,20 @@
 //! |---|---|
 //! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
 //! | `items`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
-//! | `open_chart`, `save`, `epochs` | a chart opened, edited and sealed |
+//! | `charts`, `open_chart`, `judged` | charts opened, and which records count |
+//! | `save`, `epochs` | a chart edited and sealed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
-//! | `consent`, `verify` | grants, revocations, and checking them |
+//! | `consent`, `grant_list`, `verify` | grants, revocations, and checking them |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
-//! | `search`, `index_card`, `fold` | finding patients |
+//! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 
 mod audit;
+mod cards;
 mod certificates;
 mod chart_view;
+mod charts;
 mod conflicts;
 mod consent;
 mod custody;
@@ -26,10 +29,12 @@ mod draft;
 mod epochs;
 mod error;
 mod fold;
+mod grant_list;
 mod identity;
 mod import;
 mod index_card;
 mod items;
+mod judged;
 mod ledgers;
 mod open_chart;
 mod peers;
@@ -43,10 +48,9 @@ mod snapshot;
 mod status;
 mod verify;
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chartmesh_config::Config;
@@ -60,9 +64,10 @@ use zeroize::Zeroizing;
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use chart_view::{Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView};
 pub use conflicts::{ConflictView, Resolved, VersionView};
-pub use consent::{GrantLine, GrantMade, GrantsMade, Revoked};
+pub use consent::{GrantMade, GrantsMade, Revoked};
 pub use custody::PinSet;
 pub use error::ClinicError;
+pub use grant_list::GrantLine;
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use peers::{KnownPeer, OwnCard};
@@ -79,7 +84,7 @@ use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
 use certificates::Certificates;
 use identity::Identity;
-use open_chart::{OpenChart, Scope};
+use open_chart::OpenChart;
 
 /// Charts kept open: those of one consultation hour.
 const OPEN_CHARTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -355,126 +360,6 @@ impl Clinic {
     /// One writer of charts at a time: its records are numbered without gaps.
     pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Charts have changed in the store.
-    pub(crate) fn changed(&self, charts: &[ChartId]) {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
-        for chart in charts {
-            open.pop(chart);
-        }
-        drop(open);
-        self.news.send_replace(number);
-    }
-
-    /// Reads an open chart, as it is now.
-    pub(crate) fn with_chart<T>(
-        &self,
-        chart: &ChartId,
-        read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
-    ) -> Result<T, ClinicError> {
-        let open = self.opened(chart)?;
-        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.decision = self.decide(&open.ledger);
-        read(&open)
-    }
-
-    /// Changes an open chart. When that fails, the chart is opened anew from the store.
-    pub(crate) fn change_chart<T>(
-        &self,
-        chart: &ChartId,
-        change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
-    ) -> Result<T, ClinicError> {
-        let shared = self.opened(chart)?;
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop(chart);
-        let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        open.decision = self.decide(&open.ledger);
-        let before = self.changes.load(Ordering::SeqCst);
-        let outcome = change(&mut open)?;
-        drop(open);
-        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        // Ours is the one change since: what is open is what is stored.
-        if self.changes.load(Ordering::SeqCst) <= before.wrapping_add(1) {
-            all.put(*chart, shared);
-        }
-        Ok(outcome)
-    }
-
-    fn opened(&self, chart: &ChartId) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
-        let found = self
-            .open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(chart)
-            .cloned();
-        if let Some(open) = found {
-            return Ok(open);
-        }
-        let before = self.changes.load(Ordering::SeqCst);
-        let open = Arc::new(Mutex::new(self.open_chart(chart, Scope::Whole)?));
-        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.changes.load(Ordering::SeqCst) == before {
-            all.put(*chart, Arc::clone(&open));
-        }
-        Ok(open)
-    }
-
-    /// Patients that match every word, with an audit entry.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read or written.
-    pub fn find_patients(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
-        let found = self.search(words)?;
-        self.note(Action::Search, None)?;
-        Ok(found)
-    }
-
-    /// Makes the index cards of charts that have changed since the last time.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read or written.
-    pub fn refresh_cards(&self) -> Result<(), ClinicError> {
-        let mut stale = BTreeSet::new();
-        for key in self.store.keys(Space::Stale, &[]) {
-            stale.extend(ChartId::try_from(key?.as_slice()).ok());
-        }
-        for chart in stale {
-            self.refresh_card(&chart)?;
-        }
-        Ok(())
-    }
-
-    fn refresh_card(&self, chart: &ChartId) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        batch.delete(Space::Stale, chart.as_bytes().to_vec());
-        match self.open_chart(chart, Scope::Summary) {
-            Ok(open) => {
-                if let Some(patient) = open.patient() {
-                    let card = index_card::IndexCard::of(&patient);
-                    search::index(&self.store, &mut batch, chart, &card)?;
-                }
-            }
-            // One chart that cannot be read must not keep the others from being found.
-            Err(error @ ClinicError::Unreadable { .. }) => tracing::error!(%error, "no index card"),
-            Err(error) => return Err(error),
-        }
-        self.store.commit(batch)?;
-        Ok(())
-    }
-
-    /// The database was made anew: so are index cards and search tokens.
-    fn make_derived_anew(&self) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        for chart in self.all_charts()? {
-            batch.put(Space::Stale, chart.as_bytes().to_vec(), Vec::new());
-        }
-        self.store.commit(batch)?;
-        self.refresh_cards()?;
-        Ok(self.store.confirm_derived()?)
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_crdt::{ActorId, ChangeHash, Document, Resource, ResourceKey};
-use chartmesh_protocol::ledger::{
-    ChartSecret, CompartmentName, Decision, FrontierTip, Judgement, Ledger, RecordFacts, Verdict,
-    judge,
-};
+use chartmesh_crdt::{ActorId, ChangeFacts, Document, Resource, ResourceKey};
+use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, FrontierTip, Ledger};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{Keyring, RecordContent, VerifiedRecord, actor_id};
 use chartmesh_protocol::sync::ItemKind;
@@ -15,6 +12,7 @@ use chartmesh_protocol::{
 };
 
 use super::items::{self, Header, What};
+use super::judged::Judged;
 use super::snapshot::{self, Snapshot};
 use super::{Clinic, ClinicError};
 
@@ -65,16 +63,16 @@ pub(crate) struct HeldRecord {
 
 /// A record of the chart as the store lists it.
 #[derive(Debug, Clone, Copy)]
-struct Listed {
-    id: RecordId,
-    header: Header,
+pub(super) struct Listed {
+    pub(super) id: RecordId,
+    pub(super) header: Header,
 }
 
 /// A record whose content could be opened.
-struct Opened {
-    id: RecordId,
+pub(super) struct Opened {
+    pub(super) id: RecordId,
     actor: ActorId,
-    content: RecordContent,
+    pub(super) content: RecordContent,
 }
 
 impl OpenCompartment {
@@ -93,11 +91,6 @@ impl OpenCompartment {
     /// The merged document.
     pub(crate) fn document(&self) -> &Document {
         &self.document
-    }
-
-    /// How many records cannot be opened.
-    pub(crate) fn sealed(&self) -> usize {
-        self.sealed
     }
 
     /// Where this author's next record stands: its number and the link to the one before.
@@ -323,6 +316,10 @@ impl Clinic {
             match self.open_record(&open.id, one, &keys)? {
                 None => sealed += 1,
                 Some(opened) => {
+                    if let Some(reason) = self.user_fault(&open.id, one, &opened.content) {
+                        held.push(one.held_because(reason));
+                        continue;
+                    }
                     let reason = match document.apply(&opened.content.changes, opened.actor) {
                         Ok(report) => report.refused.first().map(|one| one.reason.to_string()),
                         Err(error) => Some(error.to_string()),
@@ -352,8 +349,30 @@ impl Clinic {
         })
     }
 
+    /// Why a record is not by the user that it names. A user whose certificate has not arrived is
+    /// vouched for by the node, which signed the record.
+    fn user_fault(&self, chart: &ChartId, one: &Listed, content: &RecordContent) -> Option<String> {
+        let certificates = self.certificates_read();
+        let certificate = certificates.of_user(&content.user)?;
+        if !certificates
+            .book()
+            .belongs(&one.header.author, &certificate.payload().clinic)
+        {
+            return Some("it names a user of another clinic".to_owned());
+        }
+        let read = |change: &Vec<u8>| ChangeFacts::read(change).map(|facts| facts.hash.0);
+        let hashes: Result<Vec<[u8; 32]>, _> = content.changes.iter().map(read).collect();
+        match hashes {
+            Ok(hashes) => content
+                .verify_user(certificate, chart, &hashes)
+                .err()
+                .map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
     /// The content of a record, or `None` where its key is not here.
-    fn open_record(
+    pub(super) fn open_record(
         &self,
         chart: &ChartId,
         one: &Listed,
@@ -406,110 +425,12 @@ fn tips(records: &[Listed]) -> Vec<FrontierTip> {
     newest.into_values().collect()
 }
 
-/// Which records count.
-struct Judged(Judgement);
-
-impl Judged {
-    /// Judges by the clear headers; only where a record is in question are the records opened to
-    /// see which of them build on it.
-    fn of(clinic: &Clinic, open: &OpenChart, records: &[Listed]) -> Result<Self, ClinicError> {
-        let names: BTreeMap<CompartmentTag, CompartmentName> = open
-            .ledger
-            .epochs()
-            .filter_map(|(_, epoch)| {
-                Some((open.tag(&epoch.compartment)?, epoch.compartment.clone()))
-            })
-            .collect();
-        let mut facts: Vec<RecordFacts> = records
-            .iter()
-            .filter_map(|one| {
-                Some(RecordFacts {
-                    id: one.id,
-                    author: one.header.author,
-                    incarnation: one.header.incarnation,
-                    sequence: one.header.sequence,
-                    previous: one.header.previous,
-                    compartment: names.get(&one.header.tag)?.clone(),
-                    depends_on: Vec::new(),
-                })
-            })
-            .collect();
-        let certificates = clinic.certificates_read();
-        let book = certificates.book();
-        let quick = judge(&open.ledger, &book, &facts);
-        if quick
-            .verdicts
-            .values()
-            .all(|verdict| *verdict == Verdict::Counts)
-        {
-            return Ok(Self(quick));
-        }
-        let depends = clinic.dependencies(open, records, &names)?;
-        for fact in &mut facts {
-            fact.depends_on = depends.get(&fact.id).cloned().unwrap_or_default();
-        }
-        Ok(Self(judge(&open.ledger, &book, &facts)))
-    }
-
-    fn counts(&self, id: &RecordId) -> bool {
-        self.0.verdicts.get(id) == Some(&Verdict::Counts)
-    }
-
-    fn held_among(&self, records: &[Listed]) -> Vec<HeldRecord> {
-        let held = |one: &Listed| match self.0.verdicts.get(&one.id)? {
-            Verdict::Held(reason) => Some(one.held_because(reason.to_string())),
-            Verdict::Counts => None,
-        };
-        records.iter().filter_map(held).collect()
-    }
-}
-
 impl Listed {
-    fn held_because(&self, reason: String) -> HeldRecord {
+    pub(super) fn held_because(&self, reason: String) -> HeldRecord {
         HeldRecord {
             record: self.id,
             author: self.header.author,
             reason,
         }
-    }
-}
-
-impl Clinic {
-    /// For each record that can be opened, the records whose changes it builds on.
-    fn dependencies(
-        &self,
-        open: &OpenChart,
-        records: &[Listed],
-        names: &BTreeMap<CompartmentTag, CompartmentName>,
-    ) -> Result<BTreeMap<RecordId, Vec<RecordId>>, ClinicError> {
-        let mut made_by: BTreeMap<ChangeHash, RecordId> = BTreeMap::new();
-        let mut needs: BTreeMap<RecordId, Vec<ChangeHash>> = BTreeMap::new();
-        for (tag, name) in names {
-            let keys = self.keys_of(&open.ledger, name);
-            for one in records.iter().filter(|one| one.header.tag == *tag) {
-                let Some(opened) = self.open_record(&open.id, one, &keys)? else {
-                    continue;
-                };
-                for change in &opened.content.changes {
-                    // What does not read is refused when it is applied.
-                    let Ok(facts) = chartmesh_crdt::ChangeFacts::read(change) else {
-                        continue;
-                    };
-                    made_by.insert(facts.hash, opened.id);
-                    needs.entry(opened.id).or_default().extend(facts.deps);
-                }
-            }
-        }
-        Ok(needs
-            .into_iter()
-            .map(|(id, hashes)| {
-                let on: BTreeSet<RecordId> = hashes
-                    .iter()
-                    .filter_map(|hash| made_by.get(hash))
-                    .copied()
-                    .collect();
-                (id, on.into_iter().filter(|on| *on != id).collect())
-            })
-            .collect())
     }
 }

@@ -125,10 +125,8 @@ impl<'a> Intake<'a> {
 
     fn take_statement(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let statement = Verified::<Statement>::decode(bytes).map_err(|error| {
-            Reason::Item(match error {
-                SignedError::Signature(_) => Refusal::BadSignature,
-                _ => Refusal::Malformed,
-            })
+            let forged = matches!(error, SignedError::Signature(_));
+            Reason::Item(unsound(forged))
         })?;
         let chart = statement.payload().chart();
         self.items.push(statement_item(&statement));
@@ -158,10 +156,8 @@ impl<'a> Intake<'a> {
 
     fn take_record(&mut self, bytes: &[u8]) -> Result<(), Reason> {
         let record = VerifiedRecord::decode(bytes).map_err(|error| {
-            Reason::Item(match error {
-                RecordError::Signature(_) => Refusal::BadSignature,
-                _ => Refusal::Malformed,
-            })
+            let forged = matches!(error, RecordError::Signature(_));
+            Reason::Item(unsound(forged))
         })?;
         let item = record_item(&record);
         let What::Record(header) = &item.what else {
@@ -218,5 +214,14 @@ impl From<Refusal> for Reason {
 impl Clinic {
     fn has_item(&self, id: &ItemId) -> Result<bool, ClinicError> {
         Ok(self.store.contains(Space::Items, id.as_bytes())?)
+    }
+}
+
+/// Why an item that does not verify is refused.
+fn unsound(forged: bool) -> Refusal {
+    if forged {
+        Refusal::BadSignature
+    } else {
+        Refusal::Malformed
     }
 }

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use chartmesh_protocol::ChartId;
 use serde::{Deserialize, Serialize};
 
+use super::audit::Action;
 use super::index_card::{self, Identifier, IndexCard};
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, Store};
@@ -104,6 +105,16 @@ fn patient_text(patient: &str) -> String {
 }
 
 impl Clinic {
+    /// Patients that match every word, with an audit entry.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read or written.
+    pub fn find_patients(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
+        let found = self.search(words)?;
+        self.note(Action::Search, None)?;
+        Ok(found)
+    }
+
     /// Patients that match every word; all patients for no words. Sorted by name.
     ///
     /// # Errors
@@ -133,11 +144,17 @@ impl Clinic {
                 let mut all: Option<BTreeSet<ChartId>> = None;
                 for text in texts {
                     let with = self.charts_with(&text)?;
-                    all = Some(all.map_or(with.clone(), |all| &all & &with));
+                    all = Some(match all {
+                        Some(all) => &all & &with,
+                        None => with,
+                    });
                 }
                 charts.extend(all.unwrap_or_default());
             }
-            matching = Some(matching.map_or(charts.clone(), |before| &before & &charts));
+            matching = Some(match matching {
+                Some(before) => &before & &charts,
+                None => charts,
+            });
         }
         Ok(matching.unwrap_or_default())
     }
@@ -184,10 +201,8 @@ impl Clinic {
     /// # Errors
     /// [`ClinicError::NotFound`] or [`ClinicError::Ambiguous`].
     pub fn find_chart(&self, typed: &str) -> Result<ChartId, ClinicError> {
-        let typed = typed
-            .trim()
-            .strip_prefix("Patient/")
-            .unwrap_or(typed.trim());
+        let typed = typed.trim();
+        let typed = typed.strip_prefix("Patient/").unwrap_or(typed);
         let lower = typed.to_ascii_lowercase();
         if let Ok(id) = lower.parse::<ChartId>()
             && self.store.contains(Space::Charts, id.as_bytes())?

@@ -140,7 +140,7 @@ impl ChartShare {
             };
             if readers
                 .iter()
-                .all(|reader| reader.may_have(&book, &decision, name, &header))
+                .all(|reader| reader.may_have(book, &decision, name, &header))
             {
                 share.digests.records.add(key, &item.id);
                 let summary = *name == CompartmentName::Summary;

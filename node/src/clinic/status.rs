@@ -146,10 +146,8 @@ impl Clinic {
     /// Why the store takes no writes, if it does not.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        match self.store.condition() {
-            Condition::Ready => None,
-            _ => self.store.trouble().map(|trouble| trouble.to_string()),
-        }
+        let trouble = (self.store.condition() != Condition::Ready).then(|| self.store.trouble());
+        trouble.flatten().map(|trouble| trouble.to_string())
     }
 
     /// Checks the store, the ledgers and the audit log from end to end.

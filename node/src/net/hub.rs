@@ -129,6 +129,10 @@ impl Hub {
     }
 
     /// Binds every configured address and waits until each is bound.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "libp2p tells of much that the node need not act on"
+    )]
     pub(super) async fn listen(&mut self) -> Result<Vec<Multiaddr>, NetworkError> {
         let mut bound = Vec::new();
         for text in self.options.listen.clone() {
@@ -189,7 +193,7 @@ impl Hub {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.swarm_event(event),
                 Some((peer, stream)) = self.incoming.next() => self.accept(peer, stream),
-                Some(message) = self.tasks.recv() => self.from_task(message),
+                Some(message) = self.tasks.recv() => self.task_reported(message),
                 command = self.commands.recv() => match command {
                     Some(Command::SyncNow { clinic, reply }) => {
                         let _ = reply.send(self.sync_now(clinic));
@@ -375,7 +379,7 @@ impl Hub {
         peer.session = Some(handle);
     }
 
-    fn from_task(&mut self, message: FromTask) {
+    fn task_reported(&mut self, message: FromTask) {
         match message {
             FromTask::Opened { peer: id, stream } => {
                 let Some(peer) = self.peers.get_mut(&id) else {
@@ -469,6 +473,10 @@ impl Hub {
         answers
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "libp2p tells of much that the node need not act on"
+    )]
     fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::ConnectionEstablished {
@@ -544,6 +552,10 @@ fn closed_because(cause: Option<&ConnectionError>) -> String {
 }
 
 /// One line a person can act on: libp2p's own text runs over several.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other reasons have a text of one line"
+)]
 fn dial_failed_because(error: &DialError) -> String {
     match error {
         DialError::WrongPeerId { .. } => {

@@ -96,76 +96,30 @@ pub(super) fn view(chart: &ChartView) -> String {
     );
     access(&mut out, &chart.access);
     if chart.conflicts > 0 {
-        line(
-            &mut out,
-            &format!(
-                "  CONFLICT {} to decide: `chartmesh chart conflicts {}`",
-                chart.conflicts,
-                short(&chart.id)
-            ),
+        let text = format!(
+            "  CONFLICT {} to decide: `chartmesh chart conflicts {}`",
+            chart.conflicts,
+            short(&chart.id)
         );
+        line(&mut out, &text);
     }
     allergies(&mut out, chart);
-    line(&mut out, "Problems");
-    for problem in &chart.problems {
-        let onset = problem
-            .onset
-            .as_deref()
-            .map(|on| format!(", since {on}"))
-            .unwrap_or_default();
-        line(
-            &mut out,
-            &format!(
-                "  {}{onset}{}",
-                name(&problem.code),
-                mark(problem.conflicted)
-            ),
-        );
-    }
-    none(&mut out, chart.problems.is_empty());
-    line(&mut out, "Medications");
-    for medication in &chart.medications {
-        let dosage = medication.dosage.join("; ");
-        let text = name(&medication.medication);
-        line(
-            &mut out,
-            &format!("  {text}  {dosage}{}", mark(medication.conflicted)),
-        );
-    }
-    none(&mut out, chart.medications.is_empty());
-    line(&mut out, "Immunisations");
-    for given in &chart.immunizations {
-        let when = given.occurrence.as_deref().unwrap_or("date unknown");
-        let when = when.get(..10).unwrap_or(when);
-        line(
-            &mut out,
-            &format!(
-                "  {when}  {}{}",
-                name(&given.vaccine_code),
-                mark(given.conflicted)
-            ),
-        );
-    }
-    none(&mut out, chart.immunizations.is_empty());
-    let parts: Vec<String> = chart
-        .compartments
-        .iter()
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
+    problems_and_medications(&mut out, chart);
+    immunizations(&mut out, chart);
+    let count = |(name, count): (&String, &usize)| format!("{name} {count}");
+    let parts: Vec<String> = chart.compartments.iter().map(count).collect();
     line(&mut out, &format!("Resources: {}", parts.join(", ")));
     for held in &chart.held {
+        let clinics = held
+            .clinics
+            .iter()
+            .map(short)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let (part, reason) = (&held.compartment, &held.reason);
         line(
             &mut out,
-            &format!(
-                "HELD: a record in {} from {} does not count: {}",
-                held.compartment,
-                held.clinics
-                    .iter()
-                    .map(short)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-                held.reason
-            ),
+            &format!("HELD: a record in {part} from {clinics} does not count: {reason}"),
         );
     }
     if chart.sealed > 0 {
@@ -178,6 +132,50 @@ pub(super) fn view(chart: &ChartView) -> String {
         );
     }
     out
+}
+
+fn problems_and_medications(out: &mut String, chart: &ChartView) {
+    line(out, "Problems");
+    for problem in &chart.problems {
+        let onset = problem
+            .onset
+            .as_deref()
+            .map(|on| format!(", since {on}"))
+            .unwrap_or_default();
+        line(
+            out,
+            &format!(
+                "  {}{onset}{}",
+                name(&problem.code),
+                mark(problem.conflicted)
+            ),
+        );
+    }
+    none(out, chart.problems.is_empty());
+    line(out, "Medications");
+    for medication in &chart.medications {
+        let dosage = medication.dosage.join("; ");
+        let text = name(&medication.medication);
+        line(
+            out,
+            &format!("  {text}  {dosage}{}", mark(medication.conflicted)),
+        );
+    }
+    none(out, chart.medications.is_empty());
+}
+
+fn immunizations(out: &mut String, chart: &ChartView) {
+    line(out, "Immunisations");
+    for given in &chart.immunizations {
+        let when = given.occurrence.as_deref().unwrap_or("date unknown");
+        let when = when.get(..10).unwrap_or(when);
+        let mark = mark(given.conflicted);
+        line(
+            out,
+            &format!("  {when}  {}{mark}", name(&given.vaccine_code)),
+        );
+    }
+    none(out, chart.immunizations.is_empty());
 }
 
 fn banner(out: &mut String, name: &str, born: Option<&str>, sex: Option<&str>) {

@@ -1,0 +1,77 @@
+//! Charts kept open: read as they are now, changed by one writer at a time.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chartmesh_protocol::ChartId;
+
+use super::open_chart::{OpenChart, Scope};
+use super::{Clinic, ClinicError};
+
+impl Clinic {
+    /// Charts have changed in the store.
+    pub(crate) fn changed(&self, charts: &[ChartId]) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        for chart in charts {
+            open.pop(chart);
+        }
+        drop(open);
+        self.news.send_replace(number);
+    }
+
+    /// Reads an open chart, as it is now.
+    pub(crate) fn with_chart<T>(
+        &self,
+        chart: &ChartId,
+        read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        let open = self.opened(chart)?;
+        let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.decision = self.decide(&open.ledger);
+        read(&open)
+    }
+
+    /// Changes an open chart. When that fails, the chart is opened anew from the store.
+    pub(crate) fn change_chart<T>(
+        &self,
+        chart: &ChartId,
+        change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        let shared = self.opened(chart)?;
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop(chart);
+        let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        open.decision = self.decide(&open.ledger);
+        let before = self.changes.load(Ordering::SeqCst);
+        let outcome = change(&mut open)?;
+        drop(open);
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ours is the one change since: what is open is what is stored.
+        if self.changes.load(Ordering::SeqCst) <= before.wrapping_add(1) {
+            all.put(*chart, shared);
+        }
+        Ok(outcome)
+    }
+
+    fn opened(&self, chart: &ChartId) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
+        let found = self
+            .open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(chart)
+            .cloned();
+        if let Some(open) = found {
+            return Ok(open);
+        }
+        let before = self.changes.load(Ordering::SeqCst);
+        let open = Arc::new(Mutex::new(self.open_chart(chart, Scope::Whole)?));
+        let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.changes.load(Ordering::SeqCst) == before {
+            all.put(*chart, Arc::clone(&open));
+        }
+        Ok(open)
+    }
+}

@@ -1,0 +1,111 @@
+//! Which records of a chart count, and which are held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartmesh_crdt::{ChangeFacts, ChangeHash};
+use chartmesh_protocol::ledger::{CompartmentName, Judgement, RecordFacts, Verdict, judge};
+use chartmesh_protocol::{CompartmentTag, RecordId};
+
+use super::open_chart::{HeldRecord, Listed, OpenChart};
+use super::{Clinic, ClinicError};
+
+/// Which records count.
+pub(super) struct Judged(Judgement);
+
+impl Judged {
+    /// Judges by the clear headers; only where a record is in question are the records opened to
+    /// see which of them build on it.
+    pub(super) fn of(
+        clinic: &Clinic,
+        open: &OpenChart,
+        records: &[Listed],
+    ) -> Result<Self, ClinicError> {
+        let names: BTreeMap<CompartmentTag, CompartmentName> = open
+            .ledger
+            .epochs()
+            .filter_map(|(_, epoch)| {
+                Some((open.tag(&epoch.compartment)?, epoch.compartment.clone()))
+            })
+            .collect();
+        let mut facts: Vec<RecordFacts> = records
+            .iter()
+            .filter_map(|one| {
+                Some(RecordFacts {
+                    id: one.id,
+                    author: one.header.author,
+                    incarnation: one.header.incarnation,
+                    sequence: one.header.sequence,
+                    previous: one.header.previous,
+                    compartment: names.get(&one.header.tag)?.clone(),
+                    depends_on: Vec::new(),
+                })
+            })
+            .collect();
+        let book = clinic.certificates_read().book().clone();
+        let quick = judge(&open.ledger, &book, &facts);
+        if quick
+            .verdicts
+            .values()
+            .all(|verdict| *verdict == Verdict::Counts)
+        {
+            return Ok(Self(quick));
+        }
+        let depends = clinic.dependencies(open, records, &names)?;
+        for fact in &mut facts {
+            fact.depends_on = depends.get(&fact.id).cloned().unwrap_or_default();
+        }
+        Ok(Self(judge(&open.ledger, &book, &facts)))
+    }
+
+    pub(super) fn counts(&self, id: &RecordId) -> bool {
+        self.0.verdicts.get(id) == Some(&Verdict::Counts)
+    }
+
+    pub(super) fn held_among(&self, records: &[Listed]) -> Vec<HeldRecord> {
+        let held = |one: &Listed| match self.0.verdicts.get(&one.id)? {
+            Verdict::Held(reason) => Some(one.held_because(reason.to_string())),
+            Verdict::Counts => None,
+        };
+        records.iter().filter_map(held).collect()
+    }
+}
+
+impl Clinic {
+    /// For each record that can be opened, the records whose changes it builds on.
+    fn dependencies(
+        &self,
+        open: &OpenChart,
+        records: &[Listed],
+        names: &BTreeMap<CompartmentTag, CompartmentName>,
+    ) -> Result<BTreeMap<RecordId, Vec<RecordId>>, ClinicError> {
+        let mut made_by: BTreeMap<ChangeHash, RecordId> = BTreeMap::new();
+        let mut needs: BTreeMap<RecordId, Vec<ChangeHash>> = BTreeMap::new();
+        for (tag, name) in names {
+            let keys = self.keys_of(&open.ledger, name);
+            for one in records.iter().filter(|one| one.header.tag == *tag) {
+                let Some(opened) = self.open_record(&open.id(), one, &keys)? else {
+                    continue;
+                };
+                for change in &opened.content.changes {
+                    // What does not read is refused when it is applied.
+                    let Ok(facts) = ChangeFacts::read(change) else {
+                        continue;
+                    };
+                    made_by.insert(facts.hash, opened.id);
+                    needs.entry(opened.id).or_default().extend(facts.deps);
+                }
+            }
+        }
+        Ok(needs
+            .into_iter()
+            .map(|(id, hashes)| {
+                let on: BTreeSet<RecordId> = hashes
+                    .iter()
+                    .filter_map(|hash| made_by.get(hash))
+                    .copied()
+                    .collect();
+                (id, on.into_iter().filter(|on| *on != id).collect())
+            })
+            .collect())
+    }
+}
