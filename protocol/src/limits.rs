@@ -33,8 +33,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// A role inside a record or a user certificate: a short word such as `physician`.
 pub const MAX_ROLE_BYTES: usize = 64;
 
-/// The part after `restricted/`: sensitivity labels such as `HIV` are short codes.
-pub const MAX_LABEL_BYTES: usize = 32;
+/// The part after `restricted/`: sensitivity labels such as `HIV` are short codes, and a resource
+/// with several of them has them joined.
+pub const MAX_LABEL_BYTES: usize = 64;
 
 /// Compartments that one grant or revocation names: the five fixed ones and every label.
 pub const MAX_COMPARTMENTS: usize = 64;

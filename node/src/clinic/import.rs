@@ -38,6 +38,9 @@ pub struct FileReport {
     pub changed: usize,
     /// Resources by compartment.
     pub compartments: BTreeMap<String, usize>,
+    /// Resources of an NDJSON file that belong to no patient in it, and were left out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub left_out: Vec<String>,
     /// Why nothing of the file was taken in.
     pub error: Option<String>,
 }
@@ -52,9 +55,10 @@ impl Clinic {
         paths: &[PathBuf],
         progress: &dyn Fn(Progress),
     ) -> Result<Imported, ClinicError> {
-        let inputs = read_inputs(paths);
+        let mut inputs = read_inputs(paths);
+        let total = u64::try_from(inputs.remaining()).unwrap_or(u64::MAX);
         let mut files = Vec::new();
-        for input in inputs {
+        for input in inputs.by_ref() {
             files.push(match input {
                 Ok(file) => self.import_file(&file)?,
                 Err(error) => failed(error.file.clone(), &error),
@@ -63,7 +67,7 @@ impl Clinic {
             progress(Progress {
                 what: "importing files".to_owned(),
                 done,
-                total: 0,
+                total,
             });
         }
         Ok(Imported { files })
@@ -72,11 +76,12 @@ impl Clinic {
     fn import_file(&self, file: &InputFile) -> Result<FileReport, ClinicError> {
         let mut new_id = || uuid::Uuid::new_v4().to_string();
         let charts = match file.charts(&mut new_id) {
-            Ok(charts) => charts.charts,
+            Ok(charts) => charts,
             Err(error) => return Ok(failed(file.path().to_owned(), &error)),
         };
-        match self.import_charts(file.path(), charts) {
-            Ok(report) => Ok(report),
+        let left_out = charts.unclaimed.iter().map(ToString::to_string).collect();
+        match self.import_charts(file.path(), charts.charts) {
+            Ok(report) => Ok(FileReport { left_out, ..report }),
             // The store's own trouble stops the whole import; anything else is the file's.
             Err(error @ (ClinicError::Store(_) | ClinicError::Fault { .. })) => Err(error),
             Err(error) => Ok(FileReport {

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::ledger::{Body, CertificateBook, CompartmentName, Decision, Ledger};
+use chartmesh_protocol::ledger::{Body, CertificateBook, CompartmentName, Decision, Grant, Ledger};
 use chartmesh_protocol::reconcile::{Digest, FeedNumber, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, EpochId, StatementId};
@@ -20,6 +20,8 @@ pub(super) struct Share {
     charts: BTreeMap<ChartId, ChartShare>,
     digests: SharedDigests,
     upto: FeedNumber,
+    /// When grants begin or end by themselves: what is shared of their charts changes then.
+    turns: BTreeSet<(u64, ChartId)>,
 }
 
 /// What is shared of one chart.
@@ -29,6 +31,8 @@ struct ChartShare {
     digests: SharedDigests,
     /// The feed number of the newest grant to the peer: since then, older items are owed too.
     granted: u64,
+    /// When the next grant of the chart begins or ends, in milliseconds since 1970.
+    turns_at: Option<u64>,
 }
 
 impl Share {
@@ -38,6 +42,7 @@ impl Share {
             charts: BTreeMap::new(),
             digests: SharedDigests::default(),
             upto: FeedNumber::START,
+            turns: BTreeSet::new(),
         }
     }
 
@@ -48,16 +53,19 @@ impl Share {
         peer: &ClinicId,
         key: &PairKey,
     ) -> Result<(), ClinicError> {
-        let (charts, newest) = items::charts_since(&clinic.store, self.upto)?;
+        let (mut charts, newest) = items::charts_since(&clinic.store, self.upto)?;
+        let now = clinic.time_ms();
+        let turned = self.turns.iter().take_while(|(at, _)| *at <= now);
+        charts.extend(turned.map(|(_, chart)| *chart));
         for chart in charts {
             let share = ChartShare::of(clinic, &chart, peer, key)?;
+            self.digests = combine(self.digests, share.digests);
+            self.turns.extend(share.turns_at.map(|at| (at, chart)));
             if let Some(old) = self.charts.insert(chart, share) {
                 self.digests = without(self.digests, old.digests);
             }
-            if let Some(new) = self.charts.get(&chart) {
-                self.digests = combine(self.digests, new.digests);
-            }
         }
+        self.turns.retain(|(at, _)| *at > now);
         self.upto = newest;
         Ok(())
     }
@@ -105,7 +113,10 @@ impl ChartShare {
         let ledger = clinic.ledger(chart)?;
         let decision = clinic.decide(&ledger);
         let own = clinic.clinic_id();
-        let mut share = Self::default();
+        let mut share = Self {
+            turns_at: next_turn(&ledger, clinic.time_ms()),
+            ..Self::default()
+        };
         if !decision.may_read_any(peer) && !had_grant(&ledger, peer) {
             return Ok(share);
         }
@@ -227,6 +238,13 @@ impl<'a> Audience<'a> {
                     .get(name)
                     .is_some_and(|opens| opens.contains(&header.epoch)))
     }
+}
+
+/// When the next grant begins or ends by itself.
+fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
+    let times = |grant: &Grant| grant.expires_ms.into_iter().chain([grant.not_before_ms]);
+    let all = ledger.grants().flat_map(|(_, grant)| times(grant));
+    all.filter(|at| *at > now_ms).min()
 }
 
 fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {

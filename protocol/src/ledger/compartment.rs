@@ -53,7 +53,8 @@ impl CompartmentName {
     }
 }
 
-/// A sensitivity label, such as `HIV`: 1 to 32 of `A-Z`, `0-9`, `_` and `-`.
+/// A sensitivity label, such as `HIV`, or several joined, such as `ETH+HIV`: 1 to 64 of `A-Z`,
+/// `0-9`, `_`, `-` and `+`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label {
     /// The compartment's whole name, `restricted/` included.
@@ -63,7 +64,7 @@ pub struct Label {
 impl Label {
     /// The label with this text.
     pub fn new(label: &str) -> Result<Self, ParseCompartmentError> {
-        let known = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+        let known = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b"_-+".contains(&b);
         if label.is_empty() || label.len() > MAX_LABEL_BYTES || !label.bytes().all(known) {
             return Err(ParseCompartmentError::Label);
         }
@@ -89,7 +90,7 @@ pub enum ParseCompartmentError {
     )]
     Unknown,
     /// A restricted compartment whose label is no sensitivity label.
-    #[error("a label has 1 to 32 of the characters A-Z, 0-9, _ and -")]
+    #[error("a label has 1 to 64 of the characters A-Z, 0-9, _, - and +")]
     Label,
 }
 
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn labels_of_other_characters_or_lengths_are_refused() {
-        for label in ["", "hiv", "H V", "É", "A/B", "A".repeat(33).as_str()] {
+        for label in ["", "hiv", "H V", "É", "A/B", "A".repeat(65).as_str()] {
             let found = format!("restricted/{label}").parse::<CompartmentName>();
             assert_eq!(found, Err(ParseCompartmentError::Label), "{label}");
         }

@@ -153,6 +153,16 @@ fn imported(imported: &Imported) -> String {
             ),
         );
     }
+    for file in imported
+        .files
+        .iter()
+        .filter(|file| !file.left_out.is_empty())
+    {
+        let (path, count) = (file.file.display(), file.left_out.len());
+        let text =
+            format!("note    {path}: {count} resources belong to no patient and were left out");
+        line(&mut out, &text);
+    }
     let failed = imported
         .files
         .iter()
