@@ -22,7 +22,7 @@ pub struct Medication {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub intent: Option<String>,
     /// Whether this orders **not** to give the drug.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub do_not_perform: bool,
     /// How to take it, one text for each dosage.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
