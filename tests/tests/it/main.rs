@@ -1,0 +1,6 @@
+//! Chartmesh as its users meet it: real programs, real folders, real links.
+
+mod stories;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_chartmesh-under-test");
