@@ -10,7 +10,7 @@
 //! | `charts`, `open_chart`, `judged` | charts opened, and which records count |
 //! | `save`, `epochs` | a chart edited and sealed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
-//! | `consent`, `grant_list`, `verify` | grants, revocations, and checking them |
+//! | `consent`, `grant_list`, `verify`, `witness` | grants, revocations, and checking them |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
@@ -46,7 +46,10 @@ mod search;
 mod share;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
 mod verify;
+mod witness;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -77,6 +80,7 @@ pub use replica::Replica;
 pub use search::FoundPatient;
 pub use status::{DoctorReport, PeerLine, Status};
 pub use verify::LedgerCheck;
+pub(crate) use witness::Trial;
 
 use crate::clock;
 use crate::keys::{Keyring, Passphrase};

@@ -135,14 +135,14 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// A chart that has begun here takes only statements that this clinic is entitled to.
+    /// Once a grant to this clinic is here, a chart takes only statements that the clinic is
+    /// entitled to. Before that nothing can be decided: the rest may still be on its way.
     fn check_statements(&mut self) -> Result<(), Reason> {
         let own = self.clinic.clinic_id();
         for (chart, id) in std::mem::take(&mut self.statements) {
             let clinic = self.clinic;
             let ledger = self.ledger(&chart)?;
-            // Without the genesis nothing can be decided: the rest may still be on its way.
-            if ledger.genesis().is_none() {
+            if ledger.genesis().is_none() || !share::had_grant(ledger, &own) {
                 continue;
             }
             let decision = clinic.decide(ledger);

@@ -247,7 +247,8 @@ fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
     all.filter(|at| *at > now_ms).min()
 }
 
-fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
+/// Whether a clinic keeps a chart, or has or had a grant for it.
+pub(super) fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
     ledger.grants().any(|(_, grant)| grant.grantee == *clinic)
         || ledger
             .genesis()

@@ -1,0 +1,180 @@
+//! Grants, their end, and the patient's PIN.
+
+use super::sharing::visit;
+use super::*;
+use crate::clinic::{AccessState, Custody};
+use crate::control::{Exit, Pin};
+
+#[test]
+fn after_a_revocation_the_other_clinic_keeps_what_it_had_and_gets_nothing_new() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let grant = home
+        .grant(&id, &away, "all", "read,write")
+        .grant
+        .unwrap()
+        .to_string();
+    sync(&home, &away).unwrap();
+    let before = away.clinic.export(&id, false).unwrap();
+    home.clinic.revoke(&grant, "moved away", None).unwrap();
+    home.import(&visit(&home, &id, "later"));
+    sync(&home, &away).unwrap();
+    let view = away.clinic.chart_view(&id).unwrap();
+    assert_eq!(view.access.state, AccessState::Ended);
+    assert_eq!(away.clinic.export(&id, false).unwrap(), before);
+    assert!(!before.contains("later"));
+    let again = away.clinic.chart_view(&id).unwrap();
+    assert_eq!(again.sealed, 0, "not even the sealed record came");
+}
+
+#[test]
+fn what_a_clinic_wrote_before_it_knew_of_its_revocation_is_held_and_not_lost() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let grant = home
+        .grant(&id, &away, "all", "read,write")
+        .grant
+        .unwrap()
+        .to_string();
+    sync(&home, &away).unwrap();
+    home.clinic.revoke(&grant, "moved away", None).unwrap();
+    away.import(&visit(&away, &id, "unaware"));
+    sync(&away, &home).unwrap();
+    let view = home.clinic.chart_view(&id).unwrap();
+    assert_eq!(view.held.len(), 1, "{:?}", view.held);
+    assert_eq!(view.held[0].clinics, [away.clinic.clinic_id()]);
+    assert!(!home.clinic.export(&id, false).unwrap().contains("unaware"));
+    std::fs::write(
+        away.dir.path().join("input.json"),
+        visit(&away, &id, "more"),
+    )
+    .unwrap();
+    let refused = away
+        .clinic
+        .import(&[away.dir.path().join("input.json")], &|_| {})
+        .unwrap();
+    assert!(
+        refused.files[0]
+            .error
+            .as_ref()
+            .unwrap()
+            .contains("may not write")
+    );
+}
+
+#[test]
+fn a_grant_that_expires_ends_what_is_served_without_any_statement() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let soon = crate::clinic::date::moment(clock::now_ms() + 3_600_000);
+    let request = GrantRequest {
+        until: Some(soon),
+        ..request(&id, &away, "all", "read")
+    };
+    home.try_grant(request).unwrap();
+    sync(&home, &away).unwrap();
+    let replica = Replica::open(Arc::clone(&home.clinic), away.clinic.node_id()).unwrap();
+    home.wait_hours(2);
+    home.import(&visit(&home, &id, "later"));
+    assert_eq!(
+        replica.owed_out(),
+        0,
+        "an open session serves nothing more either"
+    );
+    sync(&home, &away).unwrap();
+    let view = away.clinic.chart_view(&id).unwrap();
+    assert_eq!(view.access.state, AccessState::Ended);
+    assert_eq!(view.access.note.as_deref(), Some("its time is over"));
+    assert!(!away.clinic.export(&id, false).unwrap().contains("later"));
+}
+
+#[test]
+fn a_grant_from_now_on_opens_what_is_written_later_and_nothing_before() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    home.import(&visit(&home, &id, "early"));
+    let terms = request(&id, &away, "clinical", "read");
+    home.try_grant(GrantRequest {
+        from_now_on: true,
+        ..terms
+    })
+    .unwrap();
+    home.import(&visit(&home, &id, "late"));
+    sync(&home, &away).unwrap();
+    let seen = away.clinic.export(&id, true).unwrap();
+    assert!(!seen.contains("early"), "{seen}");
+    let records = away.clinic.verify_ledgers(None, &|_| {}).unwrap().records;
+    assert_eq!(records, 1, "only the later record came");
+}
+
+#[test]
+fn a_pin_keeps_the_patients_key_from_the_clinic() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let pin = |digits: &str| Pin::new(digits.to_owned());
+    assert!(home.clinic.set_pin(&id, &pin("12345"), None).is_err());
+    home.clinic.set_pin(&id, &pin("123456"), None).unwrap();
+    assert_eq!(home.clinic.patient(&id).unwrap().custody, Custody::Pin);
+    let with = |digits: Option<&str>| GrantRequest {
+        pin: digits.map(pin),
+        ..request(&id, &away, "all", "read")
+    };
+    for wrong in [None, Some("654321")] {
+        let error = home.try_grant(with(wrong)).unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused, "{error}");
+    }
+    assert!(home.clinic.grants(Some(&id)).unwrap().is_empty());
+    let made = home.try_grant(with(Some("123456"))).unwrap();
+    assert_eq!(made.basis.as_deref(), Some("patient-pin"));
+}
+
+#[test]
+fn a_grant_to_an_unknown_clinic_and_bad_terms_are_refused() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    let id = home.register("Amina");
+    let unknown = home
+        .try_grant(request(&id, &away, "all", "read"))
+        .unwrap_err();
+    assert_eq!(unknown.exit(), Exit::NotFound);
+    introduce(&home, &away);
+    for (compartments, rights) in [("everything", "read"), ("summary", "erase")] {
+        let error = home
+            .try_grant(request(&id, &away, compartments, rights))
+            .unwrap_err();
+        assert_eq!(error.exit(), Exit::Usage, "{error}");
+    }
+    let past = GrantRequest {
+        until: Some("2001-01-01".to_owned()),
+        ..request(&id, &away, "all", "read")
+    };
+    assert_eq!(home.try_grant(past).unwrap_err().exit(), Exit::Usage);
+}
+
+#[test]
+fn a_clinic_that_may_share_passes_on_no_more_than_it_has() {
+    let houses = [
+        House::new("Home"),
+        House::new("Hospital"),
+        House::new("Specialist"),
+    ];
+    let [home, hospital, specialist] = &houses;
+    introduce(home, hospital);
+    introduce(hospital, specialist);
+    let id = home.register("Amina");
+    home.grant(&id, hospital, "summary", "read,share");
+    sync(home, hospital).unwrap();
+    let wider = hospital
+        .try_grant(request(&id, specialist, "all", "read"))
+        .unwrap_err();
+    assert_eq!(wider.exit(), Exit::Refused, "{wider}");
+    hospital.grant(&id, specialist, "summary", "read");
+    sync(hospital, specialist).unwrap();
+    assert_eq!(specialist.compartments(&id), ["summary"]);
+    sync(hospital, home).unwrap();
+    assert_eq!(home.clinic.grants(Some(&id)).unwrap().len(), 2);
+}

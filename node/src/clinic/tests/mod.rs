@@ -1,0 +1,207 @@
+//! Clinics in one process: stores in temporary folders, sessions joined without a network.
+
+mod audit;
+mod consent;
+mod sharing;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use chartmesh_config::Config;
+use chartmesh_protocol::HybridTime;
+use chartmesh_protocol::sync::{CloseReason, Effect, Event, Patience, Role, Session, Setup};
+use zeroize::Zeroizing;
+
+use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica};
+use crate::clock;
+use crate::control::{GrantRequest, Registration};
+use crate::keys::{Cost, Passphrase};
+
+/// Effects of one exchange: more than any of these tests needs.
+const MAX_STEPS: usize = 100_000;
+
+/// A clinic and the folder it lies in.
+struct House {
+    clinic: Arc<Clinic>,
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    fn new(name: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config::default_for(name).unwrap();
+        let cost = Cost::new(64, 1, 1).unwrap();
+        Clinic::create(dir.path(), &config, &passphrase(), cost).unwrap();
+        let clinic = Arc::new(Clinic::open(dir.path(), config, &passphrase()).unwrap());
+        Self { clinic, dir }
+    }
+
+    /// Closes the store and opens it again.
+    fn reopen(self) -> Self {
+        let config = self.clinic.config().clone();
+        drop(Arc::try_unwrap(self.clinic).ok().unwrap());
+        let clinic = Clinic::open(self.dir.path(), config, &passphrase()).unwrap();
+        Self {
+            clinic: Arc::new(clinic),
+            dir: self.dir,
+        }
+    }
+
+    fn register(&self, name: &str) -> String {
+        let registration = Registration {
+            given: vec![name.to_owned()],
+            family: Some("Okello".to_owned()),
+            birth_date: Some("1987-04".to_owned()),
+            sex: "female".to_owned(),
+            identifiers: vec![],
+            even_if_alike: false,
+        };
+        self.clinic.register(&registration).unwrap().id.to_string()
+    }
+
+    fn grant(&self, patient: &str, to: &Self, compartments: &str, rights: &str) -> GrantMade {
+        self.try_grant(request(patient, to, compartments, rights))
+            .unwrap()
+    }
+
+    fn try_grant(&self, request: GrantRequest) -> Result<GrantMade, ClinicError> {
+        match self.clinic.grant(&request, &|_| {})? {
+            GrantsMade::One(made) => Ok(made),
+            GrantsMade::All(_) => panic!("one patient was asked for"),
+        }
+    }
+
+    /// Writes a file of FHIR JSON and takes it in.
+    fn import(&self, json: &str) {
+        let path = self.dir.path().join("input.json");
+        std::fs::write(&path, json).unwrap();
+        let imported = self.clinic.import(&[path], &|_| {}).unwrap();
+        assert_eq!(imported.files[0].error, None);
+    }
+
+    /// Moves the clinic's time on, as an authenticated peer with a faster clock would.
+    fn wait_hours(&self, hours: u64) {
+        let later = clock::now_ms() + hours * 3_600_000;
+        self.clinic.observe(HybridTime::from_ms(later));
+    }
+
+    fn compartments(&self, patient: &str) -> Vec<String> {
+        let view = self.clinic.chart_view(patient).unwrap();
+        view.compartments.into_keys().collect()
+    }
+}
+
+fn request(patient: &str, to: &House, compartments: &str, rights: &str) -> GrantRequest {
+    let words = |text: &str| text.split(',').map(str::to_owned).collect();
+    GrantRequest {
+        patient: patient.to_owned(),
+        to: to.clinic.clinic_id().to_string(),
+        compartments: words(compartments),
+        rights: words(rights),
+        purpose: "treatment".to_owned(),
+        until: None,
+        from_now_on: false,
+        pin: None,
+    }
+}
+
+fn passphrase() -> Passphrase {
+    Passphrase::new(Zeroizing::new(b"passphrase".to_vec())).unwrap()
+}
+
+fn introduce(one: &House, other: &House) {
+    one.clinic
+        .add_peer(&other.clinic.own_card().unwrap().card)
+        .unwrap();
+    other
+        .clinic
+        .add_peer(&one.clinic.own_card().unwrap().card)
+        .unwrap();
+}
+
+/// One end of a joined pair of sessions.
+struct End {
+    session: Session,
+    replica: Replica,
+    in_sync: bool,
+    closed: Option<CloseReason>,
+}
+
+impl End {
+    fn new(house: &House, peer: &House, role: Role) -> Self {
+        let replica = Replica::open(Arc::clone(&house.clinic), peer.clinic.node_id()).unwrap();
+        let session = Session::new(Setup {
+            role,
+            peer: peer.clinic.node_id(),
+            pair_key: replica.pair_key(),
+            certificate: replica.own_certificate(),
+            patience: Patience::default(),
+        });
+        Self {
+            session,
+            replica,
+            in_sync: false,
+            closed: None,
+        }
+    }
+
+    /// Handles an event and returns what goes to the other end.
+    fn handle(&mut self, event: Event<'_>) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
+        let mut effects: VecDeque<Effect> = self.session.handle(0, event, &self.replica).into();
+        while let Some(effect) = effects.pop_front() {
+            match effect {
+                Effect::Send(bytes) => sent.push(bytes),
+                Effect::Deliver { kind, bytes } => {
+                    let stored = self.replica.store(&[Delivery { kind, bytes }]);
+                    let event = match stored {
+                        Ok(()) => Event::Stored { items: 1 },
+                        Err(refused) => Event::Refused(refused.refusal()),
+                    };
+                    effects.extend(self.session.handle(0, event, &self.replica));
+                }
+                Effect::PeerIdentified(peer) => self.replica.identified(&peer).unwrap(),
+                Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),
+                Effect::CursorAdvanced(cursor) => self.replica.advance(cursor).unwrap(),
+                Effect::PeerAcknowledged(feeds) => self.replica.acknowledged(&feeds).unwrap(),
+                Effect::PeerHolds(upto) => self.replica.peer_holds(upto).unwrap(),
+                Effect::StoreIsBehind { seen } => self.replica.store_is_behind(seen).unwrap(),
+                Effect::InSync(_) => self.in_sync = true,
+                Effect::WakeAt { .. } => {}
+                Effect::Close(reason) => self.closed = Some(reason),
+            }
+        }
+        sent
+    }
+}
+
+/// Joins two clinics until both say that they are in sync, or one ends the session.
+fn sync(one: &House, other: &House) -> Result<(), CloseReason> {
+    let mut ends = [
+        End::new(one, other, Role::Dialer),
+        End::new(other, one, Role::Listener),
+    ];
+    let mut queues = [VecDeque::new(), VecDeque::new()];
+    for index in 0..2 {
+        let sent = ends[index].handle(Event::Opened);
+        queues[1 - index].extend(sent);
+    }
+    for _ in 0..MAX_STEPS {
+        let Some(index) = (0..2).find(|index| !queues[*index].is_empty()) else {
+            break;
+        };
+        let bytes: Vec<u8> = queues[index].pop_front().unwrap();
+        let sent = ends[index].handle(Event::Received(&bytes));
+        queues[1 - index].extend(sent);
+    }
+    match ends.iter_mut().find_map(|end| end.closed.take()) {
+        Some(reason) => Err(reason),
+        None => {
+            assert!(
+                ends.iter().all(|end| end.in_sync),
+                "nothing is left to send"
+            );
+            Ok(())
+        }
+    }
+}
