@@ -62,6 +62,10 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let options = network_options(config);
+    // The store's lock is ours, so whoever wrote this file was killed.
+    if run_file(dir).exists() {
+        std::fs::remove_file(run_file(dir))?;
+    }
     let network = Network::start(Arc::clone(&clinic), options.clone()).await?;
     let listen: Vec<String> = network.listen().iter().map(ToString::to_string).collect();
     clinic.set_addresses(network.addresses());

@@ -120,19 +120,7 @@ pub(crate) fn note(
     let (mut number, mut previous) = head(view.get(Space::Meta, HEAD_KEY)?.as_deref());
     for note in notes {
         number = number.saturating_add(1);
-        let entry = Entry {
-            number,
-            at_ms: note.at_ms,
-            action: note.action,
-            chart: note.chart,
-            user: note.user.clone(),
-            node: key.id(),
-            previous,
-        };
-        let mut bytes = vec![VERSION];
-        bytes.extend(items::encode(&entry)?);
-        let signature = key.sign(CONTEXT, &bytes);
-        bytes.extend_from_slice(signature.as_bytes());
+        let bytes = sealed(number, previous, key, note)?;
         previous = *blake3::hash(&bytes).as_bytes();
         batch.put(Space::Audit, number.to_be_bytes().to_vec(), bytes);
     }
@@ -140,6 +128,29 @@ pub(crate) fn note(
     head.extend_from_slice(&previous);
     batch.put(Space::Meta, HEAD_KEY.to_vec(), head);
     Ok(())
+}
+
+/// One entry, signed.
+pub(super) fn sealed(
+    number: u64,
+    previous: [u8; 32],
+    key: &NodeKey,
+    note: &Note,
+) -> Result<Vec<u8>, ClinicError> {
+    let entry = Entry {
+        number,
+        at_ms: note.at_ms,
+        action: note.action,
+        chart: note.chart,
+        user: note.user.clone(),
+        node: key.id(),
+        previous,
+    };
+    let mut bytes = vec![VERSION];
+    bytes.extend(items::encode(&entry)?);
+    let signature = key.sign(CONTEXT, &bytes);
+    bytes.extend_from_slice(signature.as_bytes());
+    Ok(bytes)
 }
 
 fn head(bytes: Option<&[u8]>) -> (u64, [u8; 32]) {
@@ -222,6 +233,12 @@ fn read(bytes: &[u8]) -> Option<(Entry, bool)> {
     let signature = Signature::new(signature.try_into().ok()?);
     let good = identity::verify(CONTEXT, entry.node.as_bytes(), signed, &signature).is_ok();
     Some((entry, good))
+}
+
+/// Whether bytes are an entry with a good signature.
+#[cfg(test)]
+pub(super) fn is_whole(bytes: &[u8]) -> bool {
+    read(bytes).is_some_and(|(_, signed)| signed)
 }
 
 impl Entry {

@@ -30,11 +30,20 @@ pub(crate) fn read(
     let Some(bytes) = store.get(Space::Snapshots, &key(chart, tag))? else {
         return Ok(None);
     };
-    let decoded: Result<(Vec<RecordId>, ByteVec), _> = minicbor::decode(&bytes);
-    Ok(decoded.ok().map(|(covered, save)| Snapshot {
+    Ok(decoded(&bytes))
+}
+
+pub(super) fn decoded(bytes: &[u8]) -> Option<Snapshot> {
+    let (covered, save): (Vec<RecordId>, ByteVec) = minicbor::decode(bytes).ok()?;
+    Some(Snapshot {
         covered: covered.into_iter().collect(),
         save: save.into(),
-    }))
+    })
+}
+
+pub(super) fn encoded(covered: &BTreeSet<RecordId>, save: &[u8]) -> Result<Vec<u8>, ClinicError> {
+    let covered: Vec<RecordId> = covered.iter().copied().collect();
+    items::encode(&(covered, ByteVec::from(save.to_vec())))
 }
 
 /// Writes the snapshot of a compartment.
@@ -44,8 +53,7 @@ pub(crate) fn write(
     tag: &CompartmentTag,
     snapshot: &Snapshot,
 ) -> Result<(), ClinicError> {
-    let covered: Vec<RecordId> = snapshot.covered.iter().copied().collect();
-    let value = items::encode(&(covered, ByteVec::from(snapshot.save.clone())))?;
+    let value = encoded(&snapshot.covered, &snapshot.save)?;
     let mut batch = Batch::new();
     batch.put(Space::Snapshots, key(chart, tag), value);
     // Nobody waits for it: losing it costs only time.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod consent;
+mod golden;
 mod sharing;
 
 use std::collections::VecDeque;

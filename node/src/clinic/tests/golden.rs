@@ -1,0 +1,119 @@
+//! What the clinic writes into its store keeps its form: each line of the golden file is a format
+//! and the bytes of one value in it, and every line ever committed still reads.
+
+use chartmesh_protocol::identity::NodeKey;
+use chartmesh_protocol::{
+    ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordId, RecordLink, Sequence,
+};
+use data_encoding::HEXLOWER;
+use zeroize::Zeroizing;
+
+use crate::clinic::audit::{Action, Note};
+use crate::clinic::index_card::{Identifier, IndexCard};
+use crate::clinic::items::{Entry, Header, What, encode};
+use crate::clinic::replica::PeerNote;
+use crate::clinic::{audit, snapshot};
+
+const GOLDEN: &str = include_str!("../../../golden/clinic-formats.txt");
+
+/// Every format with a value that is always the same.
+fn written() -> Vec<(&'static str, Vec<u8>)> {
+    let header = Header {
+        tag: CompartmentTag::new([1; 8]),
+        author: NodeId::new([2; 32]),
+        incarnation: Incarnation::new(3),
+        sequence: Sequence::new(4),
+        previous: RecordLink::new([5; 8]),
+        epoch: EpochId::new([6; 8]),
+    };
+    let note = Note {
+        action: Action::Read,
+        chart: Some(ChartId::new([7; 16])),
+        user: "0102030405060708".to_owned(),
+        at_ms: 1_790_000_000_000,
+    };
+    let key = NodeKey::from_bytes(Zeroizing::new([8; 32]));
+    let peer = PeerNote {
+        incarnation: 9,
+        confirmed_ms: 10,
+        ahead_ms: -11,
+        holds: 12,
+    };
+    let covered = [RecordId::new([13; 32])].into();
+    vec![
+        (
+            "statement-entry-v1",
+            encode(&Entry {
+                feed: 1,
+                what: What::Statement,
+            })
+            .unwrap(),
+        ),
+        (
+            "record-entry-v1",
+            encode(&Entry {
+                feed: 2,
+                what: What::Record(header),
+            })
+            .unwrap(),
+        ),
+        (
+            "audit-entry-v1",
+            audit::sealed(1, [0; 32], &key, &note).unwrap(),
+        ),
+        ("peer-note-v1", encode(&peer).unwrap()),
+        (
+            "snapshot-v1",
+            snapshot::encoded(&covered, b"a saved document").unwrap(),
+        ),
+        ("index-card-v1", serde_json::to_vec(&card()).unwrap()),
+    ]
+}
+
+fn card() -> IndexCard {
+    IndexCard {
+        patient: "p1".to_owned(),
+        name: "Amina Nakato".to_owned(),
+        birth_date: Some("1987-04".to_owned()),
+        sex: Some("female".to_owned()),
+        identifiers: vec![Identifier {
+            system: None,
+            value: "AB-1".to_owned(),
+        }],
+        other_names: vec!["Öztürk".to_owned()],
+    }
+}
+
+#[test]
+fn every_format_is_written_as_it_always_was() {
+    let lines: Vec<String> = written()
+        .iter()
+        .map(|(name, bytes)| format!("{name} {}", HEXLOWER.encode(bytes)))
+        .collect();
+    for line in &lines {
+        assert!(
+            GOLDEN.lines().any(|golden| golden == line),
+            "not in the golden file: {line}"
+        );
+    }
+}
+
+#[test]
+fn every_line_of_the_golden_file_still_reads() {
+    for line in GOLDEN.lines() {
+        let (name, hex) = line.split_once(' ').unwrap();
+        let bytes = HEXLOWER.decode(hex.as_bytes()).unwrap();
+        match name.rsplit_once("-v").unwrap().0 {
+            "statement-entry" | "record-entry" => {
+                minicbor::decode::<Entry>(&bytes).unwrap();
+            }
+            "audit-entry" => assert!(audit::is_whole(&bytes)),
+            "peer-note" => assert_eq!(minicbor::decode::<PeerNote>(&bytes).unwrap().ahead_ms, -11),
+            "snapshot" => assert_eq!(snapshot::decoded(&bytes).unwrap().save, b"a saved document"),
+            "index-card" => {
+                assert_eq!(serde_json::from_slice::<IndexCard>(&bytes).unwrap(), card());
+            }
+            other => panic!("no reader for {other}"),
+        }
+    }
+}
