@@ -1,5 +1,6 @@
 //! Chartmesh as its users meet it: real programs, real folders, real links.
 
+mod durability;
 mod stories;
 
 /// The program under test.

@@ -1,0 +1,156 @@
+//! Damage to the database: it is noticed, commands say what to do, and the journal brings
+//! everything back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use chartmesh_tests::Clinic;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::{assert_healthy, visits};
+use crate::PROGRAM;
+
+/// A stopped clinic with a few charts, and what it says of them.
+struct Kept {
+    clinic: Clinic,
+    patients: Value,
+    exports: Vec<String>,
+    grants: Value,
+}
+
+impl Kept {
+    fn new(seed: u64) -> Self {
+        let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+        let mut import = vec![PathBuf::from("import")];
+        import.extend(visits::charts(&clinic, 6, seed));
+        clinic.ok(&import);
+        let patients = clinic.json(&["patient", "search"]);
+        let exports = exports(&clinic, &patients);
+        assert_eq!(exports.len(), 6);
+        let grants = clinic.json(&["consent", "list"]);
+        Self {
+            clinic,
+            patients,
+            exports,
+            grants,
+        }
+    }
+
+    /// Repairs, and finds everything again: by search, by export, and by a new start.
+    fn repair(&mut self) {
+        let said = self.clinic.cli(&["doctor", "--repair"]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        self.assert_whole();
+        self.clinic.start();
+        self.assert_whole();
+        self.clinic.stop();
+    }
+
+    fn assert_whole(&self) {
+        assert_healthy(&self.clinic);
+        let patients = self.clinic.json(&["patient", "search"]);
+        assert_eq!(patients, self.patients);
+        for patient in patients.as_array().unwrap() {
+            let name = patient["name"].as_str().unwrap();
+            let found = self.clinic.json(&["patient", "search", name]);
+            assert!(found.as_array().unwrap().contains(patient), "{name}");
+        }
+        assert!(exports(&self.clinic, &patients) == self.exports);
+        assert_eq!(self.clinic.json(&["consent", "list"]), self.grants);
+    }
+
+    fn database(&self) -> PathBuf {
+        self.clinic.dir().join("db")
+    }
+
+    /// Commands that need the store end with 6 and name the repair.
+    fn assert_damage_is_named(&self) {
+        let patient = self.patients[0]["id"].as_str().unwrap();
+        for command in [
+            &["patient", "search"][..],
+            &["export", "--patient", patient],
+            &["status"],
+            &["doctor"],
+            &["run"],
+        ] {
+            let said = self.clinic.fails(command, 6);
+            assert!(said.contains("chartmesh doctor --repair"), "{said}");
+            assert!(!said.contains("panicked"), "{said}");
+        }
+    }
+}
+
+fn exports(clinic: &Clinic, patients: &Value) -> Vec<String> {
+    let patients = patients.as_array().unwrap().iter();
+    patients
+        .map(|patient| clinic.export(patient["id"].as_str().unwrap()))
+        .collect()
+}
+
+/// Writes over a file at places chosen by a seed.
+fn spoil(path: &Path, places: usize, rng: &mut ChaCha8Rng) {
+    let mut bytes = fs::read(path).unwrap();
+    for _ in 0..places {
+        let place = rng.random_range(0..bytes.len());
+        bytes[place] ^= rng.random_range(1..=u8::MAX);
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_database_with_flipped_bytes_is_refused_and_repaired() {
+    let mut kept = Kept::new(41);
+    let mut rng = ChaCha8Rng::seed_from_u64(41);
+    spoil(&kept.database().join("db"), 400, &mut rng);
+    kept.assert_damage_is_named();
+    kept.repair();
+}
+
+#[test]
+fn few_flipped_bytes_are_found_by_the_doctor_whatever_else_still_works() {
+    let mut rng = ChaCha8Rng::seed_from_u64(42);
+    let mut kept = Kept::new(42);
+    for _ in 0..4 {
+        spoil(&kept.database().join("db"), 2, &mut rng);
+        let doctor = kept.clinic.cli(&["doctor"]);
+        if doctor.code == Some(0) {
+            // They hit space that nothing is kept in.
+            kept.assert_whole();
+        } else {
+            assert_eq!(doctor.code, Some(6), "{doctor:?}");
+            kept.repair();
+        }
+    }
+}
+
+#[test]
+fn a_database_with_a_cut_end_is_found_and_repaired() {
+    let mut kept = Kept::new(43);
+    let path = kept.database().join("db");
+    let length = fs::metadata(&path).unwrap().len();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_len(length / 3).unwrap();
+    drop(file);
+    let doctor = kept.clinic.cli(&["doctor"]);
+    assert_eq!(doctor.code, Some(6), "{doctor:?}");
+    kept.repair();
+}
+
+#[test]
+fn a_missing_database_is_made_anew_from_the_journal() {
+    let mut kept = Kept::new(44);
+    fs::remove_dir_all(kept.database()).unwrap();
+    kept.assert_whole();
+    fs::remove_dir_all(kept.database()).unwrap();
+    kept.repair();
+}
+
+#[test]
+fn a_lost_journal_is_named_and_made_anew_from_the_database() {
+    let mut kept = Kept::new(45);
+    fs::remove_dir_all(kept.clinic.dir().join("journal")).unwrap();
+    kept.assert_damage_is_named();
+    kept.repair();
+}

@@ -1,0 +1,124 @@
+//! `kill -9` of either side while two clinics sync: what the receiver acknowledged it holds, and
+//! both end up with the same.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chartmesh_tests::wait::wait_until;
+use chartmesh_tests::{Clinic, introduce};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::assert_healthy;
+use super::moment::{catch, journal_bytes};
+use super::visits::Visits;
+use crate::PROGRAM;
+
+const KILLS: u64 = 10;
+const PATIENTS: usize = 3;
+/// Visits between two syncs, and the size of each: several times what is sent unacknowledged.
+const VISITS: usize = 24;
+const NOTE_BYTES: usize = 4000;
+const DEADLINE: Duration = Duration::from_secs(60);
+
+fn items(clinic: &Clinic) -> u64 {
+    clinic.json(&["status"])["items"].as_u64().unwrap()
+}
+
+/// Items that the one peer has not acknowledged.
+fn owed(clinic: &Clinic) -> u64 {
+    clinic.json(&["sync", "status"])["peers"][0]["owed_out"]
+        .as_u64()
+        .unwrap()
+}
+
+fn exports(clinic: &Clinic) -> Vec<String> {
+    (0..PATIENTS)
+        .map(|patient| clinic.export(&format!("visitor-{patient}")))
+        .collect()
+}
+
+/// Both are connected and have compared their stores.
+fn converge(home: &Clinic, other: &Clinic) {
+    wait_until("both to be in sync", DEADLINE, || {
+        let synced = home.cli(&["sync", "now"]).code == Some(0);
+        synced && owed(home) == 0
+    });
+    let (here, there) = (exports(home), exports(other));
+    assert!(here == there, "the exports differ after a sync");
+}
+
+/// A home clinic whose patients have all granted everything to another, both in sync, and both
+/// stopped. Returns also by how many items their stores differ.
+fn two_clinics(visits: &mut Visits) -> (Clinic, Clinic, u64) {
+    let mut home = Clinic::create(PROGRAM, "Hill Clinic");
+    let mut other = Clinic::create(PROGRAM, "River Hospital");
+    home.start();
+    other.start();
+    introduce(&home, &other);
+    for patient in 0..PATIENTS {
+        let file = visits.next(&home, patient, 10);
+        home.ok(&[PathBuf::from("import"), file]);
+    }
+    let to = other.id();
+    let all = ["--compartments", "all", "--rights", "read,write"];
+    let grant = ["consent", "grant", "--patient", "all", "--to", to.as_str()];
+    home.ok(&[&grant[..], &all[..]].concat());
+    converge(&home, &other);
+    let differ = items(&home) - items(&other);
+    home.stop();
+    other.stop();
+    (home, other, differ)
+}
+
+#[test]
+fn ten_kills_during_sync_lose_nothing_acknowledged_and_both_converge() {
+    let mut visits = Visits::new(31);
+    let mut rng = ChaCha8Rng::seed_from_u64(31);
+    let (mut home, mut other, differ) = two_clinics(&mut visits);
+    let mut halfway = 0;
+    for round in 1..=KILLS {
+        home.start();
+        let before = journal_bytes(&home);
+        let mut import = vec![PathBuf::from("import")];
+        for number in 0..VISITS {
+            import.push(visits.next(&home, number % PATIENTS, NOTE_BYTES));
+        }
+        home.ok(&import);
+        let written = journal_bytes(&home) - before;
+
+        other.start();
+        let grown = journal_bytes(&other) + written * rng.random_range(1..=60) / 100;
+        catch("the receiver's journal to grow", || {
+            journal_bytes(&other) >= grown
+        });
+        // The receiver in one round, the sender in the next.
+        if round % 2 == 0 {
+            home.kill9();
+            other.stop();
+        } else {
+            other.kill9();
+            home.stop();
+        }
+        let (sent, received) = (items(&home), items(&other));
+        let acknowledged = sent - owed(&home);
+        assert!(
+            received + differ >= acknowledged,
+            "round {round}: of {sent} items {acknowledged} were acknowledged, {received} are there"
+        );
+        halfway += u64::from(received + differ < sent);
+
+        home.start();
+        other.start();
+        assert_healthy(&home);
+        assert_healthy(&other);
+        converge(&home, &other);
+        assert_eq!(items(&home), items(&other) + differ, "round {round}");
+        home.stop();
+        other.stop();
+    }
+    eprintln!("{KILLS} kills, {halfway} of them before everything was over");
+    assert!(halfway >= KILLS / 2, "only {halfway} kills came in time");
+    let visited = home.export("visitor-0").matches("\"Observation\"").count();
+    assert!(visited > VISITS, "{visited}");
+}

@@ -1,0 +1,24 @@
+//! Nothing acknowledged is lost: not by a write that waits in memory, not by `kill -9`, not by
+//! damage to the database.
+
+mod acknowledged;
+mod damaged;
+mod killed_in_import;
+mod killed_in_sync;
+mod moment;
+mod trace;
+mod visits;
+
+use chartmesh_tests::Clinic;
+
+/// Whether a test that needs `tool` must not be skipped.
+fn demanded(tool: &str) -> bool {
+    let named = std::env::var("CHARTMESH_REQUIRE").unwrap_or_default();
+    named.split([',', ' ']).any(|one| one == tool)
+}
+
+/// The store, the ledgers and the audit log are whole.
+fn assert_healthy(clinic: &Clinic) {
+    let report = clinic.json(&["doctor"]);
+    assert_eq!(report["healthy"], true, "{}: {report}", clinic.name());
+}
