@@ -1,6 +1,7 @@
 //! The command line: what was typed, carried out here or by the node that runs.
 
 mod args;
+mod demo;
 mod input;
 mod local;
 mod progress;
@@ -36,7 +37,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Init(init) => local::init(&global, &init),
         Command::Run(run) => local::run(&global, &run),
-        Command::Demo(demo) => crate::demo::run(&demo.options(), global.json),
+        Command::Demo(demo) => demo::run(&global, &demo.options()),
         Command::Generate(generate) => local::generate(&global, &generate),
         Command::Doctor(doctor) => local::doctor(&global, &doctor),
         Command::Completions(completions) => {

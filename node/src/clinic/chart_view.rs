@@ -50,6 +50,8 @@ pub struct ChartView {
 pub struct Access {
     /// The clinic that keeps the chart.
     pub home: Option<ClinicId>,
+    /// That clinic's name, where it is known here.
+    pub home_name: Option<String>,
     /// `home`, `granted` or `ended`.
     pub state: AccessState,
     /// When the access ended or will end, as RFC 3339, where that is known.
@@ -131,6 +133,8 @@ pub struct HistoryLine {
     pub role: String,
     /// The clinic, where the author's node is known.
     pub clinic: Option<ClinicId>,
+    /// That clinic's name, where it is known here.
+    pub clinic_name: Option<String>,
     /// The resources that were touched.
     pub resources: Vec<String>,
 }
@@ -142,24 +146,24 @@ impl Clinic {
     /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
     pub fn chart_view(&self, id: &str) -> Result<ChartView, ClinicError> {
         let chart = self.find_chart(id)?;
-        let view = self.with_chart(&chart, |open| Ok(self.view_of(open)))?;
+        let view = self.with_chart(&chart, |open| self.view_of(open))?;
         self.note(Action::Read, Some(chart))?;
         Ok(view)
     }
 
-    fn view_of(&self, open: &OpenChart) -> ChartView {
+    fn view_of(&self, open: &OpenChart) -> Result<ChartView, ClinicError> {
         let card = open
             .patient()
             .map(|patient| IndexCard::of(&patient))
             .unwrap_or_default();
         let documents = open.documents();
-        ChartView {
+        Ok(ChartView {
             id: open.id(),
             fhir_id: card.patient,
             name: card.name,
             birth_date: card.birth_date,
             sex: card.sex,
-            access: self.access_to(open),
+            access: self.access_to(open)?,
             compartments: open
                 .compartments()
                 .map(|(name, one)| (name.to_string(), one.document().len()))
@@ -175,7 +179,7 @@ impl Clinic {
                 .sum(),
             held: self.held_lines(open),
             sealed: open.sealed(),
-        }
+        })
     }
 
     fn held_lines(&self, open: &OpenChart) -> Vec<HeldLine> {
@@ -192,16 +196,19 @@ impl Clinic {
     }
 
     /// What this clinic may do with a chart now.
-    pub(crate) fn access_to(&self, open: &OpenChart) -> Access {
+    pub(crate) fn access_to(&self, open: &OpenChart) -> Result<Access, ClinicError> {
         let own = self.clinic_id();
         let home = open.decision().custodian();
+        let mut names = self.clinic_names()?;
+        let mut access = Access {
+            home,
+            home_name: home.and_then(|home| names.remove(&home)),
+            state: AccessState::Home,
+            until: None,
+            note: None,
+        };
         if home == Some(own) {
-            return Access {
-                home,
-                state: AccessState::Home,
-                until: None,
-                note: None,
-            };
+            return Ok(access);
         }
         let mine = || {
             open.decision()
@@ -214,21 +221,13 @@ impl Clinic {
                 .map(|view| view.grant.expires_ms)
                 .max_by_key(|end| end.unwrap_or(u64::MAX))
                 .flatten();
-            let until = ends.map(date::moment);
-            return Access {
-                home,
-                state: AccessState::Granted,
-                until,
-                note: None,
-            };
+            access.until = ends.map(date::moment);
+            access.state = AccessState::Granted;
+            return Ok(access);
         }
-        let note = mine().map(|view| state_text(&view.state)).last();
-        Access {
-            home,
-            state: AccessState::Ended,
-            until: None,
-            note,
-        }
+        access.note = mine().map(|view| state_text(&view.state)).last();
+        access.state = AccessState::Ended;
+        Ok(access)
     }
 
     /// A patient, and who may see the chart.
@@ -249,7 +248,7 @@ impl Clinic {
                 birth_date: card.birth_date,
                 sex: card.sex,
                 identifiers: card.identifiers,
-                access: self.access_to(open),
+                access: self.access_to(open)?,
                 custody: self.custody_of(&chart)?,
                 grants: self.grant_lines(open)?,
             })
@@ -264,17 +263,20 @@ impl Clinic {
     /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
     pub fn history(&self, id: &str) -> Result<Vec<HistoryLine>, ClinicError> {
         let chart = self.find_chart(id)?;
+        let names = self.clinic_names()?;
         let mut lines = self.with_chart(&chart, |open| {
             let mut lines = Vec::new();
             for (name, one) in open.compartments() {
                 for entry in one.document().history() {
                     let at = u64::try_from(entry.time_ms).unwrap_or(0);
+                    let clinic = self.clinic_of_actor(open, &entry.author.actor);
                     let line = HistoryLine {
                         at: date::moment(at),
                         compartment: name.to_string(),
                         user: entry.author.user,
                         role: entry.author.role,
-                        clinic: self.clinic_of_actor(open, &entry.author.actor),
+                        clinic,
+                        clinic_name: clinic.and_then(|id| names.get(&id).cloned()),
                         resources: entry.touched.iter().map(ToString::to_string).collect(),
                     };
                     lines.push((at, line));

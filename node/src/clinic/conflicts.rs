@@ -40,6 +40,8 @@ pub struct VersionView {
     pub role: String,
     /// The clinic, where the author's node is known.
     pub clinic: Option<ClinicId>,
+    /// The clinic's name, where it is known here.
+    pub clinic_name: Option<String>,
     /// When, as RFC 3339.
     pub at: String,
 }
@@ -68,18 +70,21 @@ impl Clinic {
     }
 
     fn conflict_views(&self, open: &OpenChart) -> Result<Vec<ConflictView>, ClinicError> {
+        let names = self.clinic_names()?;
         let mut views = Vec::new();
         for (name, one) in open.compartments() {
             for conflict in one.document().conflicts() {
                 let mut versions = Vec::new();
                 for (index, version) in conflict.versions.into_iter().enumerate() {
                     let value = version.value.map(RawValue::from_string).transpose();
+                    let clinic = self.clinic_of_actor(open, &version.author.actor);
                     versions.push(VersionView {
                         version: index + 1,
                         value: value.map_err(ClinicError::fault)?,
                         user: version.author.user,
                         role: version.author.role,
-                        clinic: self.clinic_of_actor(open, &version.author.actor),
+                        clinic,
+                        clinic_name: clinic.and_then(|id| names.get(&id).cloned()),
                         at: date::moment(u64::try_from(version.time_ms).unwrap_or(0)),
                     });
                 }

@@ -1,5 +1,7 @@
 //! Grants as lists show them: who may see what, and until when.
 
+use std::collections::BTreeMap;
+
 use chartmesh_protocol::ledger::{GrantState, GrantView, History};
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
@@ -51,23 +53,22 @@ impl Clinic {
             Some(id) => vec![self.find_chart(id)?],
             None => self.all_charts()?.into_iter().collect(),
         };
+        let names = self.clinic_names()?;
         let mut lines = Vec::new();
         for chart in charts {
             let ledger = self.ledger(&chart)?;
             let decision = self.decide(&ledger);
-            for view in decision.grants() {
-                lines.push(self.grant_line(chart, view)?);
-            }
+            let shown = decision.grants().map(|view| line(&names, chart, view));
+            lines.extend(shown);
         }
         Ok(lines)
     }
 
     /// The grants of an open chart.
     pub(crate) fn grant_lines(&self, open: &OpenChart) -> Result<Vec<GrantLine>, ClinicError> {
-        open.decision
-            .grants()
-            .map(|view| self.grant_line(open.id(), view))
-            .collect()
+        let names = self.clinic_names()?;
+        let shown = open.decision.grants();
+        Ok(shown.map(|view| line(&names, open.id(), view)).collect())
     }
 
     /// One grant.
@@ -82,40 +83,31 @@ impl Clinic {
             what: "grant",
             look: "consent list",
         })?;
-        self.grant_line(chart, view)
+        Ok(line(&self.clinic_names()?, chart, view))
     }
+}
 
-    fn grant_line(&self, chart: ChartId, view: &GrantView) -> Result<GrantLine, ClinicError> {
-        let grant = &view.grant;
-        let names = self.peers()?;
-        let to_name = if grant.grantee == self.clinic_id() {
-            Some(self.name().to_owned())
-        } else {
-            names
-                .into_iter()
-                .find(|peer| peer.clinic == grant.grantee)
-                .map(|peer| peer.name)
-        };
-        let history = match grant.history {
-            History::All => "all",
-            History::FromNowOn => "from-now-on",
-        };
-        Ok(GrantLine {
-            grant: view.id,
-            patient: chart,
-            to: grant.grantee,
-            to_name,
-            compartments: compartment_names(&grant.compartments),
-            rights: grant.rights.names().map(str::to_owned).collect(),
-            purpose: grant.purpose.to_string(),
-            since: date::moment(grant.not_before_ms),
-            until: grant.expires_ms.map(date::moment),
-            history: history.to_owned(),
-            basis: basis_text(grant.basis).to_owned(),
-            parent: grant.parent,
-            state: state_word(&view.state).to_owned(),
-            note: state_text(&view.state),
-        })
+fn line(names: &BTreeMap<ClinicId, String>, chart: ChartId, view: &GrantView) -> GrantLine {
+    let grant = &view.grant;
+    let history = match grant.history {
+        History::All => "all",
+        History::FromNowOn => "from-now-on",
+    };
+    GrantLine {
+        grant: view.id,
+        patient: chart,
+        to: grant.grantee,
+        to_name: names.get(&grant.grantee).cloned(),
+        compartments: compartment_names(&grant.compartments),
+        rights: grant.rights.names().map(str::to_owned).collect(),
+        purpose: grant.purpose.to_string(),
+        since: date::moment(grant.not_before_ms),
+        until: grant.expires_ms.map(date::moment),
+        history: history.to_owned(),
+        basis: basis_text(grant.basis).to_owned(),
+        parent: grant.parent,
+        state: state_word(&view.state).to_owned(),
+        note: state_text(&view.state),
     }
 }
 

@@ -80,7 +80,6 @@ pub use replica::Replica;
 pub use search::FoundPatient;
 pub use status::{DoctorReport, PeerLine, Status};
 pub use verify::LedgerCheck;
-pub(crate) use witness::Trial;
 
 use crate::clock;
 use crate::keys::{Keyring, Passphrase};

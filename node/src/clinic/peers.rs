@@ -4,6 +4,8 @@
 //! Peers  clinic 32 -> the card's line
 //! ```
 
+use std::collections::BTreeMap;
+
 use chartmesh_protocol::identity::Card;
 use chartmesh_protocol::{ClinicId, NodeId, SealingPublic};
 use serde::{Deserialize, Serialize};
@@ -119,6 +121,17 @@ impl Clinic {
         let mut peers: Vec<KnownPeer> = self.cards()?.iter().map(KnownPeer::of).collect();
         peers.sort_by(|a, b| (&a.name, a.clinic).cmp(&(&b.name, b.clinic)));
         Ok(peers)
+    }
+
+    /// The names of this clinic and of those that it talks to.
+    pub(crate) fn clinic_names(&self) -> Result<BTreeMap<ClinicId, String>, ClinicError> {
+        let mut names: BTreeMap<ClinicId, String> = self
+            .peers()?
+            .into_iter()
+            .map(|peer| (peer.clinic, peer.name))
+            .collect();
+        names.insert(self.clinic_id(), self.name().to_owned());
+        Ok(names)
     }
 
     /// The clinics to dial; none when the store cannot be read, which the log then says.

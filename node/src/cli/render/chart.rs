@@ -1,15 +1,12 @@
 //! Patients and charts in words.
 
 use chartmesh_crdt::views::{AllergyStatus, Concept};
+use chartmesh_protocol::ClinicId;
 
 use super::{consent, line, short};
 use crate::clinic::{
-    Access, AccessState, ChartView, ConflictView, Custody, FoundPatient, HistoryLine, PatientView,
-    Registered, Resolved,
+    Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Registered,
 };
-
-/// How much of a value is shown in a list of conflicts.
-const SHOWN_VALUE: usize = 200;
 
 pub(super) fn registered(registered: &Registered) -> String {
     format!(
@@ -86,7 +83,7 @@ pub(super) fn patient(patient: &PatientView) -> String {
     out
 }
 
-pub(super) fn view(chart: &ChartView) -> String {
+pub(in crate::cli) fn view(chart: &ChartView) -> String {
     let mut out = String::new();
     banner(
         &mut out,
@@ -191,10 +188,7 @@ fn banner(out: &mut String, name: &str, born: Option<&str>, sex: Option<&str>) {
 }
 
 fn access(out: &mut String, access: &Access) {
-    let home = access
-        .home
-        .as_ref()
-        .map_or_else(|| "unknown".to_owned(), short);
+    let home = named(access.home_name.as_deref(), access.home.as_ref());
     let text = match access.state {
         AccessState::Home => "this clinic keeps the chart".to_owned(),
         AccessState::Granted => match &access.until {
@@ -272,10 +266,7 @@ fn none(out: &mut String, empty: bool) {
 pub(super) fn history(lines: &[HistoryLine]) -> String {
     let mut out = String::new();
     for entry in lines {
-        let clinic = entry
-            .clinic
-            .as_ref()
-            .map_or_else(|| "unknown".to_owned(), short);
+        let clinic = named(entry.clinic_name.as_deref(), entry.clinic.as_ref());
         let touched = match entry.resources.as_slice() {
             [one] => one.clone(),
             many => format!("{} resources", many.len()),
@@ -283,64 +274,21 @@ pub(super) fn history(lines: &[HistoryLine]) -> String {
         line(
             &mut out,
             &format!(
-                "{}  {:<10}  clinic {clinic}  {} {}  {touched}",
-                entry.at, entry.compartment, entry.role, entry.user
+                "{}  {:<10}  {clinic}, {} {}  {touched}",
+                entry.at,
+                entry.compartment,
+                entry.role,
+                short(&entry.user)
             ),
         );
     }
     out
 }
 
-pub(super) fn conflicts(conflicts: &[ConflictView]) -> String {
-    if conflicts.is_empty() {
-        return "No conflicts.\n".to_owned();
-    }
-    let mut out = String::new();
-    for conflict in conflicts {
-        let element = conflict
-            .element
-            .as_deref()
-            .map(|e| format!(" {e}"))
-            .unwrap_or_default();
-        line(&mut out, &format!("{}{element}", conflict.resource));
-        for version in &conflict.versions {
-            let value = version
-                .value
-                .as_ref()
-                .map_or("(removed)", |value| value.get());
-            let shown: String = value.chars().take(SHOWN_VALUE).collect();
-            let clinic = version
-                .clinic
-                .as_ref()
-                .map_or_else(|| "unknown".to_owned(), short);
-            line(
-                &mut out,
-                &format!(
-                    "  {}  {}  clinic {clinic}  {} {}",
-                    version.version, version.at, version.role, version.user
-                ),
-            );
-            line(&mut out, &format!("     {shown}"));
-        }
-        let option = conflict
-            .element
-            .as_deref()
-            .map(|e| format!(" --element {e}"))
-            .unwrap_or_default();
-        line(
-            &mut out,
-            &format!(
-                "  decide: chartmesh chart resolve ID --resource {}{option} --version N",
-                conflict.resource
-            ),
-        );
-    }
-    out
-}
-
-pub(super) fn resolved(resolved: &Resolved) -> String {
-    format!(
-        "Decided {}. {} conflicts left.\n",
-        resolved.resource, resolved.left
-    )
+/// A clinic by its name, or by the beginning of its id where no card of it is here.
+fn named(name: Option<&str>, id: Option<&ClinicId>) -> String {
+    let unnamed = || id.map(|id| format!("clinic {}", short(id)));
+    name.map(str::to_owned)
+        .or_else(unnamed)
+        .unwrap_or_else(|| "unknown".to_owned())
 }

@@ -1,6 +1,7 @@
 //! Answers as people read them.
 
 mod chart;
+mod conflict;
 mod consent;
 mod node;
 
@@ -12,6 +13,8 @@ use serde::de::DeserializeOwned;
 use super::args::{Audit, Chart, Command, Consent, Export, Patient, Peer, Sync};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
 use crate::control::{Answer, Exit, Failure};
+pub(super) use chart::view;
+pub(super) use conflict::list as conflicts;
 pub(super) use node::{doctor, initialised, repaired};
 
 /// An answer in words.
@@ -34,10 +37,10 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
                 .to_owned(),
         ),
         Command::Import(_) => Ok(imported(&read(answer)?)),
-        Command::Chart(Chart::Show { .. }) => Ok(chart::view(&read(answer)?)),
+        Command::Chart(Chart::Show { .. }) => Ok(view(&read(answer)?)),
         Command::Chart(Chart::History { .. }) => Ok(chart::history(&read::<Vec<_>>(answer)?)),
-        Command::Chart(Chart::Conflicts { .. }) => Ok(chart::conflicts(&read::<Vec<_>>(answer)?)),
-        Command::Chart(Chart::Resolve { .. }) => Ok(chart::resolved(&read(answer)?)),
+        Command::Chart(Chart::Conflicts { id }) => Ok(conflict::list(&read::<Vec<_>>(answer)?, id)),
+        Command::Chart(Chart::Resolve { .. }) => Ok(conflict::resolved(&read(answer)?)),
         Command::Consent(Consent::Grant { .. }) => Ok(consent::made(&read(answer)?)),
         Command::Consent(Consent::Revoke { .. }) => Ok(consent::revoked(&read(answer)?)),
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),

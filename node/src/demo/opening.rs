@@ -1,0 +1,129 @@
+//! The first steps: clinics, patients, consent. None of them needs a link.
+
+use serde_json::json;
+
+use super::patient;
+use super::stage::Stage;
+use super::told::{Told, claim, needed};
+use super::{Screen, generate_into};
+use crate::clinic::GrantsMade;
+use crate::clock;
+use crate::control::{Exit, Failure, GrantRequest, Progress};
+
+/// Makes the clinics known to each other.
+pub(super) fn clinics(stage: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure> {
+    // A card names addresses, and a clinic has those once it was connected.
+    stage.connect()?;
+    let mut lines = Vec::new();
+    let mut cards = Vec::new();
+    for member in stage.members() {
+        let card = member.clinic.own_card()?;
+        let id: String = card.clinic_id.to_string().chars().take(8).collect();
+        lines.push(format!("{:<14}  clinic {id}", member.name));
+        cards.push(card);
+    }
+    stage.disconnect();
+    for member in stage.members() {
+        let own = member.clinic.clinic_id();
+        for card in cards.iter().filter(|card| card.clinic_id != own) {
+            member.clinic.add_peer(&card.card)?;
+        }
+        let known = member.clinic.peers()?.len();
+        claim(known == 2, &format!("{} knows the other two", member.name))?;
+    }
+    Ok(Told::new(
+        lines,
+        json!({ "cards_exchanged": 6 }),
+        "Each has a folder, keys and a store of its own, and the cards of the other two. A card\n\
+         says who a clinic is and where it is reached. It opens no chart.",
+    ))
+}
+
+/// Registers one patient by hand, and imports invented ones.
+pub(super) fn patients(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Failure> {
+    let hill = &stage.hill;
+    let begun = clock::now_ms();
+    let folder = stage.files();
+    let invented = folder.join("invented");
+    generate_into(&invented, stage.invented, stage.seed)?;
+    let registered = hill.clinic.register(&patient::registration())?;
+    let first = (
+        "amina-1-first-visit.json",
+        patient::first_visit as fn(&_) -> _,
+    );
+    let hers = patient::record(hill, &registered.id, &folder, first)?;
+    let total = u64::from(stage.invented);
+    let bar = (screen.bar)();
+    let resources = hill.import(&invented, &|step: Progress| {
+        bar(&Progress { total, ..step })
+    })?;
+    drop(bar);
+    let seconds = clock::now_ms().saturating_sub(begun);
+    let charts = hill.clinic.find_patients(&[])?.len();
+    let wanted = usize::try_from(stage.invented)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1);
+    claim(charts == wanted, "Hill Clinic has a chart of every patient")?;
+    let short: String = registered.id.to_string().chars().take(8).collect();
+    stage.patient = Some(registered.id);
+    Ok(Told::new(
+        vec![
+            format!(
+                "{}, born 1987-04-02: chart {short}, {hers} resources",
+                registered.name
+            ),
+            format!("{total} invented patients: {resources} resources, as FHIR, in {seconds} ms"),
+        ],
+        json!({
+            "registered": registered,
+            "charts": charts,
+            "resources": resources.saturating_add(hers),
+        }),
+        "No clinic is connected yet: all of this works without a link.",
+    ))
+}
+
+/// Grants River Hospital everything, and Far Clinic nothing.
+pub(super) fn consent(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Failure> {
+    let request = GrantRequest {
+        patient: "all".to_owned(),
+        to: stage.river.clinic.clinic_id().to_string(),
+        compartments: vec!["all".to_owned()],
+        rights: vec!["read".to_owned(), "write".to_owned()],
+        purpose: "treatment".to_owned(),
+        until: None,
+        from_now_on: false,
+        pin: None,
+    };
+    let bar = (screen.bar)();
+    let made = stage.hill.clinic.grant(&request, &|step| bar(&step))?;
+    drop(bar);
+    let GrantsMade::All(made) = made else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "one grant was made instead of all",
+        ));
+    };
+    let signed = made.iter().filter(|one| one.grant.is_some()).count();
+    let charts = stage.hill.clinic.find_patients(&[])?.len();
+    claim(signed == charts, "a grant was signed for every patient")?;
+    let far = stage.far.clinic.clinic_id();
+    let to_far = stage.hill.clinic.grants(None)?;
+    let to_far = to_far.iter().filter(|one| one.to == far).count();
+    claim(to_far == 0, "Far Clinic has no grant")?;
+    let patient = needed(stage.patient, "patient")?;
+    let hers = made.iter().find(|one| one.patient == patient);
+    stage.grant = Some(needed(
+        hers.and_then(|one| one.grant),
+        "grant of the patient",
+    )?);
+    Ok(Told::new(
+        vec![
+            format!("River Hospital  {signed} grants: everything, to read and to write"),
+            format!("Far Clinic      {to_far} grants"),
+        ],
+        json!({ "grants": { "River Hospital": signed, "Far Clinic": to_far } }),
+        "Each grant is signed with that patient's own key. Hill Clinic keeps these keys until the\n\
+         patients set a PIN.",
+    ))
+}
