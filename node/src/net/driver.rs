@@ -27,12 +27,13 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 /// What a session may be told from outside.
 pub(super) enum DriverCommand {
     /// Compare the stores now and report.
-    SyncNow(oneshot::Sender<SyncReport>),
-    /// Report the comparison that is under way.
-    Report(oneshot::Sender<SyncReport>),
+    SyncNow(Reply),
     /// End, and say when nothing is held any more.
     Stop(oneshot::Sender<()>),
 }
+
+/// Where the report of a sync is waited for.
+pub(super) type Reply = oneshot::Sender<SyncReport>;
 
 /// How a session ended.
 pub(super) struct SessionEnd {
@@ -40,6 +41,8 @@ pub(super) struct SessionEnd {
     pub(super) was_in_sync: bool,
     /// Why it ended, for people.
     pub(super) reason: String,
+    /// Who waits for a report that did not come.
+    pub(super) waiting: Vec<Reply>,
 }
 
 /// What a session starts with.
@@ -49,6 +52,8 @@ pub(super) struct Start {
     pub(super) number: u64,
     pub(super) ours: bool,
     pub(super) heartbeat: Duration,
+    /// Who waits for the first comparison.
+    pub(super) waiting: Vec<Reply>,
 }
 
 /// The hub's hold on a running session. Dropping it ends the session.
@@ -66,17 +71,19 @@ impl SessionHandle {
         self.identified.load(Ordering::Relaxed)
     }
 
-    /// Sends a command. One that comes too late is dropped, and whoever waits for its answer
-    /// learns that by the closed channel.
-    pub(super) fn command(&self, command: DriverCommand) {
-        let _ = self.commands.send(command);
+    /// Asks for a comparison now. A session that is ending gives the reply back.
+    pub(super) fn sync_now(&self, reply: Reply) -> Result<(), Reply> {
+        match self.commands.send(DriverCommand::SyncNow(reply)) {
+            Err(mpsc::error::SendError(DriverCommand::SyncNow(reply))) => Err(reply),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the session and waits until it has let go of the store.
     pub(super) async fn stop(self) {
         let (done, ended) = oneshot::channel();
-        self.command(DriverCommand::Stop(done));
         // An error means that it has ended already.
+        let _ = self.commands.send(DriverCommand::Stop(done));
         let _ = ended.await;
     }
 }
@@ -110,10 +117,11 @@ pub(super) fn spawn(
             let driver = Driver::new(start, clinic, board, identified, outgoing);
             let (end, stopper) = match driver {
                 Ok(driver) => driver.run(incoming, received).await,
-                Err(reason) => (
+                Err((reason, waiting)) => (
                     SessionEnd {
                         was_in_sync: false,
                         reason,
+                        waiting,
                     },
                     None,
                 ),
@@ -173,7 +181,7 @@ struct Driver {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     epoch: Instant,
     wake_at: Option<u64>,
-    waiting: Vec<oneshot::Sender<SyncReport>>,
+    waiting: Vec<Reply>,
     deliveries: Vec<Delivery>,
     was_in_sync: bool,
     over: Option<String>,
@@ -186,8 +194,11 @@ impl Driver {
         board: Arc<StatusBoard>,
         identified: Arc<AtomicBool>,
         outgoing: mpsc::UnboundedSender<Vec<u8>>,
-    ) -> Result<Self, String> {
-        let replica = Replica::open(clinic, start.node).map_err(|error| error.to_string())?;
+    ) -> Result<Self, (String, Vec<Reply>)> {
+        let replica = match Replica::open(clinic, start.node) {
+            Ok(replica) => replica,
+            Err(error) => return Err((error.to_string(), start.waiting)),
+        };
         let role = if start.ours {
             sync::Role::Dialer
         } else {
@@ -212,7 +223,7 @@ impl Driver {
             outgoing,
             epoch: Instant::now(),
             wake_at: None,
-            waiting: Vec::new(),
+            waiting: start.waiting,
             deliveries: Vec::new(),
             was_in_sync: false,
             over: None,
@@ -254,7 +265,6 @@ impl Driver {
                         self.waiting.push(reply);
                         self.handle(Event::SyncRequested);
                     }
-                    Some(DriverCommand::Report(reply)) => self.waiting.push(reply),
                     Some(DriverCommand::Stop(done)) => {
                         stopper = Some(done);
                         self.handle(Event::Shutdown);
@@ -274,25 +284,22 @@ impl Driver {
                 }
             }
         }
+        // Nothing is taken from here on, so that no reply is lost on the way.
+        commands.close();
+        while let Some(command) = commands.recv().await {
+            match command {
+                DriverCommand::SyncNow(reply) => self.waiting.push(reply),
+                DriverCommand::Stop(done) => stopper = Some(done),
+            }
+        }
         (self.end(), stopper)
     }
 
     fn end(self) -> SessionEnd {
-        let reason = self.over.unwrap_or_default();
-        let clinic = self.replica.clinic_of_peer();
-        for reply in self.waiting {
-            let report = SyncReport::unreachable(self.node, clinic, reason.clone());
-            // Whoever asked may have gone.
-            let _ = reply.send(SyncReport {
-                connected: self.was_in_sync,
-                ..report
-            });
-        }
-        self.board
-            .set(self.node, LinkState::Disconnected, Some(reason.clone()));
         SessionEnd {
             was_in_sync: self.was_in_sync,
-            reason,
+            reason: self.over.unwrap_or_default(),
+            waiting: self.waiting,
         }
     }
 

@@ -17,7 +17,7 @@ use libp2p_stream::{Control, IncomingStreams};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::driver::{self, DriverCommand, SessionEnd, SessionHandle};
+use super::driver::{self, Reply, SessionEnd, SessionHandle};
 use super::status::{LinkState, StatusBoard, SyncReport};
 use super::transport::{self, Behaviour, BehaviourEvent};
 use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id, peer_id};
@@ -72,7 +72,7 @@ struct Peer {
     dialling: bool,
     opening: bool,
     session: Option<SessionHandle>,
-    waiting: Vec<oneshot::Sender<SyncReport>>,
+    waiting: Vec<Reply>,
 }
 
 /// The task's state.
@@ -371,12 +371,9 @@ impl Hub {
             ours,
             heartbeat,
             peer: id,
+            waiting: std::mem::take(&mut peer.waiting),
         };
-        let handle = driver::spawn(start, stream, clinic, board, to_hub);
-        for reply in peer.waiting.drain(..) {
-            handle.command(DriverCommand::Report(reply));
-        }
-        peer.session = Some(handle);
+        peer.session = Some(driver::spawn(start, stream, clinic, board, to_hub));
     }
 
     fn task_reported(&mut self, message: FromTask) {
@@ -405,20 +402,38 @@ impl Hub {
     /// A session has ended: dial again, soon after a working one and later after a failed one.
     fn ended(&mut self, id: PeerId, session: u64, end: SessionEnd) {
         let Some(peer) = self.peers.get_mut(&id) else {
+            // A clinic that was removed meanwhile.
+            if let Some(node) = node_id(&id) {
+                answer(
+                    end.waiting,
+                    &SyncReport::unreachable(node, None, end.reason),
+                );
+            }
             return;
         };
-        if peer
-            .session
-            .as_ref()
-            .is_none_or(|current| current.number != session)
-        {
+        let current = peer.session.as_ref().map(|current| current.number);
+        if current != Some(session) {
+            // Another stream took its place: who waited, waits for that one.
+            for reply in end.waiting {
+                self.compare(id, reply);
+            }
             return;
         }
         peer.session = None;
         if end.was_in_sync {
             peer.backoff.reset();
         }
+        let report = SyncReport::unreachable(peer.node, peer.clinic, end.reason.clone());
+        let connected = end.was_in_sync;
+        answer(
+            end.waiting,
+            &SyncReport {
+                connected,
+                ..report
+            },
+        );
         if peer.clinic.is_none() {
+            self.board.forget(peer.node);
             self.peers.remove(&id);
             return;
         }
@@ -440,13 +455,9 @@ impl Hub {
         }
         self.board
             .set(peer.node, LinkState::Disconnected, Some(reason.clone()));
-        for reply in peer.waiting.drain(..) {
-            let _ = reply.send(SyncReport::unreachable(
-                peer.node,
-                peer.clinic,
-                reason.clone(),
-            ));
-        }
+        let waiting = std::mem::take(&mut peer.waiting);
+        let report = SyncReport::unreachable(peer.node, peer.clinic, reason);
+        answer(waiting, &report);
     }
 
     fn sync_now(&mut self, clinic: Option<ClinicId>) -> Vec<oneshot::Receiver<SyncReport>> {
@@ -460,17 +471,24 @@ impl Hub {
         for id in wanted {
             let (reply, answer) = oneshot::channel();
             answers.push(answer);
-            let Some(peer) = self.peers.get_mut(&id) else {
-                continue;
-            };
-            if let Some(session) = &peer.session {
-                session.command(DriverCommand::SyncNow(reply));
-            } else {
-                peer.waiting.push(reply);
-                self.dial(id);
-            }
+            self.compare(id, reply);
         }
         answers
+    }
+
+    /// Compares the stores with a peer now: over the session that runs, or the next one.
+    fn compare(&mut self, id: PeerId, reply: Reply) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        let refused = match &peer.session {
+            Some(session) => session.sync_now(reply).err(),
+            None => Some(reply),
+        };
+        if let Some(reply) = refused {
+            peer.waiting.push(reply);
+            self.dial(id);
+        }
     }
 
     #[expect(
@@ -541,6 +559,14 @@ impl Hub {
         if peer.session.is_none() && !peer.dialling && peer.clinic.is_some() {
             peer.next_dial = Some(Instant::now());
         }
+    }
+}
+
+/// Gives a report to everyone who waits for it.
+fn answer(waiting: Vec<Reply>, report: &SyncReport) {
+    for reply in waiting {
+        // Whoever asked may have gone.
+        let _ = reply.send(report.clone());
     }
 }
 
