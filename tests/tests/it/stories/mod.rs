@@ -1,6 +1,8 @@
 //! What clinics do with each other, told from beginning to end.
 
 mod restart;
+mod secrecy;
+mod sharing;
 
 use std::time::Duration;
 
