@@ -121,10 +121,12 @@ pub fn run(options: &DemoOptions, screen: &Screen<'_>) -> Result<Exit, Failure> 
     let mut failed = None;
     for (number, (title, act)) in (1..).zip(STEPS) {
         say(&format!("\n{number:>2}  {title}\n"))?;
+        let step_begun = clock::now_ms();
         match act(&mut stage, screen) {
             Ok(told) => {
                 say(&told.text())?;
-                steps.push(told.json(number, title));
+                let duration_ms = clock::now_ms().saturating_sub(step_begun);
+                steps.push(told.json(number, title, duration_ms));
             }
             Err(failure) => {
                 steps.push(Told::failed(number, title, &failure.message));

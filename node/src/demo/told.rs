@@ -37,12 +37,13 @@ impl Told {
     }
 
     /// The step as JSON.
-    pub(super) fn json(&self, number: usize, title: &str) -> Value {
+    pub(super) fn json(&self, number: usize, title: &str, duration_ms: u64) -> Value {
         let meaning = self.meaning.replace('\n', " ");
         json!({
             "number": number,
             "title": title,
             "ok": true,
+            "duration_ms": duration_ms,
             "meaning": meaning,
             "facts": self.facts,
         })
