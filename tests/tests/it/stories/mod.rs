@@ -1,6 +1,8 @@
 //! What clinics do with each other, told from beginning to end.
 
+mod edits;
 mod restart;
+mod revocation;
 mod secrecy;
 mod sharing;
 
@@ -8,7 +10,7 @@ use std::time::Duration;
 
 use chartmesh_tests::clinic::text;
 use chartmesh_tests::wait::wait_until;
-use chartmesh_tests::{Clinic, bundle};
+use chartmesh_tests::{Clinic, Exact, bundle};
 use serde_json::{Value, json};
 
 use crate::PROGRAM;
@@ -57,29 +59,41 @@ fn grant(home: &Clinic, patient: &str, to: &Clinic, compartments: &str) -> Value
 impl NakatoShared {
     /// Writes an observation with a note into the chart.
     fn note(&self, clinic: &Clinic, id: &str, words: &str) {
-        let subject = json!({ "reference": format!("Patient/{}", self.patient) });
-        self.put(
-            clinic,
-            &json!({
-                "resourceType": "Observation", "id": id, "status": "final", "subject": subject,
-                "code": { "text": "note" }, "valueString": words,
-            }),
-        );
+        let bundle = self.note_bundle(clinic, id, words);
+        changes_one(clinic, &bundle);
     }
 
-    /// Imports one resource into the chart, next to its Patient.
+    fn note_bundle(&self, clinic: &Clinic, id: &str, words: &str) -> String {
+        let subject = json!({ "reference": format!("Patient/{}", self.patient) });
+        let note = json!({
+            "resourceType": "Observation", "id": id, "status": "final", "subject": subject,
+            "code": { "text": "note" }, "valueString": words,
+        });
+        self.beside_the_patient(clinic, &note)
+    }
+
+    /// Imports one resource into the chart.
     fn put(&self, clinic: &Clinic, resource: &Value) {
-        let export = clinic.export(&self.chart);
-        let resources = bundle::resources(&export);
-        let patient = &resources[&format!("Patient/{}", self.patient)];
-        let resource = chartmesh_tests::Exact::read(&resource.to_string());
-        let both = if bundle::key(&resource) == bundle::key(patient) {
-            bundle::bundle_of([&resource])
-        } else {
-            bundle::bundle_of([patient, &resource])
-        };
-        let report = clinic.import_text("edit.json", &both);
-        assert_eq!(report["files"][0]["changed"], 1, "{report}");
+        changes_one(clinic, &self.beside_the_patient(clinic, resource));
+    }
+
+    fn beside_the_patient(&self, clinic: &Clinic, resource: &Value) -> String {
+        let resource = Exact::read(&resource.to_string());
+        bundle::bundle_of([&self.patient_at(clinic), &resource])
+    }
+
+    fn patient_at(&self, clinic: &Clinic) -> Exact {
+        let key = format!("Patient/{}", self.patient);
+        bundle::resources(&clinic.export(&self.chart))[&key].clone()
+    }
+
+    /// Changes one element of the Patient.
+    fn edit_patient(&self, clinic: &Clinic, element: &str, value: Value) {
+        let patient = self.patient_at(clinic).write();
+        let mut patient: Value = serde_json::from_str(&patient).unwrap();
+        patient[element] = value;
+        let patient = Exact::read(&patient.to_string());
+        changes_one(clinic, &bundle::bundle_of([&patient]));
     }
 
     fn has(&self, clinic: &Clinic, key: &str) -> bool {
@@ -87,11 +101,15 @@ impl NakatoShared {
         output.code == Some(0) && bundle::resources(&output.stdout).contains_key(key)
     }
 
-    /// Waits until an observation has come by itself.
-    fn wait_for_note(&self, clinic: &Clinic, id: &str) {
-        let key = format!("Observation/{id}");
+    /// Waits until a resource has come by itself.
+    fn wait_for(&self, clinic: &Clinic, key: &str) {
         wait_until(&format!("{key} at {}", clinic.name()), SOON, || {
-            self.has(clinic, &key)
+            self.has(clinic, key)
         });
     }
+}
+
+fn changes_one(clinic: &Clinic, bundle: &str) {
+    let report = clinic.import_text("edit.json", bundle);
+    assert_eq!(report["files"][0]["changed"], 1, "{report}");
 }

@@ -64,5 +64,5 @@ fn what_was_saved_while_a_clinic_was_away_reaches_it_when_it_is_back() {
     b.kill9();
     shared.note(&a, "n1", "seen while the hospital was away");
     b.start();
-    shared.wait_for_note(&b, "n1");
+    shared.wait_for(&b, "Observation/n1");
 }
