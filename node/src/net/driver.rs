@@ -331,7 +331,8 @@ impl Driver {
                         });
                     }
                     self.handle(Event::Refused(refused.refusal()));
-                    self.over.get_or_insert_with(|| refused.to_string());
+                    // A fault of ours is none that the session knows of.
+                    self.over = Some(refused.to_string());
                 }
             }
         }

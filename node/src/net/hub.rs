@@ -420,6 +420,7 @@ impl Hub {
             return;
         }
         peer.session = None;
+        tracing::info!(peer = %peer.node, reason = %end.reason, "a sync session ended");
         if end.was_in_sync {
             peer.backoff.reset();
         }
