@@ -79,10 +79,20 @@ While it runs, DIR/run.json holds its process id and addresses.")]
   chartmesh --dir clinic id --card-only > hill-clinic.card")]
     Id(Id),
     /// The clinics that this one talks to.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh peer add river-hospital.card
+  chartmesh peer list"
+    )]
     Peer(Peer),
     /// Register and find patients.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh patient register --given Amina --family Nakato --birth-date 1987-04-02
+  chartmesh patient search nakato 1987"
+    )]
     Patient(Patient),
     /// Take in FHIR bundles, NDJSON and folders of them.
     #[command(after_help = "Examples:
@@ -98,16 +108,36 @@ Each file is taken in whole or not at all. Taking one in again changes nothing."
   chartmesh export --patient 440ffe72 --format ndjson")]
     Export(Export),
     /// Read a chart, its history and its conflicts.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh chart show 440ffe72
+  chartmesh chart conflicts 440ffe72"
+    )]
     Chart(Chart),
     /// Who may see which chart.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh consent grant --patient 440ffe72 --to 3f2a91c0 --compartments summary
+  chartmesh consent list --patient 440ffe72"
+    )]
     Consent(Consent),
     /// Exchange charts with other clinics.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh sync now
+  chartmesh sync status"
+    )]
     Sync(Sync),
     /// Who read and wrote what.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh audit list --patient 440ffe72
+  chartmesh audit verify"
+    )]
     Audit(Audit),
     /// How this node is doing.
     #[command(after_help = "Examples:
@@ -370,7 +400,7 @@ pub(super) enum Consent {
         /// The chart id, the FHIR Patient id, a unique beginning of either, or `all`.
         #[arg(long)]
         patient: String,
-        /// The clinic id, or a unique beginning of it.
+        /// The clinic id, a unique beginning of it, or the clinic's card (its line or its file).
         #[arg(long)]
         to: String,
         /// Compartments: summary, clinical, messages, patient, billing, restricted/LABEL, or all.

@@ -42,8 +42,9 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Doctor(doctor) => local::doctor(&global, &doctor),
         Command::Completions(completions) => {
             let mut command = Cli::command();
-            let mut out = std::io::stdout();
-            clap_complete::generate(completions.shell, &mut command, "chartmesh", &mut out);
+            let mut script = Vec::new();
+            clap_complete::generate(completions.shell, &mut command, "chartmesh", &mut script);
+            print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Done)
         }
         command => {

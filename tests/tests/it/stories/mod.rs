@@ -1,5 +1,7 @@
 //! What clinics do with each other, told from beginning to end.
 
+mod cards;
+mod commands;
 mod edits;
 mod restart;
 mod revocation;

@@ -1,0 +1,103 @@
+//! Who a clinic is, and whom it talks to.
+
+use chartmesh_tests::clinic::text;
+use chartmesh_tests::{Clinic, introduce};
+
+use super::running;
+use crate::PROGRAM;
+
+#[test]
+fn a_running_node_says_where_it_is_and_stops_saying_so() {
+    let mut clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    assert!(clinic.run_file().is_none());
+    clinic.start();
+    let file = clinic.run_file().unwrap();
+    let own = clinic.json(&["id"]);
+    assert_eq!(file["node_id"], own["node_id"]);
+    assert_eq!(file["pid"], clinic.daemon().unwrap().id());
+    let listen: Vec<String> = file["listen"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(text)
+        .collect();
+    assert_eq!(listen.len(), 2, "{file}");
+    assert!(listen.iter().any(|address| address.ends_with("/quic-v1")));
+    assert!(
+        listen.iter().all(|address| !address.contains("/0")),
+        "{file}"
+    );
+    assert_eq!(own["addresses"], file["listen"]);
+    let http: std::net::SocketAddr = text(&file["http"]).parse().unwrap();
+    std::net::TcpStream::connect(http).expect("the web server answers");
+    clinic.stop();
+    assert!(clinic.run_file().is_none());
+}
+
+#[test]
+fn id_tells_everything_that_another_clinic_needs() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let own = clinic.json(&["id"]);
+    let mut fields: Vec<&str> = own
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    fields.sort_unstable();
+    let expected = [
+        "addresses",
+        "card",
+        "clinic_id",
+        "name",
+        "node_id",
+        "sealing_key",
+    ];
+    assert_eq!(fields, expected);
+    assert_eq!(own["name"], "Hill Clinic");
+    for field in ["clinic_id", "node_id", "sealing_key"] {
+        assert_eq!(text(&own[field]).len(), 64, "{field}");
+    }
+    let card = text(&own["card"]);
+    assert_eq!(card.lines().count(), 1);
+    assert_eq!(card, clinic.card());
+}
+
+#[test]
+fn a_card_is_taken_as_text_or_file_and_gives_what_id_gave() {
+    let [a, b] = running(["Hill Clinic", "River Hospital"]);
+    let file = b.scratch().join("hill.card");
+    std::fs::write(&file, format!("{}\n", a.card())).unwrap();
+    let added = b.json(&["peer", "add", file.to_str().unwrap()]);
+    let own = a.json(&["id"]);
+    assert_eq!(added["clinic"], own["clinic_id"]);
+    assert_eq!(added["node"], own["node_id"]);
+    assert_eq!(added["addresses"], own["addresses"]);
+    introduce(&a, &b);
+    let listed = b.json(&["peer", "list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    b.ok(&["peer", "remove", &a.id()[..8]]);
+    assert_eq!(b.json(&["peer", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn a_card_with_any_character_changed_is_refused() {
+    let [a] = running(["Hill Clinic"]);
+    let b = Clinic::create(PROGRAM, "River Hospital");
+    let card = b.card();
+    let body = card.rfind(':').unwrap() + 1;
+    // Some in the head, some in each part behind it, and the last ones: the signature's end.
+    let places = (0..body).chain((body..card.len()).step_by(29));
+    for place in places.chain([card.len() - 2]) {
+        let mut bytes = card.clone().into_bytes();
+        bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+        let forged = String::from_utf8(bytes).unwrap();
+        let said = a.fails(&["peer", "add", &forged], 2);
+        assert!(!said.contains("panic"), "{place}: {said}");
+    }
+    for cut in [0, 1, body, card.len() / 2, card.len() - 1] {
+        a.fails(&["peer", "add", &card[..cut]], 2);
+    }
+    assert_eq!(a.json(&["peer", "list"]), serde_json::json!([]));
+    a.ok(&["peer", "add", &card]);
+}

@@ -1,0 +1,134 @@
+//! The command line itself: help, completions, what it says of failures.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use chartmesh_tests::Clinic;
+use chartmesh_tests::scan::files_below;
+
+use crate::PROGRAM;
+
+/// The commands below some words, as their help lists them.
+fn below(clinic: &Clinic, words: &[&str]) -> (String, Vec<String>) {
+    let mut arguments = words.to_vec();
+    arguments.push("--help");
+    let help = clinic.ok(&arguments);
+    let list = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let names = list
+        .lines()
+        .take_while(|line| !line.is_empty())
+        // Two blanks and a name; what is deeper continues the line before.
+        .filter_map(|line| line.strip_prefix("  "))
+        .filter(|line| !line.starts_with(' '))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect();
+    (help, names)
+}
+
+#[test]
+fn every_command_has_an_example() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let mut open = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(words) = open.pop() {
+        let words: Vec<String> = words;
+        let typed: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (help, names) = below(&clinic, &typed);
+        let example = format!("chartmesh {}", typed.join(" "));
+        let examples = help.split_once("Examples:").map_or("", |(_, rest)| rest);
+        let shown = examples
+            .lines()
+            .any(|line| typed.iter().all(|word| line.contains(word)));
+        assert!(shown, "no example of `{example}`:\n{help}");
+        seen += 1;
+        for name in names {
+            let mut longer = words.clone();
+            longer.push(name);
+            open.push(longer);
+        }
+    }
+    assert!(seen > 30, "only {seen} commands were found");
+}
+
+#[test]
+fn completions_name_the_commands_for_every_shell() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = clinic.ok(&["completions", shell]);
+        for word in ["chartmesh", "consent", "passphrase-file", "conflicts"] {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+        // A reader that goes away, such as `head`, is no failure.
+        let mut command = clinic.command();
+        command.args(["completions", shell]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        let mut stderr = child.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        assert!(child.wait().unwrap().success(), "{shell}: {said}");
+        assert_eq!(said, "");
+    }
+}
+
+#[test]
+fn a_wrong_passphrase_ends_with_3_and_one_clear_line() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let wrong = clinic.scratch().join("wrong");
+    std::fs::write(&wrong, "something else").unwrap();
+    for command in ["id", "status", "run", "doctor"] {
+        let arguments = ["--passphrase-file", wrong.to_str().unwrap(), command];
+        let said = clinic.fails(&arguments, 3);
+        assert_eq!(said, "chartmesh: the passphrase is wrong\n", "{command}");
+    }
+}
+
+#[test]
+fn a_folder_without_a_clinic_is_named_with_what_to_do() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let empty = clinic.scratch().join("nothing");
+    let dir = empty.to_str().unwrap();
+    for command in ["id", "run", "status", "doctor"] {
+        let said = clinic.fails(&["--dir", dir, command], 4);
+        assert!(said.contains("init --name"), "{said}");
+    }
+    assert!(!empty.exists(), "asking made a folder");
+    // Making a clinic where one is would take its keys.
+    let said = clinic.fails(&["init", "--name", "Another"], 5);
+    assert!(said.contains("holds a clinic already"), "{said}");
+}
+
+#[test]
+fn generate_writes_the_same_bytes_for_the_same_seed() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let generate = |seed: &str, name: &str| -> Vec<(String, Vec<u8>)> {
+        let out = clinic.scratch().join(name);
+        let folder = out.to_str().unwrap();
+        clinic.ok(&["generate", "--charts", "6", "--seed", seed, "--out", folder]);
+        let files = files_below(&out).into_iter();
+        files
+            .map(|file| {
+                let name = file.file_name().unwrap().to_str().unwrap().to_owned();
+                (name, std::fs::read(&file).unwrap())
+            })
+            .collect()
+    };
+    let first = generate("7", "first");
+    assert_eq!(first.len(), 6, "one bundle a patient");
+    assert!(first == generate("7", "second"), "other bytes");
+    let other = generate("8", "other");
+    assert!(
+        first
+            .iter()
+            .all(|(_, bytes)| other.iter().all(|(_, one)| one != bytes))
+    );
+
+    let folder = clinic.scratch().join("first");
+    let report = clinic.json(&["import", folder.to_str().unwrap()]);
+    for line in report["files"].as_array().unwrap() {
+        assert!(line["error"].is_null(), "{line}");
+    }
+}
