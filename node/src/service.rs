@@ -90,7 +90,7 @@ impl Service {
                     .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?,
             ),
         };
-        let reports = match (&visit, network.as_ref()) {
+        let mut reports = match (&visit, network.as_ref()) {
             (Some(visit), _) | (None, Some(visit)) => {
                 visit.sync_now(wanted).await.map_err(stopped)?
             }
@@ -99,6 +99,10 @@ impl Service {
         drop(network);
         if let Some(visit) = visit {
             visit.stop().await;
+        }
+        let names = self.clinic.clinic_names()?;
+        for report in &mut reports {
+            report.name = report.clinic.and_then(|id| names.get(&id).cloned());
         }
         let exit = exit_of(&reports);
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))

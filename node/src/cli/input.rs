@@ -3,12 +3,14 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
+use chartmesh_protocol::identity::Card;
+use zeroize::Zeroizing;
+
 use super::args::{
     Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex, Sync,
 };
 use crate::control::{Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution};
 use crate::keys::Passphrase;
-use zeroize::Zeroizing;
 
 /// Where systemd puts credentials for a service (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -141,7 +143,7 @@ fn consent_request(consent: &Consent) -> Result<Request, Failure> {
             pin,
         } => Request::ConsentGrant(GrantRequest {
             patient: patient.clone(),
-            to: to.clone(),
+            to: clinic_named(to)?,
             compartments: compartments.clone(),
             rights: rights.clone(),
             purpose: purpose.clone(),
@@ -189,6 +191,16 @@ fn card_line(typed: &str) -> Result<String, Failure> {
         return Err(unreadable("this file is too large for a card".to_owned()));
     }
     std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))
+}
+
+/// The clinic that was named by its id, a beginning of it, or its card.
+fn clinic_named(typed: &str) -> Result<String, Failure> {
+    let line = card_line(typed)?;
+    if !line.starts_with("chartmesh:") {
+        return Ok(typed.to_owned());
+    }
+    let card = Card::parse(&line).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    Ok(card.clinic().to_string())
 }
 
 /// The passphrase: from the file that was named, a systemd credential, or a person.

@@ -63,9 +63,9 @@ pub(super) fn merged(stage: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure>
         vec![
             format!("From Hill Clinic:     telephone {PHONE}, the blood pressure"),
             format!("From River Hospital:  address {VILLAGE}, the prescription"),
+            format!("Both have all of it: {resources} resources, the same to the byte."),
             format!(
-                "Both have all of it: {resources} resources, the same to the byte. {} records went \
-                 there, {} came back, in {} ms.",
+                "{} records went from Hill Clinic, {} came back, in {} ms.",
                 report.records_sent, report.records_received, report.duration_ms
             ),
         ],

@@ -16,8 +16,8 @@ pub(super) fn what_next(folder: &Path, chart: &ChartId) -> String {
     let id: String = chart.to_string().chars().take(8).collect();
     format!(
         "
-The three clinics are kept in {dir}, with the passphrase of their keys in {passphrase}
-and what was imported in {dir}/fhir. To look around:
+The three clinics are kept in {dir}: their keys open with the passphrase in the file
+{passphrase}, and {dir}/fhir has what was imported. To look around:
 
   export CHARTMESH_PASSPHRASE_FILE={passphrase}
   {hill} patient search
@@ -30,8 +30,8 @@ and what was imported in {dir}/fhir. To look around:
 
 To let them go on, start each in a terminal of its own; they find each other:
 
-  {hill} run
-  {river} run
+  {hill} --passphrase-file {passphrase} run
+  {river} --passphrase-file {passphrase} run
 "
     )
 }

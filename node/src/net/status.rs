@@ -46,6 +46,9 @@ pub struct PeerStatus {
 pub struct SyncReport {
     /// The clinic.
     pub clinic: Option<ClinicId>,
+    /// Its name, where it is known.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The node.
     pub node: NodeId,
     /// Whether the peer was reached.
@@ -78,6 +81,7 @@ impl SyncReport {
     pub fn unreachable(node: NodeId, clinic: Option<ClinicId>, error: String) -> Self {
         Self {
             clinic,
+            name: None,
             node,
             connected: false,
             tier: None,

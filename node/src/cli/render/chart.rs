@@ -15,7 +15,10 @@ pub(super) fn registered(registered: &Registered) -> String {
     )
 }
 
-pub(super) fn found(patients: &[FoundPatient]) -> String {
+pub(super) fn found(patients: &[FoundPatient], words: &[String]) -> String {
+    if patients.is_empty() && words.is_empty() {
+        return "No patient is here yet.\n".to_owned();
+    }
     if patients.is_empty() {
         return "Nobody found. Try fewer letters, or another part of the name.\n".to_owned();
     }

@@ -74,20 +74,25 @@ pub(super) fn list(grants: &[GrantLine]) -> String {
         let until = grant
             .until
             .as_deref()
-            .map_or("no end", |end| end.get(..10).unwrap_or(end));
+            .map_or_else(|| "without end".to_owned(), day);
         line(
             &mut out,
             &format!(
-                "  {}  chart {}  {to}: {} ({}), until {until}: {}",
+                "  {}  chart {}  {to}: {} ({}), {until}: {}",
                 short(&grant.grant),
                 short(&grant.patient),
-                grant.compartments.join(","),
-                grant.rights.join(","),
+                grant.compartments.join(", "),
+                grant.rights.join(", "),
                 grant.note
             ),
         );
     }
     out
+}
+
+/// The last day of a grant, out of its RFC 3339 moment.
+fn day(end: &str) -> String {
+    format!("until {}", end.get(..10).unwrap_or(end))
 }
 
 pub(super) fn one(grant: &GrantLine) -> String {

@@ -30,7 +30,9 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         }
         Command::Peer(peer) => self::peer(peer, answer),
         Command::Patient(Patient::Register { .. }) => Ok(chart::registered(&read(answer)?)),
-        Command::Patient(Patient::Search { .. }) => Ok(chart::found(&read::<Vec<_>>(answer)?)),
+        Command::Patient(Patient::Search { words }) => {
+            Ok(chart::found(&read::<Vec<_>>(answer)?, words))
+        }
         Command::Patient(Patient::Show { .. }) => Ok(chart::patient(&read(answer)?)),
         Command::Patient(Patient::Pin { .. }) => Ok(
             "The PIN is set. Without it, this clinic can no longer sign for the patient.\n"
@@ -171,10 +173,15 @@ fn imported(imported: &Imported) -> String {
         .iter()
         .filter(|file| file.error.is_some())
         .count();
-    line(
-        &mut out,
-        &format!("{} files, {failed} failed.", imported.files.len()),
-    );
+    let files = match imported.files.len() {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    };
+    let failed = match failed {
+        0 => "none".to_owned(),
+        count => count.to_string(),
+    };
+    line(&mut out, &format!("{files}, {failed} failed."));
     out
 }
 

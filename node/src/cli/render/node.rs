@@ -59,28 +59,34 @@ pub(super) fn own_card(card: &OwnCard) -> String {
 pub(super) fn synced(synced: &Synced) -> String {
     let mut out = String::new();
     for report in &synced.peers {
-        let clinic = report
-            .clinic
-            .as_ref()
-            .map_or_else(|| "unknown".to_owned(), short);
-        match &report.error {
-            Some(error) => line(&mut out, &format!("{clinic}  failed: {error}")),
-            None => line(
-                &mut out,
-                &format!(
-                    "{clinic}  in sync: {} records received, {} sent, {} + {} bytes, {} round trips, \
-                 {} ms",
-                    report.records_received,
-                    report.records_sent,
-                    report.bytes_received,
-                    report.bytes_sent,
-                    report.round_trips,
-                    report.duration_ms
-                ),
+        let id = report.clinic.as_ref();
+        let id = id.map_or_else(|| "unknown".to_owned(), short);
+        let name = report.name.as_deref().unwrap_or("a clinic not known here");
+        let how = match &report.error {
+            Some(error) => format!("failed: {error}"),
+            None => format!(
+                "in sync after {} ms\n            {} records sent, {} received; {} sent, {} received, \
+                 {} round trips",
+                report.duration_ms,
+                report.records_sent,
+                report.records_received,
+                size(report.bytes_sent),
+                size(report.bytes_received),
+                report.round_trips,
             ),
-        }
+        };
+        line(&mut out, &format!("  {id}  {name}: {how}"));
     }
     out
+}
+
+/// A number of bytes for people.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} bytes"),
+        10_000..10_000_000 => format!("{} KB", bytes / 1000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
 }
 
 pub(super) fn sync_status(status: &SyncStatus) -> String {
