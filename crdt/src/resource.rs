@@ -37,9 +37,9 @@ pub enum ResourceError {
         bytes: usize,
     },
     /// The text is not JSON (RFC 8259).
-    #[error("not JSON: byte {offset}, in \"{path}\"")]
+    #[error("not JSON: byte {offset}{}", inside(path))]
     Syntax {
-        /// The element.
+        /// The element; empty for the text as a whole.
         path: String,
         /// Bytes before the fault.
         offset: usize,
@@ -335,6 +335,15 @@ impl ResourceError {
     }
 }
 
+/// Where a fault is, as the end of a sentence.
+fn inside(path: &str) -> String {
+    if path.is_empty() {
+        String::new()
+    } else {
+        format!(", in \"{path}\"")
+    }
+}
+
 impl From<Fault> for ResourceError {
     fn from(fault: Fault) -> Self {
         Self::from_fault(fault.kind, fault.path())
@@ -383,7 +392,9 @@ mod tests {
             kind(r#"{"resourceType":"Patient","*":1}"#),
             E::BadName { path: "?".into() }
         );
-        assert!(matches!(kind("{"), E::Syntax { offset: 1, .. }));
+        let cut = kind("{");
+        assert!(matches!(cut, E::Syntax { offset: 1, .. }));
+        assert_eq!(cut.to_string(), "not JSON: byte 1");
         let twice = r#"{"resourceType":"Patient","name":[{"text":1,"text":2}]}"#;
         assert_eq!(
             kind(twice),
