@@ -1,0 +1,92 @@
+//! What can be typed of consent, and of who read and wrote what.
+
+use clap::Subcommand;
+
+use super::PinArg;
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Consent {
+    /// Let a clinic have parts of a chart, signed with the patient's key.
+    #[command(after_help = "Examples:
+  chartmesh consent grant --patient 440ffe72 --to 3f2a91c0 --compartments summary,clinical \\
+      --rights read,write --purpose treatment --until 2027-06-30
+  chartmesh consent grant --patient all --to 3f2a91c0 --compartments all --rights read")]
+    Grant {
+        /// The chart id, the FHIR Patient id, a unique beginning of either, or `all`.
+        #[arg(long)]
+        patient: String,
+        /// The clinic id, a unique beginning of it, or the clinic's card (its line or its file).
+        #[arg(long)]
+        to: String,
+        /// Compartments: summary, clinical, messages, patient, billing, restricted/LABEL, or all.
+        #[arg(long, value_delimiter = ',', required = true)]
+        compartments: Vec<String>,
+        /// Rights: read, write, share.
+        #[arg(long, value_delimiter = ',', default_value = "read")]
+        rights: Vec<String>,
+        /// The purpose: treatment, emergency, payment, operations, research, public-health, or a
+        /// code of HL7 v3 PurposeOfUse.
+        #[arg(long, default_value = "treatment")]
+        purpose: String,
+        /// The last day, as YYYY-MM-DD, or a moment, as YYYY-MM-DDThh:mm:ssZ.
+        #[arg(long)]
+        until: Option<String>,
+        /// Leave out what was written before the grant.
+        #[arg(long)]
+        from_now_on: bool,
+        #[command(flatten)]
+        pin: PinArg,
+    },
+    /// End a grant. What was delivered before cannot be called back.
+    #[command(after_help = "Examples:\n  chartmesh consent revoke 9b1f04aa --reason 'moved away'")]
+    Revoke {
+        /// The grant's id, or a unique beginning of it.
+        grant: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+        #[command(flatten)]
+        pin: PinArg,
+    },
+    /// List grants: who may see what, and until when.
+    #[command(after_help = "Examples:
+  chartmesh consent list
+  chartmesh consent list --patient 440ffe72 --json")]
+    List {
+        /// Only this patient's.
+        #[arg(long)]
+        patient: Option<String>,
+    },
+    /// Show one grant in full.
+    #[command(after_help = "Examples:\n  chartmesh consent show 9b1f04aa")]
+    Show {
+        /// The grant's id, or a unique beginning of it.
+        grant: String,
+    },
+    /// Check every signature of the ledger, and every record against it.
+    #[command(after_help = "Examples:
+  chartmesh consent verify
+  chartmesh consent verify --patient 440ffe72")]
+    Verify {
+        /// Only this patient's.
+        #[arg(long)]
+        patient: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Audit {
+    /// List who read and wrote what, newest last.
+    #[command(after_help = "Examples:\n  chartmesh audit list --patient 440ffe72")]
+    List {
+        /// Only this patient's.
+        #[arg(long)]
+        patient: Option<String>,
+        /// The most entries to show, counted from the newest.
+        #[arg(long, default_value_t = 1000)]
+        most: usize,
+    },
+    /// Check that no entry was changed, removed or put in between.
+    #[command(after_help = "Examples:\n  chartmesh audit verify")]
+    Verify,
+}

@@ -1,0 +1,136 @@
+//! What can be typed of the node itself, its peers and its store.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::demo::DemoOptions;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Init {
+    /// The clinic's name, as other clinics see it.
+    #[arg(long)]
+    pub(in crate::cli) name: String,
+    /// An address to listen on (multiaddr); may be given more than once.
+    #[arg(long, value_name = "MULTIADDR")]
+    pub(in crate::cli) listen: Vec<String>,
+    /// Where the web pages are served.
+    #[arg(long, value_name = "ADDR")]
+    pub(in crate::cli) http: Option<String>,
+    /// What the node is for.
+    #[arg(long, value_enum, default_value = "clinic")]
+    pub(in crate::cli) role: Role,
+}
+
+/// What a node is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Role {
+    /// Keeps charts and shares them with consent.
+    Clinic,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Run {
+    /// How much to log: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL")]
+    pub(in crate::cli) log_level: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Demo {
+    /// Leave the data folders of both clinics in this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(in crate::cli) keep: Option<PathBuf>,
+    /// How many patients to invent.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=500))]
+    pub(in crate::cli) patients: u32,
+    /// The seed of the invented patients.
+    #[arg(long, default_value_t = 1)]
+    pub(in crate::cli) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Generate {
+    /// How many patients to invent.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(in crate::cli) charts: u64,
+    /// The seed: the same one gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(in crate::cli) seed: u64,
+    /// The folder to write to; made where it is missing.
+    #[arg(long)]
+    pub(in crate::cli) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Id {
+    /// Print the card's line alone.
+    #[arg(long)]
+    pub(in crate::cli) card_only: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Peer {
+    /// Talk to a clinic from now on.
+    #[command(after_help = "Examples:
+  chartmesh peer add chartmesh:1:oWNh...
+  chartmesh peer add river-hospital.card
+
+The card is the line that `chartmesh id --card-only` prints at the other clinic. Compare the
+clinic id with them by telephone before you grant anything.")]
+    Add {
+        /// The card's line, or a file that holds it.
+        card: String,
+    },
+    /// Show the clinics that this one talks to.
+    #[command(after_help = "Examples:\n  chartmesh peer list\n  chartmesh peer list --json")]
+    List,
+    /// Talk to a clinic no more. Its grants stay: revoke them to end its access.
+    #[command(after_help = "Examples:\n  chartmesh peer remove 3f2a91c0")]
+    Remove {
+        /// The clinic id, or a unique beginning of it.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Sync {
+    /// Exchange with other clinics now, and say how it went.
+    #[command(after_help = "Examples:
+  chartmesh sync now
+  chartmesh sync now --peer 3f2a91c0 --json")]
+    Now {
+        /// Only this clinic.
+        #[arg(long)]
+        peer: Option<String>,
+    },
+    /// Show whether the other clinics have what was saved here.
+    #[command(after_help = "Examples:\n  chartmesh sync status --json")]
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Doctor {
+    /// Rebuild a damaged store from the journal.
+    #[arg(long)]
+    pub(in crate::cli) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(in crate::cli) shell: Shell,
+}
+
+impl Demo {
+    /// What the demonstration is to do.
+    pub(in crate::cli) fn options(self) -> DemoOptions {
+        DemoOptions {
+            keep: self.keep,
+            patients: self.patients,
+            seed: self.seed,
+        }
+    }
+}
