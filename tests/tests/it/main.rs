@@ -1,6 +1,7 @@
 //! Chartmesh as its users meet it: real programs, real folders, real links.
 
 mod durability;
+mod hostile;
 mod stories;
 
 /// The program under test.
