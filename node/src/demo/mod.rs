@@ -23,9 +23,9 @@ mod sharing;
 mod stage;
 mod told;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::clinic::{ChartView, ConflictView};
 use crate::clock;
@@ -91,18 +91,12 @@ Two clinics share a patient's chart, and a third one gets nothing.
 Everybody in it is invented, and all of it happens on this machine.
 ";
 
-/// Writes invented patients into a folder.
-fn generate_into(folder: &Path, patients: u32, seed: u64) -> Result<(), Failure> {
-    let on = |path: &Path, error: &std::io::Error| {
-        Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
-    };
-    std::fs::create_dir_all(folder).map_err(|error| on(folder, &error))?;
-    let charts = usize::try_from(patients).unwrap_or(usize::MAX);
-    for patient in crate::generate::generate(charts, seed) {
-        let path = folder.join(&patient.file_name);
-        std::fs::write(&path, patient.json).map_err(|error| on(&path, &error))?;
-    }
-    Ok(())
+/// How the steps went.
+struct Played {
+    /// Each step that was played, as JSON.
+    steps: Vec<Value>,
+    /// Which step does not hold, and why, where one does not.
+    failed: Option<String>,
 }
 
 /// Runs the demonstration.
@@ -110,62 +104,155 @@ fn generate_into(folder: &Path, patients: u32, seed: u64) -> Result<(), Failure>
 /// # Errors
 /// [`Failure`] when a folder cannot be made, or, unless JSON is wanted, when a step does not hold.
 pub fn run(options: &DemoOptions, screen: &Screen<'_>) -> Result<Exit, Failure> {
+    show(options, screen, &STEPS)
+}
+
+fn show(options: &DemoOptions, screen: &Screen<'_>, steps: &[Step]) -> Result<Exit, Failure> {
     let begun = clock::now_ms();
-    let say = |text: &str| match screen.json {
-        true => Ok(()),
-        false => (screen.print)(text),
-    };
-    say(PREFACE)?;
+    screen.say(PREFACE)?;
     let mut stage = Stage::open(options)?;
-    let mut steps = Vec::with_capacity(STEPS.len());
-    let mut failed = None;
-    for (number, (title, act)) in (1..).zip(STEPS) {
-        say(&format!("\n{number:>2}  {title}\n"))?;
-        let step_begun = clock::now_ms();
-        match act(&mut stage, screen) {
-            Ok(told) => {
-                say(&told.text())?;
-                let duration_ms = clock::now_ms().saturating_sub(step_begun);
-                steps.push(told.json(number, title, duration_ms));
-            }
-            Err(failure) => {
-                steps.push(Told::failed(number, title, &failure.message));
-                failed = Some(format!("step {number} does not hold: {failure}"));
-                break;
-            }
-        }
-    }
-    let patient = stage.patient;
-    let clinics = stage.clinics_json();
+    let played = play(&mut stage, screen, steps)?;
+    let (patient, clinics) = (stage.patient, stage.clinics_json());
     let folder = stage.close()?;
-    let seconds =
-        f64::from(u32::try_from(clock::now_ms().saturating_sub(begun)).unwrap_or(u32::MAX))
-            / 1000.0;
+    let took_ms = clock::now_ms().saturating_sub(begun);
+    let failed = played.failed;
     if screen.json {
         let document = json!({
             "ok": failed.is_none(),
             "error": failed,
-            "seconds": seconds,
+            "duration_ms": took_ms,
             "patients": options.patients,
             "seed": options.seed,
             "chart": patient,
             "clinics": clinics,
             "kept": options.keep,
-            "steps": steps,
+            "steps": played.steps,
         });
         (screen.print)(&format!("{document}\n"))?;
-    } else if failed.is_none() {
-        let count = STEPS.len();
-        say(&format!(
-            "\nAll {count} steps hold; they took {seconds:.1} s.\n"
+        return Ok(if failed.is_none() {
+            Exit::Done
+        } else {
+            Exit::Failed
+        });
+    }
+    if failed.is_none() {
+        let (count, seconds, tenths) = (steps.len(), took_ms / 1000, took_ms % 1000 / 100);
+        screen.say(&format!(
+            "\nAll {count} steps hold; they took {seconds}.{tenths} s.\n"
         ))?;
     }
-    if let (Some(kept), Some(chart), false) = (folder, patient, screen.json) {
-        say(&kept::what_next(&kept, &chart))?;
+    if let (Some(kept), Some(chart)) = (folder, patient) {
+        screen.say(&kept::what_next(&kept, &chart))?;
     }
     match failed {
         None => Ok(Exit::Done),
-        Some(_) if screen.json => Ok(Exit::Failed),
         Some(text) => Err(Failure::new(Exit::Failed, text)),
+    }
+}
+
+/// Plays the steps until one does not hold.
+fn play(stage: &mut Stage, screen: &Screen<'_>, steps: &[Step]) -> Result<Played, Failure> {
+    let mut played = Played {
+        steps: Vec::with_capacity(steps.len()),
+        failed: None,
+    };
+    for (number, (title, act)) in (1..).zip(steps) {
+        screen.say(&format!("\n{number:>2}  {title}\n"))?;
+        let begun = clock::now_ms();
+        match act(stage, screen) {
+            Ok(told) => {
+                screen.say(&told.text())?;
+                let took_ms = clock::now_ms().saturating_sub(begun);
+                played.steps.push(told.json(number, title, took_ms));
+            }
+            Err(failure) => {
+                played
+                    .steps
+                    .push(Told::failed(number, title, &failure.message));
+                played.failed = Some(format!("step {number} does not hold: {failure}"));
+                break;
+            }
+        }
+    }
+    Ok(played)
+}
+
+impl Screen<'_> {
+    /// Says something to a person; a program gets one document in the end.
+    fn say(&self, text: &str) -> Result<(), Failure> {
+        if self.json {
+            Ok(())
+        } else {
+            (self.print)(text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn false_claim(_: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure> {
+        told::claim(false, "water is dry")?;
+        Ok(Told::new(Vec::new(), Value::Null, "never said"))
+    }
+
+    fn never_played(_: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure> {
+        panic!("a step after one that does not hold is played");
+    }
+
+    /// Shows steps of which the second does not hold, and returns what was printed.
+    fn shown(json: bool) -> (Result<Exit, Failure>, String) {
+        let printed = RefCell::new(String::new());
+        let print = |text: &str| {
+            printed.borrow_mut().push_str(text);
+            Ok(())
+        };
+        let screen = Screen {
+            json,
+            print: &print,
+            bar: || Box::new(|_| ()),
+            chart: |_| String::new(),
+            conflicts: |_, _| String::new(),
+        };
+        let options = DemoOptions {
+            keep: None,
+            patients: 2,
+            seed: 1,
+        };
+        let steps: [Step; 3] = [
+            ("Three clinics", opening::clinics),
+            ("A false claim", false_claim),
+            ("Later", never_played),
+        ];
+        let ended = show(&options, &screen, &steps);
+        (ended, printed.into_inner())
+    }
+
+    #[test]
+    fn a_claim_that_does_not_hold_ends_the_demonstration_with_1_and_is_named() {
+        let (ended, printed) = shown(false);
+        let failure = ended.unwrap_err();
+        assert_eq!(failure.exit.code(), 1);
+        let said = "step 2 does not hold: it is not so that water is dry";
+        assert_eq!(failure.message, said);
+        assert!(printed.contains(" 2  A false claim"), "{printed}");
+        assert!(
+            !printed.contains("never said") && !printed.contains("steps hold"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn a_claim_that_does_not_hold_is_named_in_the_json_document_too() {
+        let (ended, printed) = shown(true);
+        assert_eq!(ended.unwrap().code(), 1);
+        let document: Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(document["ok"], false);
+        assert_eq!(document["steps"].as_array().unwrap().len(), 2);
+        assert_eq!(document["steps"][0]["ok"], true);
+        assert_eq!(document["steps"][1]["ok"], false);
     }
 }

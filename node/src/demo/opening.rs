@@ -1,11 +1,13 @@
 //! The first steps: clinics, patients, consent. None of them needs a link.
 
+use std::path::Path;
+
 use serde_json::json;
 
+use super::Screen;
 use super::patient;
 use super::stage::Stage;
 use super::told::{Told, claim, needed};
-use super::{Screen, generate_into};
 use crate::clinic::GrantsMade;
 use crate::clock;
 use crate::control::{Exit, Failure, GrantRequest, Progress};
@@ -126,4 +128,18 @@ pub(super) fn consent(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Fa
         "Each grant is signed with that patient's own key. Hill Clinic keeps these keys until the\n\
          patients set a PIN.",
     ))
+}
+
+/// Writes invented patients into a folder.
+fn generate_into(folder: &Path, patients: u32, seed: u64) -> Result<(), Failure> {
+    let on = |path: &Path, error: &std::io::Error| {
+        Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(|error| on(folder, &error))?;
+    let charts = usize::try_from(patients).unwrap_or(usize::MAX);
+    for patient in crate::generate::generate(charts, seed) {
+        let path = folder.join(&patient.file_name);
+        std::fs::write(&path, patient.json).map_err(|error| on(&path, &error))?;
+    }
+    Ok(())
 }
