@@ -241,7 +241,8 @@ impl Replica {
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        tracing::warn!(peer = %self.peer, %seen, "a peer has seen more of this store than it holds");
+        let peer = self.peer;
+        tracing::warn!(%peer, %seen, "a peer has seen more of this store than it holds");
         self.clinic.draw_incarnations()
     }
 

@@ -4,23 +4,26 @@
 //! the node with the smaller id keeps its own stream and the other gives way, so that exactly
 //! one session a pair remains.
 
+mod known;
+mod swarm_event;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chartmesh_protocol::{ClinicId, NodeId};
 use futures::StreamExt;
+use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionError, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity, mdns};
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity};
 use libp2p_stream::{Control, IncomingStreams};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::driver::{self, Reply, SessionEnd, SessionHandle};
 use super::status::{LinkState, StatusBoard, SyncReport};
-use super::transport::{self, Behaviour, BehaviourEvent};
-use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id, peer_id};
+use super::transport::{self, Behaviour};
+use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id};
 use crate::clinic::Clinic;
 
 /// The protocol of the sync stream.
@@ -217,60 +220,6 @@ impl Hub {
         for session in sessions {
             session.stop().await;
         }
-    }
-
-    /// Takes over the known clinics: new ones are dialled at once, removed ones are cut off.
-    fn read_peers(&mut self) {
-        let known = self.clinic.known_peers();
-        let mut keep = Vec::new();
-        for card in known {
-            let Ok(id) = peer_id(&card.node) else {
-                continue;
-            };
-            keep.push(id);
-            let addresses = card
-                .addresses
-                .iter()
-                .filter_map(|text| text.parse().ok())
-                .collect::<Vec<_>>();
-            let peer = self.peer(id, card.node);
-            peer.clinic = Some(card.clinic);
-            peer.addresses = addresses;
-            peer.addresses.truncate(MAX_ADDRESSES);
-            if peer.session.is_none() && !peer.dialling && !peer.addresses.is_empty() {
-                peer.next_dial = Some(Instant::now());
-            }
-            self.board.name(card.node, card.clinic, &card.name);
-        }
-        let gone: Vec<PeerId> = self
-            .peers
-            .iter()
-            .filter(|(id, peer)| peer.clinic.is_some() && !keep.contains(id))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(peer) = self.peers.remove(&id) {
-                self.board.forget(peer.node);
-                // Dropping the handle ends the session.
-                drop(peer.session);
-            }
-            let _ = self.swarm.disconnect_peer_id(id);
-        }
-    }
-
-    fn peer(&mut self, id: PeerId, node: NodeId) -> &mut Peer {
-        let backoff = Backoff::new(self.options.reconnect_min, self.options.reconnect_max);
-        self.peers.entry(id).or_insert_with(|| Peer {
-            node,
-            clinic: None,
-            addresses: Vec::new(),
-            backoff,
-            next_dial: None,
-            dialling: false,
-            opening: false,
-            session: None,
-            waiting: Vec::new(),
-        })
     }
 
     fn dial_due(&mut self) {
@@ -491,76 +440,6 @@ impl Hub {
             self.dial(id);
         }
     }
-
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "libp2p tells of much that the node need not act on"
-    )]
-    fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
-        match event {
-            SwarmEvent::ConnectionEstablished {
-                peer_id: id,
-                endpoint,
-                ..
-            } => {
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.dialling = false;
-                    let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
-                    self.board.path(node, endpoint.get_remote_address());
-                    if endpoint.is_dialer() && ready {
-                        self.open(id);
-                    }
-                }
-            }
-            SwarmEvent::ConnectionClosed {
-                peer_id: id,
-                num_established: 0,
-                cause,
-                ..
-            } => {
-                let known = self.peers.get(&id);
-                // A session that runs ends by itself when its stream breaks.
-                if known.is_some_and(|peer| peer.session.is_none() && !peer.opening) {
-                    self.failed(id, closed_because(cause.as_ref()));
-                }
-            }
-            SwarmEvent::OutgoingConnectionError {
-                peer_id: Some(id),
-                error,
-                ..
-            } => {
-                if !matches!(error, DialError::DialPeerConditionFalse(_)) {
-                    self.failed(id, dial_failed_because(&error));
-                } else if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.dialling = false;
-                }
-            }
-            SwarmEvent::NewListenAddr { address, .. } => self.board.addresses().add(address),
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.board.addresses().remove(&address);
-            }
-            SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
-                for (id, address) in found {
-                    self.discovered(id, address);
-                }
-            }
-            // Everything else changes nothing that the node acts on.
-            _ => {}
-        }
-    }
-
-    /// A known clinic's node was seen on the local network.
-    fn discovered(&mut self, id: PeerId, address: Multiaddr) {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        if !peer.addresses.contains(&address) && peer.addresses.len() < MAX_ADDRESSES {
-            peer.addresses.push(address);
-        }
-        if peer.session.is_none() && !peer.dialling && peer.clinic.is_some() {
-            peer.next_dial = Some(Instant::now());
-        }
-    }
 }
 
 /// Gives a report to everyone who waits for it.
@@ -568,34 +447,5 @@ fn answer(waiting: Vec<Reply>, report: &SyncReport) {
     for reply in waiting {
         // Whoever asked may have gone.
         let _ = reply.send(report.clone());
-    }
-}
-
-fn closed_because(cause: Option<&ConnectionError>) -> String {
-    cause.map_or_else(
-        || "the connection was closed".to_owned(),
-        ToString::to_string,
-    )
-}
-
-/// One line a person can act on: libp2p's own text runs over several.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other reasons have a text of one line"
-)]
-fn dial_failed_because(error: &DialError) -> String {
-    match error {
-        DialError::WrongPeerId { .. } => {
-            "another node answers at this address: ask the clinic for its new card".to_owned()
-        }
-        DialError::Transport(attempts) => {
-            let tried: Vec<String> = attempts
-                .iter()
-                .map(|(address, _)| address.to_string())
-                .collect();
-            format!("no answer at {}", tried.join(", "))
-        }
-        DialError::NoAddresses => "no address of this clinic is known".to_owned(),
-        other => other.to_string(),
     }
 }

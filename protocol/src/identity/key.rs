@@ -22,7 +22,8 @@ macro_rules! signing_key {
                 Self::from_bytes(seed)
             }
 
-            /// The key with this secret seed (RFC 8032 §5.1.5), as `to_bytes` gave it; the copy is zeroised.
+            /// The key with this secret seed (RFC 8032 §5.1.5), as `to_bytes` gave it; the copy is
+            /// zeroised.
             pub fn from_bytes(seed: Zeroizing<[u8; 32]>) -> Self {
                 Self(SigningKey::from_bytes(&seed))
             }

@@ -169,11 +169,10 @@ impl<'a> Standing<'a> {
             })
     }
 
-    fn sort(
-        &mut self,
-        ledger: &'a Ledger,
-        mut check: impl FnMut(&mut Self, StatementId, &'a Verified<Statement>) -> Result<(), Invalid>,
-    ) {
+    fn sort<C>(&mut self, ledger: &'a Ledger, mut check: C)
+    where
+        C: FnMut(&mut Self, StatementId, &'a Verified<Statement>) -> Result<(), Invalid>,
+    {
         for (id, statement) in ledger.iter() {
             if let Err(reason) = check(self, id, statement) {
                 self.invalid.insert(id, reason);

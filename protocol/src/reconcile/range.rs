@@ -252,7 +252,8 @@ mod tests {
             let span = prefix.last().0 - prefix.first().0;
             let mut keys: Vec<_> = raw
                 .iter()
-                .map(|k| ItemKey(prefix.first().0 + if span == u64::MAX { *k } else { k % (span + 1) }))
+                .map(|k| if span == u64::MAX { *k } else { k % (span + 1) })
+                .map(|offset| ItemKey(prefix.first().0 + offset))
                 .collect();
             keys.sort_unstable();
             keys.dedup();

@@ -4,7 +4,8 @@ use crate::id::{CompartmentTag, Incarnation, NodeId, first_bytes};
 
 const ACTOR_CONTEXT: &str = "chartmesh 2026-01 automerge actor";
 
-/// The 16 bytes of the actor id under which a node writes its changes of a compartment, in one incarnation.
+/// The 16 bytes of the actor id under which a node writes its changes of a compartment, in one
+/// incarnation.
 ///
 /// A change in a record of this author under another actor id was not made by the author.
 pub fn actor_id(node: &NodeId, incarnation: Incarnation, compartment: &CompartmentTag) -> [u8; 16] {

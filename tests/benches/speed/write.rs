@@ -30,7 +30,8 @@ pub(crate) fn measure() {
     times.sort();
     let at = |percent: usize| millis(times[(times.len() * percent / 100).min(times.len() - 1)]);
     println!(
-        "write_visit_of_12: {VISITS} writes, p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
+        "write_visit_of_12: {VISITS} writes: \
+         p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
         at(50),
         at(90),
         at(99),

@@ -65,8 +65,8 @@ pub(super) fn synced(synced: &Synced) -> String {
         let how = match &report.error {
             Some(error) => format!("failed: {error}"),
             None => format!(
-                "in sync after {} ms\n            {} records sent, {} received; {} sent, {} received, \
-                 {} round trips",
+                "in sync after {} ms\n            \
+                 {} records sent, {} received; {} sent, {} received, {} round trips",
                 report.duration_ms,
                 report.records_sent,
                 report.records_received,
@@ -196,7 +196,8 @@ pub(in crate::cli) fn repaired(report: &Report) -> String {
         line(
             &mut out,
             &format!(
-                "Commits {} to {} are lost here: sync with a clinic that has them, or restore a backup.",
+                "Commits {} to {} are lost here: sync with a clinic that has them, or restore a \
+                 backup.",
                 lost.start(),
                 lost.end()
             ),

@@ -430,7 +430,8 @@ proptest! {
     ) {
         let chart = Chart::of(&steps);
         let whole = chart.decide(&chart.ledger(&chart.statements));
-        let clinics: Vec<_> = (0..usize::from(CLINICS)).map(|index| chart.world.id(index)).collect();
+        let all = 0..usize::from(CLINICS);
+        let clinics: Vec<_> = all.map(|index| chart.world.id(index)).collect();
         let parts: Vec<(Vec<StatementId>, Decision)> = clinics
             .iter()
             .map(|clinic| {

@@ -1,0 +1,65 @@
+//! The peers that the hub knows: those of the clinic's list, and whoever opened a stream.
+
+use chartmesh_protocol::NodeId;
+use libp2p::PeerId;
+use tokio::time::Instant;
+
+use super::{Hub, MAX_ADDRESSES, Peer};
+use crate::net::backoff::Backoff;
+use crate::net::peer_id;
+
+impl Hub {
+    /// Takes over the known clinics: new ones are dialled at once, removed ones are cut off.
+    pub(super) fn read_peers(&mut self) {
+        let known = self.clinic.known_peers();
+        let mut keep = Vec::new();
+        for card in known {
+            let Ok(id) = peer_id(&card.node) else {
+                continue;
+            };
+            keep.push(id);
+            let addresses = card
+                .addresses
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .collect::<Vec<_>>();
+            let peer = self.peer(id, card.node);
+            peer.clinic = Some(card.clinic);
+            peer.addresses = addresses;
+            peer.addresses.truncate(MAX_ADDRESSES);
+            if peer.session.is_none() && !peer.dialling && !peer.addresses.is_empty() {
+                peer.next_dial = Some(Instant::now());
+            }
+            self.board.name(card.node, card.clinic, &card.name);
+        }
+        let gone: Vec<PeerId> = self
+            .peers
+            .iter()
+            .filter(|(id, peer)| peer.clinic.is_some() && !keep.contains(id))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            if let Some(peer) = self.peers.remove(&id) {
+                self.board.forget(peer.node);
+                // Dropping the handle ends the session.
+                drop(peer.session);
+            }
+            let _ = self.swarm.disconnect_peer_id(id);
+        }
+    }
+
+    pub(super) fn peer(&mut self, id: PeerId, node: NodeId) -> &mut Peer {
+        let backoff = Backoff::new(self.options.reconnect_min, self.options.reconnect_max);
+        self.peers.entry(id).or_insert_with(|| Peer {
+            node,
+            clinic: None,
+            addresses: Vec::new(),
+            backoff,
+            next_dial: None,
+            dialling: false,
+            opening: false,
+            session: None,
+            waiting: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! What the swarm tells, and what the hub does about it.
+
+use libp2p::swarm::{ConnectionError, DialError, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, mdns};
+use tokio::time::Instant;
+
+use super::{Hub, MAX_ADDRESSES};
+use crate::net::transport::BehaviourEvent;
+
+impl Hub {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "libp2p tells of much that the node need not act on"
+    )]
+    pub(super) fn swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::ConnectionEstablished {
+                peer_id: id,
+                endpoint,
+                ..
+            } => {
+                if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.dialling = false;
+                    let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
+                    self.board.path(node, endpoint.get_remote_address());
+                    if endpoint.is_dialer() && ready {
+                        self.open(id);
+                    }
+                }
+            }
+            SwarmEvent::ConnectionClosed {
+                peer_id: id,
+                num_established: 0,
+                cause,
+                ..
+            } => {
+                let known = self.peers.get(&id);
+                // A session that runs ends by itself when its stream breaks.
+                if known.is_some_and(|peer| peer.session.is_none() && !peer.opening) {
+                    self.failed(id, closed_because(cause.as_ref()));
+                }
+            }
+            SwarmEvent::OutgoingConnectionError {
+                peer_id: Some(id),
+                error,
+                ..
+            } => {
+                if !matches!(error, DialError::DialPeerConditionFalse(_)) {
+                    self.failed(id, dial_failed_because(&error));
+                } else if let Some(peer) = self.peers.get_mut(&id) {
+                    peer.dialling = false;
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => self.board.addresses().add(address),
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.board.addresses().remove(&address);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
+                for (id, address) in found {
+                    self.discovered(id, address);
+                }
+            }
+            // Everything else changes nothing that the node acts on.
+            _ => {}
+        }
+    }
+
+    /// A known clinic's node was seen on the local network.
+    fn discovered(&mut self, id: PeerId, address: Multiaddr) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        if !peer.addresses.contains(&address) && peer.addresses.len() < MAX_ADDRESSES {
+            peer.addresses.push(address);
+        }
+        if peer.session.is_none() && !peer.dialling && peer.clinic.is_some() {
+            peer.next_dial = Some(Instant::now());
+        }
+    }
+}
+
+fn closed_because(cause: Option<&ConnectionError>) -> String {
+    cause.map_or_else(
+        || "the connection was closed".to_owned(),
+        ToString::to_string,
+    )
+}
+
+/// One line a person can act on: libp2p's own text runs over several.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other reasons have a text of one line"
+)]
+fn dial_failed_because(error: &DialError) -> String {
+    match error {
+        DialError::WrongPeerId { .. } => {
+            "another node answers at this address: ask the clinic for its new card".to_owned()
+        }
+        DialError::Transport(attempts) => {
+            let tried: Vec<String> = attempts
+                .iter()
+                .map(|(address, _)| address.to_string())
+                .collect();
+            format!("no answer at {}", tried.join(", "))
+        }
+        DialError::NoAddresses => "no address of this clinic is known".to_owned(),
+        other => other.to_string(),
+    }
+}
