@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::run::{Killed, Output, run, spawn};
-use crate::wait::{wait_for, wait_until};
+use crate::wait::wait_for;
 
 /// How long a daemon may take to be ready: on a busy machine opening the keys alone is seconds.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -286,17 +286,6 @@ impl Clinic {
         let path = self.scratch().join(name);
         std::fs::write(&path, content).unwrap();
         self.json(&[Path::new("import"), &path])
-    }
-
-    /// Waits until the control socket answers no more: the daemon is gone.
-    ///
-    /// # Panics
-    /// When it does not end in time.
-    pub fn wait_gone(&mut self) {
-        let mut daemon = self.daemon.take().expect("a daemon that runs");
-        wait_until("the daemon to end", STOP_DEADLINE, || {
-            daemon.0.try_wait().unwrap().is_some()
-        });
     }
 }
 

@@ -3,6 +3,9 @@
 mod cards;
 mod commands;
 mod edits;
+mod grants;
+mod health;
+mod patients;
 mod restart;
 mod revocation;
 mod secrecy;
