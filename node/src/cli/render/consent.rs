@@ -1,6 +1,6 @@
 //! Grants in words.
 
-use super::{line, short};
+use super::{line, many, short};
 use crate::clinic::{GrantLine, GrantMade, GrantsMade, LedgerCheck, Revoked};
 
 pub(super) fn made(made: &GrantsMade) -> String {
@@ -18,7 +18,10 @@ pub(super) fn made(made: &GrantsMade) -> String {
             let signed = grants.iter().filter(|grant| grant.grant.is_some()).count();
             line(
                 &mut out,
-                &format!("{signed} of {} patients granted.", grants.len()),
+                &format!(
+                    "Granted for {signed} of {}.",
+                    many(grants.len() as u64, "patient")
+                ),
             );
             out
         }

@@ -173,10 +173,7 @@ fn imported(imported: &Imported) -> String {
         .iter()
         .filter(|file| file.error.is_some())
         .count();
-    let files = match imported.files.len() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
-    };
+    let files = many(imported.files.len() as u64, "file");
     let failed = match failed {
         0 => "none".to_owned(),
         count => count.to_string(),
@@ -221,6 +218,14 @@ fn audit_check(check: &AuditCheck) -> String {
 /// The beginning of an id that a person can type.
 fn short(id: &impl ToString) -> String {
     id.to_string().chars().take(8).collect()
+}
+
+/// A number with its noun.
+fn many(count: impl Into<u64>, noun: &str) -> String {
+    match count.into() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
 }
 
 /// Adds a line.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{line, read, short};
+use super::{line, many, read, short};
 use crate::clinic::{DoctorReport, OwnCard, PeerLine, Status};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
@@ -66,13 +66,13 @@ pub(super) fn synced(synced: &Synced) -> String {
             Some(error) => format!("failed: {error}"),
             None => format!(
                 "in sync after {} ms\n            \
-                 {} records sent, {} received; {} sent, {} received, {} round trips",
+                 {} sent, {} received; {} sent, {} received, {}",
                 report.duration_ms,
-                report.records_sent,
+                many(report.records_sent, "record"),
                 report.records_received,
                 size(report.bytes_sent),
                 size(report.bytes_received),
-                report.round_trips,
+                many(report.round_trips, "round trip"),
             ),
         };
         line(&mut out, &format!("  {id}  {name}: {how}"));
