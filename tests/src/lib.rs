@@ -13,7 +13,9 @@
 //! river.start();
 //! introduce(&hill, &river);
 //! hill.ok(&["import", "patients"]);
-//! hill.ok(&["consent", "grant", "--patient", "all", "--to", &river.id(), "--compartments", "all"]);
+//! let river_id = river.id();
+//! let everything = ["--to", &river_id, "--compartments", "all"];
+//! hill.ok(&[&["consent", "grant", "--patient", "all"][..], &everything].concat());
 //! hill.sync();
 //! assert!(!river.json(&["patient", "search"]).as_array().unwrap().is_empty());
 //! ```

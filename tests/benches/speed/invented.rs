@@ -18,14 +18,17 @@ pub(crate) fn charts(count: usize) -> TempDir {
     folder
 }
 
-/// A folder with one bundle of `resources` resources for each of so many patients.
-pub(crate) fn large_charts(count: usize, resources: usize) -> TempDir {
+/// A folder with one bundle of `resources` resources for each of so many patients, and the
+/// bundles.
+pub(crate) fn charts_of(count: usize, resources: usize) -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
+    let mut bundles = Vec::with_capacity(count);
     for patient in generate(count, SEED) {
         let bundle = grown(&patient.json, resources);
-        std::fs::write(folder.path().join(patient.file_name), bundle).unwrap();
+        std::fs::write(folder.path().join(patient.file_name), &bundle).unwrap();
+        bundles.push(bundle);
     }
-    folder
+    (folder, bundles)
 }
 
 /// A bundle with the patient and `new` resources that the chart does not have yet: one visit.

@@ -14,7 +14,7 @@ const RESOURCES: usize = 1_000;
 #[divan::bench(sample_count = 240, sample_size = 1)]
 fn open_chart_of_1000(bencher: Bencher<'_, '_>) {
     let node = Node::new("Open");
-    let folder = invented::large_charts(CHARTS, RESOURCES);
+    let (folder, _) = invented::charts_of(CHARTS, RESOURCES);
     let imported = node.import(folder.path());
     let ids: Vec<String> = imported
         .files

@@ -2,21 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use chartmesh::generate::generate;
-
 use super::invented;
 use super::node::Node;
 
 const PATIENTS: usize = 50;
+/// Resources of a chart before: a usual one.
+const CHART: usize = 45;
 const VISITS: usize = 600;
+/// New resources of one visit.
 const RESOURCES: usize = 12;
 
 /// Prints the times of single visits, from the file to the answer that they are durable.
 pub(crate) fn measure() {
     let node = Node::new("Write");
-    let folder = invented::charts(PATIENTS);
+    let (folder, bundles) = invented::charts_of(PATIENTS, CHART);
     node.import(folder.path());
-    let bundles: Vec<String> = generate(PATIENTS, 1).map(|one| one.json).collect();
     let visits = tempfile::tempdir().unwrap();
     let mut times = Vec::with_capacity(VISITS);
     for number in 0..VISITS {

@@ -3,6 +3,7 @@
 mod durability;
 mod hostile;
 mod stories;
+mod tidy;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chartmesh-under-test");

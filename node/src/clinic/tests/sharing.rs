@@ -137,7 +137,8 @@ pub(super) fn visit(house: &House, id: &str, observation: &str) -> String {
 fn patient_json(id: &str, phone: &str, smoker: &str) -> String {
     format!(
         r#"{{"resourceType":"Patient","id":"{id}","name":[{{"given":["Amina"],"family":"Okello",
-        "use":"official"}}],"gender":"female","birthDate":"1987-04","telecom":[{{"value":"{phone}"}}],
+        "use":"official"}}],"gender":"female","birthDate":"1987-04",
+        "telecom":[{{"value":"{phone}"}}],
         "extension":[{{"url":"http://example.org/smoker","valueString":"{smoker}"}}]}}"#
     )
 }

@@ -45,7 +45,8 @@ impl Visits {
         });
         let bundle = format!(
             r#"{{"resourceType":"Bundle","type":"collection","entry":[
-            {{"resource":{{"resourceType":"Patient","id":"visitor-{patient}","name":[{{"text":"Visitor {patient}"}}]}}}},
+            {{"resource":{{"resourceType":"Patient","id":"visitor-{patient}",
+              "name":[{{"text":"Visitor {patient}"}}]}}}},
             {{"resource":{{"resourceType":"Observation","id":"visit-{n}","status":"final",
               "subject":{{"reference":"Patient/visitor-{patient}"}},"valueString":"{note}"}}}}]}}"#,
             n = self.written

@@ -18,13 +18,15 @@ const SECRET: &str = "Okonkwo-Zyx";
 
 fn patient(id: &str) -> String {
     format!(
-        r#"{{"resource":{{"resourceType":"Patient","id":"{id}","birthDate":"1987-03-14","name":[{{"family":"{SECRET}"}}]}}}}"#
+        r#"{{"resource":{{"resourceType":"Patient","id":"{id}","birthDate":"1987-03-14",
+            "name":[{{"family":"{SECRET}"}}]}}}}"#
     )
 }
 
 fn flag(id: &str, patient: &str) -> String {
     format!(
-        r#"{{"resource":{{"resourceType":"Flag","id":"{id}","status":"active","code":{{"text":"{SECRET}"}},"subject":{{"reference":"Patient/{patient}"}}}}}}"#
+        r#"{{"resource":{{"resourceType":"Flag","id":"{id}","status":"active",
+            "code":{{"text":"{SECRET}"}},"subject":{{"reference":"Patient/{patient}"}}}}}}"#
     )
 }
 
@@ -59,7 +61,8 @@ fn bad() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
     let at = whole.find(SECRET).unwrap();
     not_utf8[at + 2] = 0xff;
     let hl7 = format!(
-        "MSH|^~\\&|LAB|HILL|EMR|RIVER|20240101||ADT^A01|1|P|2.5\rPID|1||77||{SECRET}^Ada||19870314|F\r"
+        "MSH|^~\\&|LAB|HILL|EMR|RIVER|20240101||ADT^A01|1|P|2.5\r\
+         PID|1||77||{SECRET}^Ada||19870314|F\r"
     );
     vec![
         (

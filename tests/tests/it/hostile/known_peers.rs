@@ -141,7 +141,8 @@ impl Stage {
         let patient = patient.as_str().unwrap_or_default().to_owned();
         let note = format!(
             r#"{{"resourceType":"Bundle","type":"collection","entry":[
-            {{"resource":{{"resourceType":"Patient","id":"{patient}","name":[{{"given":["Amina"]}}]}}}},
+            {{"resource":{{"resourceType":"Patient","id":"{patient}",
+              "name":[{{"given":["Amina"]}}]}}}},
             {{"resource":{{"resourceType":"Observation","id":"later","status":"final",
               "subject":{{"reference":"Patient/{patient}"}},"valueString":"well again"}}}}]}}"#
         );
