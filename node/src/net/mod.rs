@@ -1,11 +1,11 @@
 //! The node on the network: libp2p below, one sync stream a peer above.
 //!
-//! - [`transport`] sets up QUIC and TCP with time limits for bad links.
-//! - [`hub`] is the one task that owns the swarm: it dials known clinics, accepts streams and
+//! - `transport` sets up QUIC and TCP with time limits for bad links.
+//! - `hub` is the one task that owns the swarm: it dials known clinics, accepts streams and
 //!   starts a session for each.
-//! - [`driver`] moves bytes between one stream and one [`chartmesh_protocol::sync::Session`].
-//! - [`backoff`] says when to dial again.
-//! - [`status`] is what `sync status` shows of each peer.
+//! - `driver` moves bytes between one stream and one [`chartmesh_protocol::sync::Session`].
+//! - `backoff` says when to dial again.
+//! - `status` is what `sync status` shows of each peer.
 //!
 //! What a peer may have is decided in [`crate::clinic`]; nothing here reads the store.
 
