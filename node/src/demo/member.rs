@@ -15,8 +15,6 @@ use crate::{daemon, folder};
 
 /// Where a clinic listens at first; the ports that it is given stay its own.
 const LOOPBACK: [&str; 2] = ["/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"];
-/// How long a port may be taken by the connections that were just closed.
-const JOIN_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a sync may take: many times what the largest demonstration needs.
 const SYNC_DEADLINE: Duration = Duration::from_secs(120);
 /// How long to leave between two attempts.
@@ -65,14 +63,9 @@ impl Member {
     /// stand on the card.
     pub(super) async fn join(&mut self) -> Result<(), Failure> {
         let options = daemon::network_options(&self.config);
-        let deadline = Instant::now() + JOIN_DEADLINE;
-        let network = loop {
-            match Network::start(Arc::clone(&self.clinic), options.clone()).await {
-                Ok(network) => break network,
-                Err(error) if Instant::now() >= deadline => return Err(failed(error)),
-                Err(_) => tokio::time::sleep(RETRY).await,
-            }
-        };
+        let network = Network::start(Arc::clone(&self.clinic), options)
+            .await
+            .map_err(failed)?;
         let bound = network.listen().iter().map(ToString::to_string);
         let listen = bound.map(|text| Address::listen(&text));
         self.config.network.listen = listen.collect::<Result<_, _>>().map_err(failed)?;

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use super::DemoOptions;
 use super::member::Member;
+use super::told::needed;
 use crate::control::{Exit, Failure};
 use crate::folder;
 use crate::keys::{Cost, Passphrase};
@@ -29,7 +30,8 @@ pub(super) struct Stage {
     pub(super) hill: Member,
     pub(super) river: Member,
     pub(super) far: Member,
-    runtime: Runtime,
+    /// What the networks run on while there are links.
+    runtime: Option<Runtime>,
     folder: Folder,
     pub(super) invented: u32,
     pub(super) seed: u64,
@@ -86,10 +88,7 @@ impl Stage {
             hill: create("hill", "Hill Clinic")?,
             river: create("river", "River Hospital")?,
             far: create("far", "Far Clinic")?,
-            runtime: Builder::new_multi_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?,
+            runtime: None,
             folder,
             invented: options.patients,
             seed: options.seed,
@@ -111,20 +110,26 @@ impl Stage {
 
     /// Connects all clinics.
     pub(super) fn connect(&mut self) -> Result<(), Failure> {
-        self.runtime.block_on(async {
+        let runtime = Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime
+            .map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}")))?;
+        self.runtime.insert(runtime).block_on(async {
             self.hill.join().await?;
             self.river.join().await?;
             self.far.join().await
         })
     }
 
-    /// Cuts every link.
+    /// Cuts every link. The runtime goes with them, as a process would that ends: a QUIC endpoint
+    /// holds its port for seconds after its last connection, and the same ports are needed again.
     pub(super) fn disconnect(&mut self) {
-        self.runtime.block_on(async {
-            self.hill.leave().await;
-            self.river.leave().await;
-            self.far.leave().await;
-        });
+        if let Some(runtime) = self.runtime.take() {
+            runtime.block_on(async {
+                self.hill.leave().await;
+                self.river.leave().await;
+                self.far.leave().await;
+            });
+        }
     }
 
     /// Has every clinic sync with every other, and returns what Hill Clinic and River Hospital
@@ -143,7 +148,8 @@ impl Stage {
                 look();
             }
         };
-        let reports: Vec<SyncReport> = self.runtime.block_on(async {
+        let runtime = needed(self.runtime.as_ref(), "link between the clinics")?;
+        let reports: Vec<SyncReport> = runtime.block_on(async {
             tokio::select! {
                 done = all => done,
                 () = looking => Ok(Vec::new()),
