@@ -331,6 +331,8 @@ impl Driver {
                         });
                     }
                     self.handle(Event::Refused(refused.refusal()));
+                    // What it builds on may have been missed: everything is compared next time.
+                    self.note(Replica::forget_cursor);
                     // A fault of ours is none that the session knows of.
                     self.over = Some(refused.to_string());
                 }

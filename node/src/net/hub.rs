@@ -4,6 +4,7 @@
 //! the node with the smaller id keeps its own stream and the other gives way, so that exactly
 //! one session a pair remains.
 
+mod ended;
 mod known;
 mod swarm_event;
 
@@ -74,6 +75,8 @@ struct Peer {
     next_dial: Option<Instant>,
     dialling: bool,
     opening: bool,
+    /// Connections lost since the last one that the peer was heard on.
+    lost: u32,
     session: Option<SessionHandle>,
     waiting: Vec<Reply>,
 }
@@ -260,6 +263,7 @@ impl Hub {
             .build();
         self.board.set(peer.node, LinkState::Connecting, None);
         if let Err(error) = self.swarm.dial(options) {
+            peer.dialling = false;
             self.failed(id, error.to_string());
         }
     }
@@ -311,7 +315,6 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        peer.dialling = false;
         peer.opening = false;
         peer.next_dial = None;
         let start = driver::Start {
@@ -337,7 +340,7 @@ impl Hub {
                         tracing::debug!(peer = %peer.node, "the peer's stream came first");
                     }
                     Ok(stream) => self.start_session(id, stream, true),
-                    Err(reason) => self.failed(id, reason),
+                    Err(reason) => self.lost(id, reason),
                 }
             }
             FromTask::Ended {
@@ -346,68 +349,6 @@ impl Hub {
                 end,
             } => self.ended(id, session, end),
         }
-    }
-
-    /// A session has ended: dial again, soon after a working one and later after a failed one.
-    fn ended(&mut self, id: PeerId, session: u64, end: SessionEnd) {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            // A clinic that was removed meanwhile.
-            if let Some(node) = node_id(&id) {
-                answer(
-                    end.waiting,
-                    &SyncReport::unreachable(node, None, end.reason),
-                );
-            }
-            return;
-        };
-        let current = peer.session.as_ref().map(|current| current.number);
-        if current != Some(session) {
-            // Another stream took its place: who waited, waits for that one.
-            for reply in end.waiting {
-                self.compare(id, reply);
-            }
-            return;
-        }
-        peer.session = None;
-        tracing::info!(peer = %peer.node, reason = %end.reason, "a sync session ended");
-        if end.was_in_sync {
-            peer.backoff.reset();
-        }
-        let report = SyncReport::unreachable(peer.node, peer.clinic, end.reason.clone());
-        let connected = end.was_in_sync;
-        answer(
-            end.waiting,
-            &SyncReport {
-                connected,
-                ..report
-            },
-        );
-        if peer.clinic.is_none() {
-            self.board.forget(peer.node);
-            self.peers.remove(&id);
-            return;
-        }
-        self.failed(id, end.reason);
-    }
-
-    /// Notes why a peer is not reached, answers who waits for it, and plans the next attempt.
-    fn failed(&mut self, id: PeerId, reason: String) {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.dialling = false;
-        peer.opening = false;
-        if peer.session.is_some() {
-            return;
-        }
-        if peer.clinic.is_some() && !peer.addresses.is_empty() {
-            peer.next_dial = Some(Instant::now() + peer.backoff.next(&mut rand::rng()));
-        }
-        self.board
-            .set(peer.node, LinkState::Disconnected, Some(reason.clone()));
-        let waiting = std::mem::take(&mut peer.waiting);
-        let report = SyncReport::unreachable(peer.node, peer.clinic, reason);
-        answer(waiting, &report);
     }
 
     fn sync_now(&mut self, clinic: Option<ClinicId>) -> Vec<oneshot::Receiver<SyncReport>> {
@@ -439,13 +380,5 @@ impl Hub {
             peer.waiting.push(reply);
             self.dial(id);
         }
-    }
-}
-
-/// Gives a report to everyone who waits for it.
-fn answer(waiting: Vec<Reply>, report: &SyncReport) {
-    for reply in waiting {
-        // Whoever asked may have gone.
-        let _ = reply.send(report.clone());
     }
 }

@@ -58,6 +58,7 @@ impl Hub {
             next_dial: None,
             dialling: false,
             opening: false,
+            lost: 0,
             session: None,
             waiting: Vec::new(),
         })

@@ -4,7 +4,7 @@ use libp2p::swarm::{ConnectionError, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, mdns};
 use tokio::time::Instant;
 
-use super::{Hub, MAX_ADDRESSES};
+use super::{Hub, MAX_ADDRESSES, Peer};
 use crate::net::transport::BehaviourEvent;
 
 impl Hub {
@@ -20,7 +20,8 @@ impl Hub {
                 ..
             } => {
                 if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.dialling = false;
+                    // Our own dial goes on beside a connection that came in.
+                    peer.dialling &= !endpoint.is_dialer();
                     let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
                     self.board.path(node, endpoint.get_remote_address());
                     if endpoint.is_dialer() && ready {
@@ -34,10 +35,11 @@ impl Hub {
                 cause,
                 ..
             } => {
-                let known = self.peers.get(&id);
-                // A session that runs ends by itself when its stream breaks.
-                if known.is_some_and(|peer| peer.session.is_none() && !peer.opening) {
-                    self.failed(id, closed_because(cause.as_ref()));
+                // A session that runs ends by itself when its stream breaks, and a dial of ours
+                // tells what became of it.
+                let idle = |peer: &Peer| peer.session.is_none() && !peer.opening && !peer.dialling;
+                if self.peers.get(&id).is_some_and(idle) {
+                    self.lost(id, closed_because(cause.as_ref()));
                 }
             }
             SwarmEvent::OutgoingConnectionError {
@@ -45,10 +47,14 @@ impl Hub {
                 error,
                 ..
             } => {
-                if !matches!(error, DialError::DialPeerConditionFalse(_)) {
-                    self.failed(id, dial_failed_because(&error));
-                } else if let Some(peer) = self.peers.get_mut(&id) {
+                if let Some(peer) = self.peers.get_mut(&id) {
                     peer.dialling = false;
+                }
+                // Where a connection came in meanwhile, the stream goes over that one.
+                if self.swarm.is_connected(&id) {
+                    self.lost(id, dial_failed_because(&error));
+                } else {
+                    self.failed(id, dial_failed_because(&error));
                 }
             }
             SwarmEvent::NewListenAddr { address, .. } => self.board.addresses().add(address),

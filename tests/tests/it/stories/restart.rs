@@ -18,6 +18,10 @@ fn a_sync_is_answered_however_the_daemons_find_each_other_again() {
         a.stop();
         a.start();
         a.sync();
+        // One side alone is new: the other one dials as well, and one connection is given up.
+        b.stop();
+        b.start();
+        a.sync();
     }
 }
 
