@@ -190,6 +190,18 @@ impl Replica {
         Ok(())
     }
 
+    /// We may have missed something of the peer's feed: the next session compares everything.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be written.
+    pub fn forget_cursor(&self) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        batch.delete(Space::Cursors, self.peer.as_bytes().to_vec());
+        self.clinic.store.commit(batch)?;
+        self.lock().cursor = None;
+        Ok(())
+    }
+
     /// The peer holds these items of ours.
     ///
     /// # Errors

@@ -150,7 +150,7 @@ pub(super) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// Runs an honest session over a line, but for what `change` makes of the bytes on their way out
-/// and for what is sent once both sides are in sync. Returns the code that the daemon closed with.
+/// and for what is sent once both sides are in sync. Returns the code that one side closed with.
 pub(super) fn converse(
     line: &mut Line,
     session: &mut Session,
@@ -167,7 +167,8 @@ pub(super) fn converse(
                 Effect::Deliver { .. } => delivered += 1,
                 Effect::InSync(_) => line.send(in_sync),
                 Effect::Close(CloseReason::ByPeer(code)) => return code,
-                Effect::Close(reason) => panic!("we closed: {reason:?}"),
+                Effect::Close(CloseReason::Failed(error)) => return error.code(),
+                Effect::Close(CloseReason::Finished) => panic!("nobody asked us to end"),
                 Effect::PeerIdentified(_)
                 | Effect::Certificate(_)
                 | Effect::CursorAdvanced(_)
