@@ -1,7 +1,9 @@
 //! Chartmesh as its users meet it: real programs, real folders, real links.
 
+mod demo;
 mod durability;
 mod hostile;
+mod readme;
 mod stories;
 mod tidy;
 

@@ -54,10 +54,10 @@ fn one(out: &mut String, conflict: &ConflictView, id: &str) {
     let option = option.unwrap_or_default();
     line(
         out,
-        &format!(
-            "  Decide: chartmesh chart resolve {id} --resource {resource} {option}--version N"
-        ),
+        "  To decide, with the number of the version that is right:",
     );
+    let command = format!("chartmesh chart resolve {id} --resource {resource} {option}--version N");
+    line(out, &format!("    {command}"));
 }
 
 fn who(version: &VersionView) -> String {
@@ -161,7 +161,8 @@ mod tests {
   2  River, operator 01234567, 2026-03-01T08:00:00Z
      criticality: (none)
      note: [{\"text\":\"rash\"}]
-  Decide: chartmesh chart resolve 440ffe72 --resource AllergyIntolerance/a1 --version N
+  To decide, with the number of the version that is right:
+    chartmesh chart resolve 440ffe72 --resource AllergyIntolerance/a1 --version N
 "
         );
     }

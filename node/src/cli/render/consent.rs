@@ -16,13 +16,12 @@ pub(super) fn made(made: &GrantsMade) -> String {
                 );
             }
             let signed = grants.iter().filter(|grant| grant.grant.is_some()).count();
-            line(
-                &mut out,
-                &format!(
-                    "Granted for {signed} of {}.",
-                    many(grants.len() as u64, "patient")
-                ),
-            );
+            let all = many(grants.len() as u64, "patient");
+            let text = match grants.len() == signed {
+                true => format!("Granted for {all}."),
+                false => format!("Granted for {signed} of {all}."),
+            };
+            line(&mut out, &text);
             out
         }
     }

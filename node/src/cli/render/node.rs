@@ -101,7 +101,7 @@ fn peers(peers: &[PeerLine]) -> String {
             &format!("  {}  {}: {}", short(&peer.clinic), peer.name, peer.summary),
         );
         if let Some(error) = &peer.error {
-            line(&mut out, &format!("            {error}"));
+            line(&mut out, &format!("            last link: {error}"));
         }
     }
     if peers.is_empty() {
