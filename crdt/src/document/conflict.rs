@@ -38,6 +38,9 @@ impl Document {
     /// list at every node.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let conflicted = self.conflicted_maps();
+        if conflicted.is_empty() {
+            return Vec::new();
+        }
         let several =
             |maps: &[ObjId]| maps.len() > 1 || maps.iter().any(|m| conflicted.contains(m));
         let entries = self.entries().filter(|(_, maps)| several(maps));

@@ -102,13 +102,22 @@ impl Document {
         self.entries().map(|(key, _)| key)
     }
 
-    /// The key of every resource of one type, in order.
-    pub fn keys_of_type(&self, resource_type: &str) -> impl Iterator<Item = ResourceKey> + '_ {
+    /// The key of every resource of one type, in order, and the resource itself where no element
+    /// has several values: there is nothing more to say of it.
+    pub(crate) fn settled_of_type(
+        &self,
+        resource_type: &str,
+    ) -> impl Iterator<Item = (ResourceKey, Option<Resource>)> + '_ {
         // `0` is the character after `/`.
         let range = format!("{resource_type}/")..format!("{resource_type}0");
-        self.doc
-            .map_range(&self.resources, range)
-            .filter_map(|item| item.key.parse().ok())
+        let items = self.doc.map_range(&self.resources, range);
+        items.filter_map(|item| {
+            let key = item.key.parse().ok()?;
+            let map = one_map(&item).pop().filter(|_| !item.conflict);
+            let elements = map.and_then(|map| self.settled_elements(&map));
+            let settled = elements.map(|elements| from_elements(&key, elements));
+            Some((key, settled))
+        })
     }
 
     /// The visible state as text, the same bytes at every node with the same changes: one line
@@ -209,27 +218,26 @@ impl Document {
     }
 
     fn assemble(&self, key: &ResourceKey, maps: &[ObjId]) -> Resource {
-        let elements = match maps {
-            [map] => self.plain_elements(map),
-            _ => self.united_elements(maps),
+        let settled = match maps {
+            [map] => self.settled_elements(map),
+            _ => None,
         };
-        from_elements(key, elements)
+        from_elements(key, settled.unwrap_or_else(|| self.united_elements(maps)))
     }
 
-    /// The elements of a resource with one map: what nearly every resource is.
-    fn plain_elements(&self, map: &ObjId) -> BTreeMap<String, String> {
+    /// The elements of a resource with one map and no element of several values: what nearly
+    /// every resource is.
+    fn settled_elements(&self, map: &ObjId) -> Option<BTreeMap<String, String>> {
         let mut elements = BTreeMap::new();
         for item in self.doc.map_range(map, ..) {
-            let text = if item.conflict {
-                winner(&self.held(map, &item.key)).map(|held| held.text.clone())
-            } else {
-                text_of(&item.value).map(str::to_owned)
-            };
-            if let Some(text) = text.filter(|t| !t.is_empty()) {
-                elements.insert(item.key.into_owned(), text);
+            if item.conflict {
+                return None;
+            }
+            if let Some(text) = text_of(&item.value).filter(|text| !text.is_empty()) {
+                elements.insert(item.key.clone().into_owned(), text.to_owned());
             }
         }
-        elements
+        Some(elements)
     }
 
     fn united_elements(&self, maps: &[ObjId]) -> BTreeMap<String, String> {

@@ -48,7 +48,17 @@ fn listed(
 ) -> Vec<Listed> {
     let mut found = Vec::new();
     for document in documents {
-        for key in document.keys_of_type(resource_type) {
+        for (key, settled) in document.settled_of_type(resource_type) {
+            if let Some(resource) = settled {
+                if belongs(&resource) {
+                    found.push(Listed {
+                        key,
+                        versions: vec![resource],
+                        conflicted: false,
+                    });
+                }
+                continue;
+            }
             let versions = document.versions(&key);
             let conflicts = document.conflicts_of(&key);
             let mut any = versions.iter().any(&belongs);
