@@ -11,7 +11,8 @@ use chartmesh_protocol::sync::ItemKind;
 use super::{Clinic, ClinicError, items};
 
 impl Clinic {
-    /// The ledger of a chart.
+    /// The ledger of a chart. What is in the store was checked when it was filed, and the store
+    /// authenticates it: signatures are not checked again.
     pub(crate) fn ledger(&self, chart: &ChartId) -> Result<Ledger, ClinicError> {
         let mut ledger = Ledger::new(*chart);
         for item in items::of_chart(&self.store, chart, ItemKind::Statement)? {
@@ -21,7 +22,7 @@ impl Clinic {
             };
             let bytes = items::bytes(&self.store, &item.id)?
                 .ok_or_else(|| damaged(format!("statement {} is missing", item.id)))?;
-            let statement = Verified::<Statement>::decode(&bytes)
+            let statement = Verified::<Statement>::recall(&bytes)
                 .map_err(|error| damaged(format!("statement {}: {error}", item.id)))?;
             ledger.insert(statement);
         }

@@ -1,13 +1,14 @@
 //! Taking in what a peer sends: verified, placed, and filed in one commit.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
-use chartmesh_protocol::ledger::{Ledger, Statement};
+use chartmesh_protocol::ledger::{CompartmentName, Decision, Ledger, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
-use chartmesh_protocol::{ChartId, StatementId};
+use chartmesh_protocol::{ChartId, CompartmentTag, StatementId};
 use thiserror::Error;
 
 use super::draft::{Draft, record_item, statement_item};
@@ -99,10 +100,37 @@ impl Replica {
 struct Intake<'a> {
     clinic: &'a Clinic,
     items: Vec<NewItem>,
-    ledgers: BTreeMap<ChartId, Ledger>,
+    charts: BTreeMap<ChartId, Arriving>,
     statements: Vec<(ChartId, StatementId)>,
     /// A record came that this node wrote in its present incarnation and does not remember.
     behind: bool,
+}
+
+/// A chart that something has come of.
+struct Arriving {
+    ledger: Ledger,
+    /// What the ledger means; none since it has changed.
+    standing: Option<Standing>,
+}
+
+/// What a ledger means for this clinic as a receiver.
+struct Standing {
+    decision: Decision,
+    names: BTreeMap<CompartmentTag, CompartmentName>,
+    audience: Audience,
+}
+
+impl Standing {
+    fn of(clinic: &Clinic, ledger: &Ledger) -> Self {
+        let own = clinic.clinic_id();
+        let decision = clinic.decide(ledger);
+        let home = decision.custodian().unwrap_or(own);
+        Self {
+            names: share::tags(clinic, ledger),
+            audience: Audience::of(&own, &home, ledger, &decision),
+            decision,
+        }
+    }
 }
 
 impl<'a> Intake<'a> {
@@ -110,7 +138,7 @@ impl<'a> Intake<'a> {
         Self {
             clinic,
             items: Vec::new(),
-            ledgers: BTreeMap::new(),
+            charts: BTreeMap::new(),
             statements: Vec::new(),
             behind: false,
         }
@@ -131,7 +159,9 @@ impl<'a> Intake<'a> {
         let chart = statement.payload().chart();
         self.items.push(statement_item(&statement));
         self.statements.push((chart, statement.id()));
-        self.ledger(&chart)?.insert(statement);
+        let arriving = self.chart(&chart)?;
+        arriving.ledger.insert(statement);
+        arriving.standing = None;
         Ok(())
     }
 
@@ -140,12 +170,13 @@ impl<'a> Intake<'a> {
     fn check_statements(&mut self) -> Result<(), Reason> {
         let own = self.clinic.clinic_id();
         for (chart, id) in std::mem::take(&mut self.statements) {
-            let clinic = self.clinic;
-            let ledger = self.ledger(&chart)?;
-            if ledger.genesis().is_none() || !share::had_grant(ledger, &own) {
+            let Some((ledger, standing)) = self.standing(&chart)? else {
+                continue;
+            };
+            if !share::had_grant(ledger, &own) {
                 continue;
             }
-            let decision = clinic.decide(ledger);
+            let decision = &standing.decision;
             let held = decision.refused().any(|(refused, _)| refused == id);
             if !decision.entitled(&own, &id) && !held {
                 return Err(Reason::Item(Refusal::NotShared));
@@ -175,32 +206,41 @@ impl<'a> Intake<'a> {
     /// A record has to be of a chart that is shared with us, in a compartment that we may read.
     fn check_record(&mut self, chart: &ChartId, header: &Header) -> Result<(), Reason> {
         let clinic = self.clinic;
-        let own = clinic.clinic_id();
-        let ledger = self.ledger(chart)?;
-        if ledger.genesis().is_none() {
-            return Err(Refusal::NotAsked.into());
-        }
-        let decision = clinic.decide(ledger);
+        let (_, standing) = self.standing(chart)?.ok_or(Refusal::NotAsked)?;
         let certificates = clinic.certificates_read();
-        if certificates.book().clinics(&header.author).next().is_none() {
+        let book = certificates.book();
+        if book.clinics(&header.author).next().is_none() {
             return Err(Refusal::BadCertificate.into());
         }
-        let names = share::tags(clinic, ledger);
-        let name = names.get(&header.tag).ok_or(Refusal::NotAsked)?;
-        let home = decision.custodian().unwrap_or(own);
-        let audience = Audience::of(&own, &home, ledger, &decision);
-        if audience.may_have(certificates.book(), &decision, name, header) {
+        let name = standing.names.get(&header.tag).ok_or(Refusal::NotAsked)?;
+        let Standing {
+            decision, audience, ..
+        } = standing;
+        if audience.may_have(book, decision, name, header) {
             Ok(())
         } else {
             Err(Refusal::NotShared.into())
         }
     }
 
-    fn ledger(&mut self, chart: &ChartId) -> Result<&mut Ledger, ClinicError> {
-        use std::collections::btree_map::Entry;
-        Ok(match self.ledgers.entry(*chart) {
+    /// A chart's ledger and what it means, once its genesis is here.
+    fn standing(&mut self, chart: &ChartId) -> Result<Option<(&Ledger, &Standing)>, ClinicError> {
+        let clinic = self.clinic;
+        let Arriving { ledger, standing } = self.chart(chart)?;
+        if ledger.genesis().is_none() {
+            return Ok(None);
+        }
+        let standing = standing.get_or_insert_with(|| Standing::of(clinic, ledger));
+        Ok(Some((ledger, standing)))
+    }
+
+    fn chart(&mut self, chart: &ChartId) -> Result<&mut Arriving, ClinicError> {
+        Ok(match self.charts.entry(*chart) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(self.clinic.ledger(chart)?),
+            Entry::Vacant(new) => new.insert(Arriving {
+                ledger: self.clinic.ledger(chart)?,
+                standing: None,
+            }),
         })
     }
 }

@@ -184,8 +184,8 @@ pub(super) fn tags(clinic: &Clinic, ledger: &Ledger) -> BTreeMap<CompartmentTag,
 }
 
 /// One clinic as a receiver of records.
-pub(super) struct Audience<'a> {
-    clinic: &'a ClinicId,
+pub(super) struct Audience {
+    clinic: ClinicId,
     /// Whether the other side keeps the chart: what the clinic itself wrote then goes home even
     /// after its grant has ended, to be held there and not lost.
     goes_home: bool,
@@ -193,10 +193,10 @@ pub(super) struct Audience<'a> {
     openable: BTreeMap<CompartmentName, BTreeSet<EpochId>>,
 }
 
-impl<'a> Audience<'a> {
+impl Audience {
     /// A clinic that exchanges records with another.
     pub(super) fn of(
-        clinic: &'a ClinicId,
+        clinic: &ClinicId,
         other: &ClinicId,
         ledger: &Ledger,
         decision: &Decision,
@@ -213,7 +213,7 @@ impl<'a> Audience<'a> {
         }
         let goes_home = decision.custodian().as_ref() == Some(other);
         Self {
-            clinic,
+            clinic: *clinic,
             goes_home,
             openable,
         }
@@ -228,11 +228,11 @@ impl<'a> Audience<'a> {
         name: &CompartmentName,
         header: &Header,
     ) -> bool {
-        if self.goes_home && book.belongs(&header.author, self.clinic) {
+        if self.goes_home && book.belongs(&header.author, &self.clinic) {
             return true;
         }
-        decision.may_read(self.clinic, name)
-            && (decision.may_read_history(self.clinic, name)
+        decision.may_read(&self.clinic, name)
+            && (decision.may_read_history(&self.clinic, name)
                 || self
                     .openable
                     .get(name)
