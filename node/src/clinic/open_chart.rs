@@ -1,6 +1,8 @@
 //! A chart, opened: its ledger, what follows from it, and its compartments as documents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::{iter, thread};
 
 use chartmesh_crdt::{ActorId, ChangeFacts, Document, Resource, ResourceKey};
 use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, FrontierTip, Ledger};
@@ -16,8 +18,10 @@ use super::judged::Judged;
 use super::snapshot::{self, Snapshot};
 use super::{Clinic, ClinicError};
 
-/// How many records beyond the snapshot make a new one worth its writing.
+/// How many records beyond the snapshot, or how many bytes of changes in them, make a new one
+/// worth its writing: applying them takes as long as writing it.
 const RECORDS_PER_SNAPSHOT: usize = 8;
+const BYTES_PER_SNAPSHOT: usize = 32 * 1024;
 
 /// How much of a chart is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,13 @@ pub(crate) struct HeldRecord {
     pub(super) author: NodeId,
     /// Why, for people.
     pub(super) reason: String,
+}
+
+/// A compartment that is about to be opened, with its records in the order of the feed.
+struct Part {
+    name: CompartmentName,
+    tag: CompartmentTag,
+    records: Vec<Listed>,
 }
 
 /// A record of the chart as the store lists it.
@@ -245,7 +256,7 @@ impl Clinic {
             .epochs()
             .map(|(_, epoch)| epoch.compartment.clone())
             .collect();
-        let mut placed = 0;
+        let (mut parts, mut placed) = (Vec::new(), 0);
         for name in names {
             let Some(tag) = open.tag(&name) else { continue };
             let mine: Vec<Listed> = records
@@ -262,11 +273,40 @@ impl Clinic {
                 let actor = ActorId(actor_id(&header.author, header.incarnation, &tag));
                 open.authors.insert(actor, header.author);
             }
-            let compartment = self.open_compartment(&open, (&name, tag), scope, &mine, &judged)?;
-            open.compartments.insert(name, compartment);
+            parts.push(Part {
+                name,
+                tag,
+                records: mine,
+            });
         }
         open.unknown = records.len().saturating_sub(placed);
+        open.compartments = self.open_compartments(&open, parts, scope, &judged)?;
         Ok(open)
+    }
+
+    /// Opens compartments side by side: reading documents takes by far most of the time.
+    fn open_compartments(
+        &self,
+        open: &OpenChart,
+        parts: Vec<Part>,
+        scope: Scope,
+        judged: &Judged,
+    ) -> Result<BTreeMap<CompartmentName, OpenCompartment>, ClinicError> {
+        let read = |part: &Part| self.open_compartment(open, part, scope, judged);
+        let (Some(first), others) = (parts.first(), parts.get(1..).unwrap_or_default()) else {
+            return Ok(BTreeMap::new());
+        };
+        let opened: Vec<OpenCompartment> = thread::scope(|threads| {
+            let spawn = |part| threads.spawn(move || read(part));
+            let reading: Vec<_> = others.iter().map(spawn).collect();
+            let first = read(first);
+            let others = reading
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            iter::once(first).chain(others).collect::<Result<_, _>>()
+        })?;
+        let names = parts.into_iter().map(|part| part.name);
+        Ok(names.zip(opened).collect())
     }
 
     fn records(&self, chart: &ChartId) -> Result<Vec<Listed>, ClinicError> {
@@ -286,11 +326,11 @@ impl Clinic {
     fn open_compartment(
         &self,
         open: &OpenChart,
-        (name, tag): (&CompartmentName, CompartmentTag),
+        Part { name, tag, records }: &Part,
         scope: Scope,
-        records: &[Listed],
         judged: &Judged,
     ) -> Result<OpenCompartment, ClinicError> {
+        let tag = *tag;
         let own = ActorId(actor_id(&self.node_id(), self.author_incarnation(), &tag));
         let keys = self.keys_of(&open.ledger, name);
         if scope == Scope::Keys {
@@ -311,7 +351,7 @@ impl Clinic {
         let (mut document, covered) =
             snapshot.unwrap_or_else(|| (Document::new(own), BTreeSet::new()));
         let mut held = judged.held_among(records);
-        let (mut sealed, mut applied) = (0, 0);
+        let (mut sealed, mut applied, mut applied_bytes) = (0, 0, 0);
         for one in counted.iter().filter(|one| !covered.contains(&one.id)) {
             match self.open_record(&open.id, one, &keys)? {
                 None => sealed += 1,
@@ -325,14 +365,19 @@ impl Clinic {
                         Err(error) => Some(error.to_string()),
                     };
                     match reason {
-                        None => applied += 1,
+                        None => {
+                            applied += 1;
+                            let bytes = opened.content.changes.iter().map(Vec::len);
+                            applied_bytes += bytes.sum::<usize>();
+                        }
                         Some(reason) => held.push(one.held_because(reason)),
                     }
                 }
             }
         }
         let whole = sealed == 0 && held.is_empty() && document.pending().next().is_none();
-        if applied >= RECORDS_PER_SNAPSHOT && whole {
+        let worth = applied >= RECORDS_PER_SNAPSHOT || applied_bytes >= BYTES_PER_SNAPSHOT;
+        if worth && whole {
             let snapshot = Snapshot {
                 covered: ids,
                 save: document.save(),

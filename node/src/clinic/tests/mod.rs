@@ -3,6 +3,7 @@
 mod audit;
 mod consent;
 mod golden;
+mod opening;
 mod sharing;
 
 use std::collections::VecDeque;
