@@ -1,4 +1,11 @@
 //! Keeping the index cards up to date: one a patient, made anew when `summary` changes.
+//!
+//! ```text
+//! Stale  chart 16  -> mark 8, another one each time that something comes for the chart
+//! ```
+//!
+//! A card is written only while the mark is still the one that was there before the chart was
+//! opened: what came meanwhile keeps its mark, and the card is made again.
 
 use std::collections::BTreeSet;
 
@@ -9,23 +16,45 @@ use super::open_chart::Scope;
 use super::{Clinic, ClinicError, search};
 use crate::store::{Batch, Space};
 
+/// How often cards are looked through for marks that came meanwhile: while a peer sends without
+/// end, a search takes what there is.
+const ROUNDS: u32 = 3;
+
+/// A card that is about to be written.
+pub(super) struct Draft {
+    chart: ChartId,
+    mark: Vec<u8>,
+    batch: Batch,
+}
+
 impl Clinic {
     /// Makes the index cards of charts that have changed since the last time.
     ///
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be read or written.
     pub fn refresh_cards(&self) -> Result<(), ClinicError> {
-        let mut stale = BTreeSet::new();
-        for key in self.store.keys(Space::Stale, &[]) {
-            stale.extend(ChartId::try_from(key?.as_slice()).ok());
-        }
-        for chart in stale {
-            self.refresh_card(&chart)?;
+        for _ in 0..ROUNDS {
+            let mut stale = BTreeSet::new();
+            for key in self.store.keys(Space::Stale, &[]) {
+                stale.extend(ChartId::try_from(key?.as_slice()).ok());
+            }
+            if stale.is_empty() {
+                break;
+            }
+            for chart in stale {
+                if let Some(draft) = self.draft_card(&chart)? {
+                    self.write_card(draft)?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn refresh_card(&self, chart: &ChartId) -> Result<(), ClinicError> {
+    /// Makes the card of a chart that has changed.
+    pub(super) fn draft_card(&self, chart: &ChartId) -> Result<Option<Draft>, ClinicError> {
+        let Some(mark) = self.store.get(Space::Stale, chart.as_bytes())? else {
+            return Ok(None);
+        };
         let mut batch = Batch::new();
         batch.delete(Space::Stale, chart.as_bytes().to_vec());
         match self.open_chart(chart, Scope::Summary) {
@@ -39,11 +68,29 @@ impl Clinic {
             Err(error @ ClinicError::Unreadable { .. }) => tracing::error!(%error, "no index card"),
             Err(error) => return Err(error),
         }
-        self.store.commit(batch)?;
+        Ok(Some(Draft {
+            chart: *chart,
+            mark,
+            batch,
+        }))
+    }
+
+    /// Writes a card, unless the chart has changed since it was made.
+    pub(super) fn write_card(&self, draft: Draft) -> Result<(), ClinicError> {
+        let Draft { chart, mark, batch } = draft;
+        self.store.commit_with(move |view| {
+            let now = view.get(Space::Stale, chart.as_bytes())?;
+            let batch = if now == Some(mark) {
+                batch
+            } else {
+                Batch::new()
+            };
+            Ok::<_, ClinicError>((batch, ()))
+        })?;
         Ok(())
     }
 
-    /// The database was made anew: so are index cards and search tokens.
+    /// The database was made anew: so are index cards, search tokens and what is shared.
     pub(super) fn make_derived_anew(&self) -> Result<(), ClinicError> {
         let mut batch = Batch::new();
         for chart in self.all_charts()? {
@@ -51,6 +98,7 @@ impl Clinic {
         }
         self.store.commit(batch)?;
         self.refresh_cards()?;
+        self.make_shares_anew()?;
         Ok(self.store.confirm_derived()?)
     }
 }

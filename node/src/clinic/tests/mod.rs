@@ -1,6 +1,7 @@
 //! Clinics in one process: stores in temporary folders, sessions joined without a network.
 
 mod audit;
+mod cards;
 mod consent;
 mod golden;
 mod opening;

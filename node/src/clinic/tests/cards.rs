@@ -1,0 +1,44 @@
+//! Index cards that change while they are made.
+
+use super::*;
+
+fn found(house: &House, word: &str) -> usize {
+    house.clinic.search(&[word.to_owned()]).unwrap().len()
+}
+
+#[test]
+fn a_patient_whose_record_comes_while_the_card_is_made_is_found() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    home.grant(&id, &away, "all", "read,write");
+    sync(&home, &away).unwrap();
+    let chart = home.clinic.find_chart(&id).unwrap();
+    let early = away.clinic.draft_card(&chart).unwrap().unwrap();
+    home.import(&renamed(&home, &id, "Zainab"));
+    sync(&home, &away).unwrap();
+    away.clinic.write_card(early).unwrap();
+    assert_eq!((found(&away, "zainab"), found(&away, "amina")), (1, 0));
+}
+
+#[test]
+fn a_card_in_the_making_does_not_undo_what_is_saved_meanwhile() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    home.grant(&id, &away, "all", "read,write");
+    sync(&home, &away).unwrap();
+    let chart = home.clinic.find_chart(&id).unwrap();
+    let early = away.clinic.draft_card(&chart).unwrap().unwrap();
+    away.import(&renamed(&home, &id, "Zainab"));
+    away.clinic.write_card(early).unwrap();
+    assert_eq!((found(&away, "zainab"), found(&away, "amina")), (1, 0));
+}
+
+fn renamed(house: &House, id: &str, given: &str) -> String {
+    let patient = house.clinic.patient(id).unwrap().fhir_id;
+    format!(
+        r#"{{"resourceType":"Patient","id":"{patient}","birthDate":"1987-04",
+        "name":[{{"given":["{given}"],"family":"Okello"}}]}}"#
+    )
+}
