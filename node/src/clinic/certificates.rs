@@ -70,6 +70,11 @@ impl Certificates {
         &self.book
     }
 
+    /// How many certificates of nodes are known.
+    pub(crate) fn nodes_known(&self) -> u64 {
+        u64::try_from(self.nodes.len()).unwrap_or(u64::MAX)
+    }
+
     /// The newest certificate that a clinic gave to any of its nodes.
     pub(crate) fn of_clinic(&self, clinic: &ClinicId) -> Option<&Verified<NodeCertificate>> {
         let mine = self

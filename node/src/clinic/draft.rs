@@ -21,10 +21,19 @@ pub(crate) struct Draft {
     pub(crate) batch: Batch,
     notes: Vec<(Action, Option<ChartId>)>,
     /// The peer that sent the items: it holds them, so they are not owed to it.
-    pub(crate) from: Option<NodeId>,
+    from: Option<NodeId>,
 }
 
 impl Draft {
+    /// What a peer has sent.
+    pub(crate) fn of_peer(peer: NodeId, items: Vec<NewItem>) -> Self {
+        Self {
+            items,
+            from: Some(peer),
+            ..Self::default()
+        }
+    }
+
     /// Adds a statement of a ledger.
     pub(crate) fn statement(&mut self, statement: &Verified<Statement>) {
         self.items.push(statement_item(statement));
@@ -48,6 +57,7 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
         id: ItemId::from(statement.id()),
         bytes: statement.to_bytes(),
         what: What::Statement,
+        party: statement.body().party(),
     }
 }
 
@@ -66,6 +76,7 @@ pub(crate) fn record_item(record: &VerifiedRecord) -> NewItem {
             previous: header.place.previous,
             epoch: header.epoch,
         }),
+        party: None,
     }
 }
 
@@ -92,12 +103,17 @@ impl Clinic {
             .collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);
+        let mark = self.tick().value().to_be_bytes().to_vec();
         let (_, filed) = self.store.commit_with(move |view| {
             let mut batch = batch;
             let filed = items::file(view, &mut batch, &items)?;
             for chart in items.iter().map(|item| &item.chart) {
                 if !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
+                }
+                // What is written here comes with its card, but another one may be in the making.
+                if from.is_some() || view.contains(Space::Stale, chart.as_bytes())? {
+                    batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
             }
             if let Some(peer) = from {

@@ -8,14 +8,17 @@
 //! Meta        "feed"                    -> the newest number
 //! ```
 
+use std::collections::BTreeSet;
+
 use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
-use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
 use chartmesh_protocol::{
-    ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence,
+    ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence,
 };
 use minicbor::{Decode, Encode};
 
 use super::ClinicError;
+use super::share::parties;
 use crate::store::{Batch, Space, Store, View};
 
 /// Bytes of a feed number.
@@ -32,6 +35,8 @@ pub(crate) struct NewItem {
     pub(crate) id: ItemId,
     pub(crate) bytes: Vec<u8>,
     pub(crate) what: What,
+    /// The clinic that it names, of a statement that names one.
+    pub(crate) party: Option<ClinicId>,
 }
 
 /// What is known of an item without opening it.
@@ -119,7 +124,7 @@ pub(crate) fn file(
         .unwrap_or(0);
     let mut next = newest;
     let mut filed = Vec::new();
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for item in items {
         if !seen.insert(*item.id.as_bytes()) || view.contains(Space::Items, item.id.as_bytes())? {
             continue;
@@ -129,9 +134,7 @@ pub(crate) fn file(
             .ok_or_else(|| ClinicError::fault("the feed is full"))?;
         let mut place = item.chart.as_bytes().to_vec();
         place.extend_from_slice(item.id.as_bytes());
-        let mut key = item.chart.as_bytes().to_vec();
-        key.push(item.what.byte());
-        key.extend_from_slice(item.id.as_bytes());
+        let key = chart_key(&item.chart, item.what.kind(), &item.id);
         let entry = Entry {
             feed: next,
             what: item.what.clone(),
@@ -141,6 +144,9 @@ pub(crate) fn file(
         value.extend_from_slice(&next.to_be_bytes());
         value.extend_from_slice(&item.bytes);
         filed.push(next);
+        if let Some(clinic) = &item.party {
+            parties::note(batch, clinic, &item.chart);
+        }
         batch
             .put(Space::Items, item.id.as_bytes().to_vec(), value)
             .put(Space::Feed, next.to_be_bytes().to_vec(), place)
@@ -150,6 +156,14 @@ pub(crate) fn file(
         batch.put(Space::Meta, FEED_KEY.to_vec(), next.to_be_bytes().to_vec());
     }
     Ok(filed)
+}
+
+/// The key of an item among those of its chart.
+fn chart_key(chart: &ChartId, kind: ItemKind, id: &ItemId) -> Vec<u8> {
+    let mut key = chart.as_bytes().to_vec();
+    key.push(kind_byte(kind));
+    key.extend_from_slice(id.as_bytes());
+    key
 }
 
 /// The newest feed number.
@@ -201,39 +215,107 @@ pub(crate) fn kind(store: &Store, id: &ItemId) -> Result<Option<ItemKind>, Clini
         .find(|kind| byte == Some(kind_byte(*kind))))
 }
 
-/// The chart of an item and its number in the feed.
-pub(crate) fn place(
-    store: &Store,
-    id: &ItemId,
-) -> Result<Option<(ChartId, FeedNumber)>, ClinicError> {
+/// An item of the store: where it stands, and its bytes.
+pub(crate) struct Stored {
+    pub(crate) chart: ChartId,
+    pub(crate) feed: FeedNumber,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// An item with where it stands.
+pub(crate) fn stored(store: &Store, id: &ItemId) -> Result<Option<Stored>, ClinicError> {
     let value = store.get(Space::Items, id.as_bytes())?;
     Ok(value.and_then(|value| {
         let (chart, rest) = value.get(1..)?.split_at_checked(ChartId::LEN)?;
-        let feed = number(rest.get(..FEED_LEN)?)?;
-        Some((ChartId::try_from(chart).ok()?, FeedNumber::new(feed)))
+        let (feed, bytes) = rest.split_at_checked(FEED_LEN)?;
+        Some(Stored {
+            chart: ChartId::try_from(chart).ok()?,
+            feed: FeedNumber::new(number(feed)?),
+            bytes: bytes.to_vec(),
+        })
     }))
 }
 
-/// The charts of items whose feed numbers are above `after`, each once, and the newest number.
+/// An item in the order of the feed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) feed: u64,
+    pub(crate) chart: ChartId,
+    pub(crate) id: ItemId,
+}
+
+impl Arrival {
+    fn read(key: &[u8], place: &[u8]) -> Option<Self> {
+        let (chart, id) = place.split_at_checked(ChartId::LEN)?;
+        Some(Self {
+            feed: number(key)?,
+            chart: ChartId::try_from(chart).ok()?,
+            id: ItemId::new(id.try_into().ok()?),
+        })
+    }
+}
+
+/// What the feed has after a number.
+fn feed_after(
+    store: &Store,
+    after: FeedNumber,
+) -> impl Iterator<Item = Result<Arrival, ClinicError>> {
+    let first = after.value().saturating_add(1).to_be_bytes();
+    store.range(Space::Feed, first.as_slice()..).map(|pair| {
+        let (key, place) = pair?;
+        Arrival::read(&key, &place).ok_or_else(|| ClinicError::fault("the feed does not read"))
+    })
+}
+
+/// What the feed has after a number, `most` of it.
+pub(crate) fn arrivals(
+    store: &Store,
+    after: FeedNumber,
+    most: usize,
+) -> Result<Vec<Arrival>, ClinicError> {
+    feed_after(store, after).take(most).collect()
+}
+
+/// The charts of items whose feed numbers are above `after`, each once.
 pub(crate) fn charts_since(
     store: &Store,
     after: FeedNumber,
-) -> Result<(std::collections::BTreeSet<ChartId>, FeedNumber), ClinicError> {
-    let first = after.value().saturating_add(1).to_be_bytes();
-    let mut charts = std::collections::BTreeSet::new();
-    let mut newest = after;
-    for pair in store.range(Space::Feed, first.as_slice()..) {
-        let (key, value) = pair?;
-        let Some(feed) = number(&key) else { continue };
-        newest = FeedNumber::new(feed);
-        if let Some(chart) = value
-            .get(..ChartId::LEN)
-            .and_then(|id| ChartId::try_from(id).ok())
-        {
-            charts.insert(chart);
+) -> Result<BTreeSet<ChartId>, ClinicError> {
+    feed_after(store, after)
+        .map(|arrival| Ok(arrival?.chart))
+        .collect()
+}
+
+/// What an item of the feed is.
+pub(crate) fn what(store: &Store, arrival: &Arrival) -> Result<What, ClinicError> {
+    // There are far more records than statements.
+    for kind in [ItemKind::Record, ItemKind::Statement] {
+        let key = chart_key(&arrival.chart, kind, &arrival.id);
+        if let Some(value) = store.get(Space::ChartItems, &key)? {
+            let entry: Entry =
+                minicbor::decode(&value).map_err(|error| unreadable(arrival.chart, error))?;
+            return Ok(entry.what);
         }
     }
-    Ok((charts, newest))
+    Err(unreadable(arrival.chart, "an item of the feed is missing"))
+}
+
+/// An item of the feed as a session lists it.
+pub(crate) fn feed_entry(
+    store: &Store,
+    feed: u64,
+    kind: ItemKind,
+    lane: Lane,
+) -> Result<Option<FeedEntry>, ClinicError> {
+    let key = feed.to_be_bytes();
+    let place = store.get(Space::Feed, &key)?;
+    let arrival = place.and_then(|place| Arrival::read(&key, &place));
+    Ok(arrival.map(|arrival| FeedEntry {
+        feed: FeedNumber::new(feed),
+        id: arrival.id,
+        kind,
+        lane,
+    }))
 }
 
 /// CBOR of one of our own values.

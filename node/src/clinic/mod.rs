@@ -51,6 +51,7 @@ mod tests;
 mod verify;
 mod witness;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -88,6 +89,7 @@ use crate::store::{Batch, Opened, Options, Space, Store};
 use certificates::Certificates;
 use identity::Identity;
 use open_chart::OpenChart;
+use share::Share;
 
 /// Charts kept open: those of one consultation hour.
 const OPEN_CHARTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
@@ -99,6 +101,8 @@ const KEYS: &str = "keys";
 /// Where the incarnations stand.
 const STORE_INCARNATION: &[u8] = b"store incarnation";
 const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
+/// Marks a store that notes the parties of its charts: the first ones did not.
+const PARTIES_NOTED: &[u8] = b"parties noted";
 /// Where the addresses of the last run stand.
 const ADDRESSES: &[u8] = b"addresses";
 
@@ -112,6 +116,8 @@ pub struct Clinic {
     clock: Mutex<HybridClock>,
     incarnations: Mutex<Incarnations>,
     open: Mutex<LruCache<ChartId, Arc<Mutex<OpenChart>>>>,
+    /// What is shared with each peer that was asked for.
+    shares: Mutex<BTreeMap<NodeId, Arc<Mutex<Share>>>>,
     /// Counts commits that changed charts: a chart opened before the last one may be old.
     changes: AtomicU64,
     news: watch::Sender<u64>,
@@ -184,6 +190,7 @@ impl Clinic {
             clock: Mutex::new(HybridClock::default()),
             incarnations,
             open: Mutex::new(LruCache::new(OPEN_CHARTS)),
+            shares: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
             news: watch::Sender::new(0),
             writing: Mutex::new(()),
@@ -191,6 +198,8 @@ impl Clinic {
         };
         if rebuilt || !stale.is_empty() {
             clinic.make_derived_anew()?;
+        } else if !clinic.store.contains(Space::Meta, PARTIES_NOTED)? {
+            clinic.make_shares_anew()?;
         }
         Ok(clinic)
     }
@@ -352,6 +361,11 @@ impl Clinic {
         self.certificates
             .read()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many certificates of nodes are known: each may make statements count.
+    pub(crate) fn certificates_known(&self) -> u64 {
+        self.certificates_read().nodes_known()
     }
 
     pub(crate) fn certificates_write(&self) -> RwLockWriteGuard<'_, Certificates> {

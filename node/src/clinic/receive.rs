@@ -77,15 +77,8 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let mut draft = Draft::default();
-        for item in &intake.items {
-            draft
-                .batch
-                .put(Space::Stale, item.chart.as_bytes().to_vec(), Vec::new());
-        }
         let behind = intake.behind;
-        draft.items = intake.items;
-        draft.from = Some(self.peer);
+        let draft = Draft::of_peer(self.peer, intake.items);
         let filed = self.clinic.file(draft)?;
         self.peer_sent(filed);
         if behind {

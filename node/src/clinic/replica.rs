@@ -14,7 +14,7 @@ use chartmesh_protocol::reconcile::{
     Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer};
-use chartmesh_protocol::{CertificateHash, ChartId, ClinicId, HybridTime, NodeId};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
 use super::items;
@@ -36,7 +36,8 @@ pub struct Replica {
 /// What changes while a session runs.
 pub(super) struct State {
     pub(super) peer_clinic: Option<ClinicId>,
-    share: Share,
+    /// What is shared, once the peer's clinic is known.
+    share: Option<Arc<Mutex<Share>>>,
     acknowledged: BTreeSet<u64>,
     cursor: Option<Cursor>,
     holds: u64,
@@ -81,7 +82,7 @@ impl Replica {
         let holds = clinic.peer_note(&peer)?.holds;
         let state = State {
             peer_clinic,
-            share: Share::empty(),
+            share: None,
             acknowledged,
             cursor,
             holds,
@@ -272,16 +273,30 @@ impl Replica {
         let Some(clinic) = state.peer_clinic else {
             return Ok(());
         };
-        state.share.refresh(&self.clinic, &clinic, &self.pair_key)
+        let share = self.clinic.share_with(self.peer, clinic, &self.pair_key)?;
+        state.share = Some(Arc::clone(&share));
+        drop(state);
+        lock(&share).refresh(&self.clinic)
     }
 
-    /// The state, with everything that the store has accepted. A store that cannot be read shows
-    /// as one that shares nothing more: the session then ends by its digests.
-    fn fresh(&self) -> MutexGuard<'_, State> {
-        if let Err(error) = self.refresh() {
+    /// Asks what is shared, with everything that the store has accepted. A store that cannot be
+    /// read shows as one that shares nothing more: the session then ends by its digests.
+    fn ask<T: Default>(
+        &self,
+        question: impl FnOnce(&mut Share, &Clinic) -> Result<T, ClinicError>,
+    ) -> T {
+        let share = self.lock().share.clone();
+        let Some(share) = share else {
+            return T::default();
+        };
+        let mut share = lock(&share);
+        let answer = share
+            .refresh(&self.clinic)
+            .and_then(|()| question(&mut share, &self.clinic));
+        answer.unwrap_or_else(|error| {
             tracing::error!(%error, "what is shared with a peer cannot be read");
-        }
-        self.lock()
+            T::default()
+        })
     }
 
     /// A panic while the state was held leaves numbers behind that only cause work to be done
@@ -289,6 +304,23 @@ impl Replica {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Drop for Replica {
+    /// What was worked out serves the next session.
+    fn drop(&mut self) {
+        let share = self.lock().share.take();
+        if let Some(share) = share
+            && let Err(error) = lock(&share).write(&self.clinic)
+        {
+            tracing::error!(%error, "what is shared with a peer cannot be written down");
+        }
+    }
+}
+
+/// What is shared is derived: a panic while it was held leaves nothing worse than work to do.
+fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
+    share.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn acknowledged(clinic: &Clinic, peer: &NodeId) -> Result<BTreeSet<u64>, ClinicError> {
@@ -330,7 +362,7 @@ impl Holdings for Replica {
     }
 
     fn newest(&self) -> FeedNumber {
-        self.fresh().share.newest()
+        self.ask(|share, _| Ok(share.newest()))
     }
 
     fn cursor(&self) -> Option<Cursor> {
@@ -342,12 +374,12 @@ impl Holdings for Replica {
     }
 
     fn digests(&self) -> SharedDigests {
-        self.fresh().share.digests()
+        self.ask(|share, _| Ok(share.digests()))
     }
 
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
-        let state = self.fresh();
-        let mut owed = state.share.owed(after, &state.acknowledged);
+        let acknowledged = |feed: u64| self.lock().acknowledged.contains(&feed);
+        let mut owed = self.ask(|share, clinic| share.owed(clinic, after, &acknowledged));
         for item in owed.iter_mut().filter(|item| item.lane == Lane::Older) {
             if item.feed > self.recent {
                 item.lane = Lane::Recent;
@@ -357,16 +389,17 @@ impl Holdings for Replica {
     }
 
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
-        self.fresh().share.shared(kind)
+        self.ask(|share, clinic| share.shared(clinic, kind))
     }
 
     fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
-        let place = items::place(&self.clinic.store, id).ok().flatten()?;
-        let (chart, feed): (ChartId, FeedNumber) = place;
-        if !self.fresh().share.has(&chart, feed) {
-            return None;
-        }
-        items::bytes(&self.clinic.store, id).ok().flatten()
+        self.ask(|share, clinic| {
+            let Some(stored) = items::stored(&clinic.store, id)? else {
+                return Ok(None);
+            };
+            let shared = share.has(clinic, &stored.chart, stored.feed)?;
+            Ok(shared.then_some(stored.bytes))
+        })
     }
 
     fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash> {

@@ -84,6 +84,10 @@ spaces! {
     Cards = 0x81,
     /// Search tokens: keyed hashes of words, to the cards that have them.
     Tokens = 0x82,
+    /// What is shared with each peer.
+    Shares = 0x83,
+    /// Which clinics the ledger of each chart names.
+    Parties = 0x84,
 }
 
 impl Space {
@@ -151,6 +155,9 @@ mod tests {
             .filter(|space| space.durability() == Durability::Derived)
             .map(|space| space.name())
             .collect();
-        assert_eq!(derived, ["Snapshots", "Cards", "Tokens"]);
+        assert_eq!(
+            derived,
+            ["Snapshots", "Cards", "Tokens", "Shares", "Parties"]
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! of everything before the signature.
 
 use crate::codec::{self, CodecError};
-use crate::id::{ChartId, SignerId, StatementId};
+use crate::id::{ChartId, ClinicId, SignerId, StatementId};
 use crate::identity::{
     ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
 };
@@ -115,6 +115,16 @@ impl Body {
             signer: signer.id(),
         };
         Verified::issue(statement, |context, payload| signer.sign(context, payload))
+    }
+
+    /// The clinic that becomes a party of the chart by this statement: its custodian or a grantee.
+    /// Nothing of a chart is shared with a clinic that no statement named.
+    pub fn party(&self) -> Option<ClinicId> {
+        match self {
+            Self::Genesis(genesis) => Some(genesis.custodian),
+            Self::Grant(grant) => Some(grant.grantee),
+            Self::Revocation(_) | Self::Epoch(_) => None,
+        }
     }
 
     fn kind(&self) -> u8 {

@@ -1,0 +1,225 @@
+//! What is shared of one chart with one peer.
+//!
+//! An item is shared when both clinics may have it. A clinic may have a statement that the ledger
+//! entitles it to, and a record of a compartment that it may read or that it wrote itself. Both
+//! sides compute this from their own part of the ledger and come to the same set, which is what
+//! the digests compare.
+
+use std::collections::BTreeMap;
+
+use chartmesh_protocol::ledger::{Body, CompartmentName, Grant, Ledger};
+use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
+use chartmesh_protocol::sync::{ItemKind, Lane};
+use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, StatementId};
+use minicbor::{Decode, Encode};
+
+use super::audience::{Access, Audience};
+use crate::clinic::items::{self, Header, What};
+use crate::clinic::{Clinic, ClinicError};
+
+/// What is shared of one chart with one peer, and by what rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+pub(super) struct ChartShare {
+    /// Over the items.
+    #[n(0)]
+    pub(super) digests: SharedDigests,
+    /// The feed number of the newest grant to the peer: since then, older items are owed too.
+    #[n(1)]
+    pub(super) granted: u64,
+    /// When the next grant of the chart begins or ends, in milliseconds since 1970.
+    #[n(2)]
+    pub(super) turns_at: Option<u64>,
+    /// In the order of the feed.
+    #[n(3)]
+    pub(super) items: Vec<SharedItem>,
+    /// One for each compartment: what follows from the ledger for its records.
+    #[n(4)]
+    rules: Vec<Rule>,
+    /// Whether the peer's own records come home to us, and ours to the peer.
+    #[n(5)]
+    theirs_come_home: bool,
+    #[n(6)]
+    ours_go_home: bool,
+}
+
+/// An item that is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct SharedItem {
+    #[n(0)]
+    pub(super) feed: u64,
+    #[n(1)]
+    pub(super) kind: ItemKind,
+    #[n(2)]
+    pub(super) lane: Lane,
+}
+
+/// Which records of a compartment each of the two clinics may have.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Rule {
+    #[n(0)]
+    tag: CompartmentTag,
+    #[n(1)]
+    lane: Lane,
+    #[n(2)]
+    peer: Access,
+    #[n(3)]
+    own: Access,
+}
+
+/// The two clinics, and the key of their nodes.
+#[derive(Clone, Copy)]
+pub(super) struct Pair<'a> {
+    pub(super) own: ClinicId,
+    pub(super) peer: ClinicId,
+    pub(super) key: &'a PairKey,
+}
+
+impl ChartShare {
+    /// Works everything out from the ledger and the records.
+    pub(super) fn of(
+        clinic: &Clinic,
+        chart: &ChartId,
+        pair: Pair<'_>,
+    ) -> Result<Self, ClinicError> {
+        let ledger = clinic.ledger(chart)?;
+        let decision = clinic.decide(&ledger);
+        let Pair { own, peer, key } = pair;
+        let mut share = Self {
+            turns_at: next_turn(&ledger, clinic.time_ms()),
+            ..Self::default()
+        };
+        if !decision.may_read_any(&peer) && !had_grant(&ledger, &peer) {
+            return Ok(share);
+        }
+        for item in items::of_chart(&clinic.store, chart, ItemKind::Statement)? {
+            let id = StatementId::new(*item.id.as_bytes());
+            if grants_to(&ledger, &id, &peer) {
+                share.granted = share.granted.max(item.entry.feed);
+            }
+            if decision.shared(&peer, &own, &id) {
+                share.digests.statements.add(key, &item.id);
+                share.items.push(SharedItem {
+                    feed: item.entry.feed,
+                    kind: ItemKind::Statement,
+                    lane: Lane::Urgent,
+                });
+            }
+        }
+        let receivers = [
+            Audience::of(&peer, &own, &ledger, &decision),
+            Audience::of(&own, &peer, &ledger, &decision),
+        ];
+        share.theirs_come_home = receivers[0].goes_home();
+        share.ours_go_home = receivers[1].goes_home();
+        for (tag, name) in tags(clinic, &ledger) {
+            share.rules.push(Rule {
+                tag,
+                lane: lane_of(&name),
+                peer: receivers[0].access(&decision, &name),
+                own: receivers[1].access(&decision, &name),
+            });
+        }
+        for item in items::of_chart(&clinic.store, chart, ItemKind::Record)? {
+            if let What::Record(header) = &item.entry.what {
+                share.take_record(clinic, pair, item.entry.feed, &item.id, header);
+            }
+        }
+        share.items.sort_unstable_by_key(|item| item.feed);
+        Ok(share)
+    }
+
+    /// Takes in a record that came after this was worked out, while no statement did. Records come
+    /// in the order of the feed.
+    pub(super) fn add_record(
+        &mut self,
+        clinic: &Clinic,
+        pair: Pair<'_>,
+        feed: u64,
+        id: &ItemId,
+        header: &Header,
+    ) {
+        if self.items.last().is_none_or(|last| last.feed < feed) {
+            self.take_record(clinic, pair, feed, id, header);
+        }
+    }
+
+    fn take_record(
+        &mut self,
+        clinic: &Clinic,
+        pair: Pair<'_>,
+        feed: u64,
+        id: &ItemId,
+        header: &Header,
+    ) {
+        let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
+            return;
+        };
+        let certificates = clinic.certificates_read();
+        let wrote = |clinic: &ClinicId| certificates.book().belongs(&header.author, clinic);
+        let peer = rule.peer.covers(&header.epoch) || (self.theirs_come_home && wrote(&pair.peer));
+        let own = rule.own.covers(&header.epoch) || (self.ours_go_home && wrote(&pair.own));
+        if peer && own {
+            self.digests.records.add(pair.key, id);
+            self.items.push(SharedItem {
+                feed,
+                kind: ItemKind::Record,
+                lane: rule.lane,
+            });
+        }
+    }
+
+    /// Whether the item with this feed number is shared.
+    pub(super) fn has(&self, feed: u64) -> bool {
+        self.items
+            .binary_search_by_key(&feed, |item| item.feed)
+            .is_ok()
+    }
+}
+
+fn lane_of(name: &CompartmentName) -> Lane {
+    if *name == CompartmentName::Summary {
+        Lane::Summary
+    } else {
+        Lane::Older
+    }
+}
+
+/// The compartments of a chart by their tags.
+pub(crate) fn tags(clinic: &Clinic, ledger: &Ledger) -> BTreeMap<CompartmentTag, CompartmentName> {
+    let Some(secret) = clinic.chart_secret(ledger) else {
+        return BTreeMap::new();
+    };
+    ledger
+        .epochs()
+        .map(|(_, epoch)| {
+            (
+                secret.compartment_tag(&epoch.compartment),
+                epoch.compartment.clone(),
+            )
+        })
+        .collect()
+}
+
+/// When the next grant begins or ends by itself.
+fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
+    let times = |grant: &Grant| grant.expires_ms.into_iter().chain([grant.not_before_ms]);
+    let all = ledger.grants().flat_map(|(_, grant)| times(grant));
+    all.filter(|at| *at > now_ms).min()
+}
+
+/// Whether a clinic keeps a chart, or has or had a grant for it.
+pub(crate) fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
+    ledger.grants().any(|(_, grant)| grant.grantee == *clinic)
+        || ledger
+            .genesis()
+            .is_some_and(|(_, genesis)| genesis.custodian == *clinic)
+}
+
+fn grants_to(ledger: &Ledger, id: &StatementId, clinic: &ClinicId) -> bool {
+    matches!(
+        ledger.get(id).map(|statement| statement.body()),
+        Some(Body::Grant(grant)) if grant.grantee == *clinic
+    )
+}

@@ -1,0 +1,49 @@
+//! Which clinics the ledger of a chart ever named: nothing of a chart is shared with others, so
+//! only its parties need to look at it.
+//!
+//! ```text
+//! Parties  clinic 32 | chart 16  -> empty
+//! ```
+
+use chartmesh_protocol::{ChartId, ClinicId};
+
+use super::table::delete_all;
+use crate::clinic::{Clinic, ClinicError, PARTIES_NOTED};
+use crate::store::{Batch, Space, Store};
+
+/// Notes that a chart names a clinic.
+pub(crate) fn note(batch: &mut Batch, clinic: &ClinicId, chart: &ChartId) {
+    batch.put(Space::Parties, key(clinic, chart), Vec::new());
+}
+
+/// Whether a chart names a clinic.
+pub(super) fn names(
+    store: &Store,
+    clinic: &ClinicId,
+    chart: &ChartId,
+) -> Result<bool, ClinicError> {
+    Ok(store.contains(Space::Parties, &key(clinic, chart))?)
+}
+
+fn key(clinic: &ClinicId, chart: &ChartId) -> Vec<u8> {
+    [clinic.as_bytes().as_slice(), chart.as_bytes()].concat()
+}
+
+impl Clinic {
+    /// The database was made anew: so are the parties of every chart, and what is shared.
+    pub(crate) fn make_shares_anew(&self) -> Result<(), ClinicError> {
+        delete_all(&self.store, Space::Shares, &[])?;
+        for chart in self.all_charts()? {
+            let ledger = self.ledger(&chart)?;
+            let mut batch = Batch::new();
+            for clinic in ledger.iter().filter_map(|(_, one)| one.body().party()) {
+                note(&mut batch, &clinic, &chart);
+            }
+            self.store.commit(batch)?;
+        }
+        let mut batch = Batch::new();
+        batch.put(Space::Meta, PARTIES_NOTED.to_vec(), Vec::new());
+        self.store.commit(batch)?;
+        Ok(())
+    }
+}
