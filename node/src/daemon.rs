@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use chartmesh_config::Config;
@@ -18,6 +19,8 @@ use crate::{control, folder};
 
 /// Where a running node says who it is.
 const RUN_FILE: &str = "run.json";
+/// How long index cards wait for the rest of what has begun to come.
+const CARD_DELAY: Duration = Duration::from_secs(1);
 
 /// What `run.json` holds while the node runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +145,12 @@ async fn keep_cards_fresh(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow
         }
         tokio::select! {
             changed = news.changed() => if changed.is_err() { return Ok(()) },
+            () = end.cancelled() => return Ok(()),
+        }
+        // A chart comes in pieces: its card is made once, when most of it is there. A search does
+        // not wait for this.
+        tokio::select! {
+            () = tokio::time::sleep(CARD_DELAY) => {}
             () = end.cancelled() => return Ok(()),
         }
     }

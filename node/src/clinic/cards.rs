@@ -20,6 +20,9 @@ use crate::store::{Batch, Space};
 /// end, a search takes what there is.
 const ROUNDS: u32 = 3;
 
+/// Cards that are written in one commit: each commit waits for the disk.
+const CARDS_AT_ONCE: usize = 64;
+
 /// A card that is about to be written.
 pub(super) struct Draft {
     chart: ChartId,
@@ -41,10 +44,11 @@ impl Clinic {
             if stale.is_empty() {
                 break;
             }
-            for chart in stale {
-                if let Some(draft) = self.draft_card(&chart)? {
-                    self.write_card(draft)?;
-                }
+            let stale: Vec<ChartId> = stale.into_iter().collect();
+            for charts in stale.chunks(CARDS_AT_ONCE) {
+                let drafts = charts.iter().map(|chart| self.draft_card(chart));
+                let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
+                self.write_cards(drafts.into_iter().flatten().collect())?;
             }
         }
         Ok(())
@@ -75,16 +79,15 @@ impl Clinic {
         }))
     }
 
-    /// Writes a card, unless the chart has changed since it was made.
-    pub(super) fn write_card(&self, draft: Draft) -> Result<(), ClinicError> {
-        let Draft { chart, mark, batch } = draft;
+    /// Writes cards in one commit, but for those whose charts have changed since they were made.
+    pub(super) fn write_cards(&self, drafts: Vec<Draft>) -> Result<(), ClinicError> {
         self.store.commit_with(move |view| {
-            let now = view.get(Space::Stale, chart.as_bytes())?;
-            let batch = if now == Some(mark) {
-                batch
-            } else {
-                Batch::new()
-            };
+            let mut batch = Batch::new();
+            for draft in drafts {
+                if view.get(Space::Stale, draft.chart.as_bytes())? == Some(draft.mark) {
+                    batch.append(draft.batch);
+                }
+            }
             Ok::<_, ClinicError>((batch, ()))
         })?;
         Ok(())

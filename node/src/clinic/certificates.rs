@@ -142,12 +142,12 @@ impl Clinic {
 
     /// The certificates that go ahead of an item.
     pub(crate) fn certificates_for(&self, id: &ItemId) -> Option<Vec<CertificateHash>> {
-        let bytes = items::bytes(&self.store, id).ok().flatten()?;
+        let items::Stored { kind, bytes, .. } = items::stored(&self.store, id).ok().flatten()?;
         let (mut nodes, mut clinics) = (Vec::new(), Vec::new());
-        match items::kind(&self.store, id).ok().flatten()? {
+        match kind {
             ItemKind::Record => nodes.push(SealedRecord::decode(&bytes).ok()?.header().author),
             ItemKind::Statement => {
-                let statement = Verified::<Statement>::decode(&bytes).ok()?;
+                let statement = Verified::<Statement>::recall(&bytes).ok()?;
                 let body = statement.body();
                 if let Body::Genesis(genesis) = body {
                     clinics.push(genesis.custodian);

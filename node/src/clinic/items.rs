@@ -104,6 +104,12 @@ fn kind_byte(kind: ItemKind) -> u8 {
     }
 }
 
+fn kind_of(byte: u8) -> Option<ItemKind> {
+    [ItemKind::Statement, ItemKind::Record]
+        .into_iter()
+        .find(|kind| kind_byte(*kind) == byte)
+}
+
 /// An item of a chart with its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
@@ -185,18 +191,32 @@ pub(crate) fn of_chart(
     let mut listed = Vec::new();
     for pair in store.scan_prefix(Space::ChartItems, &prefix) {
         let (key, value) = pair?;
-        let id = key
-            .get(prefix.len()..)
-            .and_then(|id| <[u8; 32]>::try_from(id).ok());
-        let id = id.ok_or_else(|| unreadable(*chart, "an item's key has another length"))?;
+        let id = item_of_key(chart, &prefix, &key)?;
         let entry = minicbor::decode(&value).map_err(|error| unreadable(*chart, error))?;
-        listed.push(Listed {
-            id: ItemId::new(id),
-            entry,
-        });
+        listed.push(Listed { id, entry });
     }
     listed.sort_unstable_by_key(|listed| listed.entry.feed);
     Ok(listed)
+}
+
+/// The ids of all items of a kind of a chart, ascending.
+pub(crate) fn ids_of_chart(
+    store: &Store,
+    chart: &ChartId,
+    kind: ItemKind,
+) -> Result<Vec<ItemId>, ClinicError> {
+    let mut prefix = chart.as_bytes().to_vec();
+    prefix.push(kind_byte(kind));
+    let keys = store.keys(Space::ChartItems, &prefix);
+    keys.map(|key| item_of_key(chart, &prefix, &key?)).collect()
+}
+
+/// The item whose key among those of its chart begins so.
+fn item_of_key(chart: &ChartId, prefix: &[u8], key: &[u8]) -> Result<ItemId, ClinicError> {
+    key.get(prefix.len()..)
+        .and_then(|id| <[u8; 32]>::try_from(id).ok())
+        .map(ItemId::new)
+        .ok_or_else(|| unreadable(*chart, "an item's key has another length"))
 }
 
 /// The bytes of an item.
@@ -205,18 +225,9 @@ pub(crate) fn bytes(store: &Store, id: &ItemId) -> Result<Option<Vec<u8>>, Clini
     Ok(value.and_then(|value| value.get(ITEM_HEAD..).map(<[u8]>::to_vec)))
 }
 
-/// What an item is.
-pub(crate) fn kind(store: &Store, id: &ItemId) -> Result<Option<ItemKind>, ClinicError> {
-    let value = store.get(Space::Items, id.as_bytes())?;
-    let byte = value.and_then(|value| value.first().copied());
-    let kinds = [ItemKind::Statement, ItemKind::Record];
-    Ok(kinds
-        .into_iter()
-        .find(|kind| byte == Some(kind_byte(*kind))))
-}
-
 /// An item of the store: where it stands, and its bytes.
 pub(crate) struct Stored {
+    pub(crate) kind: ItemKind,
     pub(crate) chart: ChartId,
     pub(crate) feed: FeedNumber,
     pub(crate) bytes: Vec<u8>,
@@ -226,9 +237,11 @@ pub(crate) struct Stored {
 pub(crate) fn stored(store: &Store, id: &ItemId) -> Result<Option<Stored>, ClinicError> {
     let value = store.get(Space::Items, id.as_bytes())?;
     Ok(value.and_then(|value| {
-        let (chart, rest) = value.get(1..)?.split_at_checked(ChartId::LEN)?;
+        let (kind, rest) = value.split_first()?;
+        let (chart, rest) = rest.split_at_checked(ChartId::LEN)?;
         let (feed, bytes) = rest.split_at_checked(FEED_LEN)?;
         Some(Stored {
+            kind: kind_of(*kind)?,
             chart: ChartId::try_from(chart).ok()?,
             feed: FeedNumber::new(number(feed)?),
             bytes: bytes.to_vec(),

@@ -58,8 +58,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use chartmesh_config::Config;
+use chartmesh_protocol::ledger::{ChartSecret, Ledger};
 use chartmesh_protocol::reconcile::StoreIncarnation;
-use chartmesh_protocol::{ChartId, ClinicId, HybridClock, HybridTime, Incarnation, NodeId};
+use chartmesh_protocol::{
+    ChartId, ClinicId, HybridClock, HybridTime, Incarnation, NodeId, StatementId,
+};
 use lru::LruCache;
 use rand::RngExt;
 use tokio::sync::watch;
@@ -93,6 +96,10 @@ use share::Share;
 
 /// Charts kept open: those of one consultation hour.
 const OPEN_CHARTS: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+/// Ledgers kept at hand: those of one flight of a first sync, in some ten megabytes.
+const KNOWN_LEDGERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+/// Chart secrets kept at hand: those of a large first sync, in some two megabytes.
+const KNOWN_SECRETS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 /// How far ahead of ours a peer's clock may be and still move ours on: skew of hours is normal
 /// where clocks are set by hand; a year would end every grant.
 const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
@@ -116,6 +123,10 @@ pub struct Clinic {
     clock: Mutex<HybridClock>,
     incarnations: Mutex<Incarnations>,
     open: Mutex<LruCache<ChartId, Arc<Mutex<OpenChart>>>>,
+    /// Ledgers of recent charts.
+    ledgers: Mutex<LruCache<ChartId, Arc<Ledger>>>,
+    /// Chart secrets by the statements that wrap them.
+    secrets: Mutex<LruCache<StatementId, ChartSecret>>,
     /// What is shared with each peer that was asked for.
     shares: Mutex<BTreeMap<NodeId, Arc<Mutex<Share>>>>,
     /// Counts commits that changed charts: a chart opened before the last one may be old.
@@ -190,6 +201,8 @@ impl Clinic {
             clock: Mutex::new(HybridClock::default()),
             incarnations,
             open: Mutex::new(LruCache::new(OPEN_CHARTS)),
+            ledgers: Mutex::new(LruCache::new(KNOWN_LEDGERS)),
+            secrets: Mutex::new(LruCache::new(KNOWN_SECRETS)),
             shares: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
             news: watch::Sender::new(0),

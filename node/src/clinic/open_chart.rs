@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::{iter, thread};
 
 use chartmesh_crdt::{ActorId, ChangeFacts, Document, Resource, ResourceKey};
@@ -237,7 +238,7 @@ impl Clinic {
         chart: &ChartId,
         scope: Scope,
     ) -> Result<OpenChart, ClinicError> {
-        let ledger = self.ledger(chart)?;
+        let ledger = Arc::unwrap_or_clone(self.ledger(chart)?);
         let decision = self.decide(&ledger);
         let secret = self.chart_secret(&ledger);
         let mut open = OpenChart {
@@ -429,7 +430,8 @@ impl Clinic {
         };
         let bytes = items::bytes(&self.store, &ItemId::from(one.id))?
             .ok_or_else(|| damaged(format!("record {} is missing", one.id)))?;
-        let record = VerifiedRecord::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
+        // Checked when it was filed, and the store authenticates it.
+        let record = VerifiedRecord::recall(&bytes).map_err(|error| damaged(error.to_string()))?;
         let header = record.header();
         let Some(key) = keys.get(&header.epoch) else {
             return Ok(None);

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
 use chartmesh_protocol::ledger::{CompartmentName, Decision, Ledger, Statement};
@@ -17,6 +21,9 @@ use super::replica::Replica;
 use super::share::{self, Audience};
 use super::{Clinic, ClinicError};
 use crate::store::Space;
+
+/// Deliveries that are checked faster than another thread is started.
+const CHECKED_ALONE: usize = 16;
 
 /// An item as a session delivers it.
 #[derive(Debug, Clone)]
@@ -61,10 +68,10 @@ impl Replica {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
-        let mut intake = Intake::new(&self.clinic);
-        let taken = deliveries
-            .iter()
-            .try_for_each(|delivery| intake.take(delivery));
+        let mut intake = Intake::new(self);
+        let taken = check_all(deliveries)
+            .into_iter()
+            .try_for_each(|checked| intake.take(checked?));
         intake
             .check_statements()
             .map_err(|reason| Refused { stored: 0, reason })?;
@@ -80,6 +87,9 @@ impl Replica {
         let behind = intake.behind;
         let draft = Draft::of_peer(self.peer, intake.items);
         let filed = self.clinic.file(draft)?;
+        for (_, arriving) in intake.charts {
+            self.clinic.know_ledger(arriving.ledger);
+        }
         self.peer_sent(filed);
         if behind {
             self.clinic.draw_incarnations()
@@ -89,8 +99,48 @@ impl Replica {
     }
 }
 
+/// A delivery whose signature holds.
+enum Checked {
+    Statement(Box<Verified<Statement>>),
+    Record(Box<VerifiedRecord>),
+}
+
+impl Checked {
+    fn of(delivery: &Delivery) -> Result<Self, Refusal> {
+        match delivery.kind {
+            ItemKind::Statement => Verified::decode(&delivery.bytes)
+                .map(|statement| Self::Statement(Box::new(statement)))
+                .map_err(|error| unsound(matches!(error, SignedError::Signature(_)))),
+            ItemKind::Record => VerifiedRecord::decode(&delivery.bytes)
+                .map(|record| Self::Record(Box::new(record)))
+                .map_err(|error| unsound(matches!(error, RecordError::Signature(_)))),
+        }
+    }
+}
+
+/// Checks the signatures of deliveries, of many at once on every core: that takes most of the
+/// time of a first sync.
+fn check_all(deliveries: &[Delivery]) -> Vec<Result<Checked, Refusal>> {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = deliveries.len().div_ceil(cores).max(CHECKED_ALONE);
+    let mut parts = deliveries.chunks(share);
+    let first = parts.next().unwrap_or_default();
+    let check = |part: &[Delivery]| part.iter().map(Checked::of).collect::<Vec<_>>();
+    thread::scope(|threads| {
+        let others: Vec<_> = parts
+            .map(|part| threads.spawn(move || check(part)))
+            .collect();
+        let mut checked = check(first);
+        for other in others {
+            checked.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        checked
+    })
+}
+
 /// Items on their way into the store.
 struct Intake<'a> {
+    replica: &'a Replica,
     clinic: &'a Clinic,
     items: Vec<NewItem>,
     charts: BTreeMap<ChartId, Arriving>,
@@ -124,12 +174,21 @@ impl Standing {
             decision,
         }
     }
+
+    /// Whether this clinic may have a record; none where the compartment is not known.
+    fn receives(&self, clinic: &Clinic, header: &Header) -> Option<bool> {
+        let name = self.names.get(&header.tag)?;
+        let certificates = clinic.certificates_read();
+        let book = certificates.book();
+        Some(self.audience.may_have(book, &self.decision, name, header))
+    }
 }
 
 impl<'a> Intake<'a> {
-    fn new(clinic: &'a Clinic) -> Self {
+    fn new(replica: &'a Replica) -> Self {
         Self {
-            clinic,
+            replica,
+            clinic: &replica.clinic,
             items: Vec::new(),
             charts: BTreeMap::new(),
             statements: Vec::new(),
@@ -137,18 +196,14 @@ impl<'a> Intake<'a> {
         }
     }
 
-    fn take(&mut self, delivery: &Delivery) -> Result<(), Reason> {
-        match delivery.kind {
-            ItemKind::Statement => self.take_statement(&delivery.bytes),
-            ItemKind::Record => self.take_record(&delivery.bytes),
+    fn take(&mut self, checked: Checked) -> Result<(), Reason> {
+        match checked {
+            Checked::Statement(statement) => self.take_statement(*statement),
+            Checked::Record(record) => self.take_record(&record),
         }
     }
 
-    fn take_statement(&mut self, bytes: &[u8]) -> Result<(), Reason> {
-        let statement = Verified::<Statement>::decode(bytes).map_err(|error| {
-            let forged = matches!(error, SignedError::Signature(_));
-            Reason::Item(unsound(forged))
-        })?;
+    fn take_statement(&mut self, statement: Verified<Statement>) -> Result<(), Reason> {
         let chart = statement.payload().chart();
         self.items.push(statement_item(&statement));
         self.statements.push((chart, statement.id()));
@@ -178,12 +233,8 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    fn take_record(&mut self, bytes: &[u8]) -> Result<(), Reason> {
-        let record = VerifiedRecord::decode(bytes).map_err(|error| {
-            let forged = matches!(error, RecordError::Signature(_));
-            Reason::Item(unsound(forged))
-        })?;
-        let item = record_item(&record);
+    fn take_record(&mut self, record: &VerifiedRecord) -> Result<(), Reason> {
+        let item = record_item(record);
         let What::Record(header) = &item.what else {
             return Err(Refusal::Malformed.into());
         };
@@ -199,20 +250,27 @@ impl<'a> Intake<'a> {
     /// A record has to be of a chart that is shared with us, in a compartment that we may read.
     fn check_record(&mut self, chart: &ChartId, header: &Header) -> Result<(), Reason> {
         let clinic = self.clinic;
-        let (_, standing) = self.standing(chart)?.ok_or(Refusal::NotAsked)?;
-        let certificates = clinic.certificates_read();
-        let book = certificates.book();
-        if book.clinics(&header.author).next().is_none() {
+        let known = clinic
+            .certificates_read()
+            .book()
+            .clinics(&header.author)
+            .next()
+            .is_some();
+        if !known {
             return Err(Refusal::BadCertificate.into());
         }
-        let name = standing.names.get(&header.tag).ok_or(Refusal::NotAsked)?;
-        let Standing {
-            decision, audience, ..
-        } = standing;
-        if audience.may_have(book, decision, name, header) {
-            Ok(())
+        // Statements that came with it are not in the store yet.
+        let receives = if self.charts.contains_key(chart) {
+            self.standing(chart)?
+                .and_then(|(_, standing)| standing.receives(clinic, header))
         } else {
-            Err(Refusal::NotShared.into())
+            self.replica
+                .ask(|share, clinic| share.receives(clinic, chart, header))
+        };
+        match receives {
+            Some(true) => Ok(()),
+            Some(false) => Err(Refusal::NotShared.into()),
+            None => Err(Refusal::NotAsked.into()),
         }
     }
 
@@ -231,7 +289,7 @@ impl<'a> Intake<'a> {
         Ok(match self.charts.entry(*chart) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(Arriving {
-                ledger: self.clinic.ledger(chart)?,
+                ledger: Arc::unwrap_or_clone(self.clinic.ledger(chart)?),
                 standing: None,
             }),
         })

@@ -281,7 +281,7 @@ impl Replica {
 
     /// Asks what is shared, with everything that the store has accepted. A store that cannot be
     /// read shows as one that shares nothing more: the session then ends by its digests.
-    fn ask<T: Default>(
+    pub(super) fn ask<T: Default>(
         &self,
         question: impl FnOnce(&mut Share, &Clinic) -> Result<T, ClinicError>,
     ) -> T {

@@ -170,6 +170,18 @@ impl ChartShare {
         }
     }
 
+    /// Whether our clinic may have a record; none where the compartment is not known.
+    pub(super) fn receives(&self, clinic: &Clinic, header: &Header) -> Option<bool> {
+        let rule = self.rules.iter().find(|rule| rule.tag == header.tag)?;
+        let certificates = clinic.certificates_read();
+        let ours = || {
+            certificates
+                .book()
+                .belongs(&header.author, &clinic.clinic_id())
+        };
+        Some(rule.own.covers(&header.epoch) || (self.ours_go_home && ours()))
+    }
+
     /// Whether the item with this feed number is shared.
     pub(super) fn has(&self, feed: u64) -> bool {
         self.items

@@ -29,7 +29,7 @@ use lru::LruCache;
 pub(super) use audience::Audience;
 pub(super) use chart::{had_grant, tags};
 
-use super::items::{self, Arrival, What};
+use super::items::{self, Arrival, Header, What};
 use super::{Clinic, ClinicError};
 use chart::{ChartShare, Pair};
 use table::{Table, Whole};
@@ -273,6 +273,18 @@ impl Share {
             take(share)?;
         }
         Ok(shared)
+    }
+
+    /// Whether our clinic may have a record of a chart; none where the chart or the compartment is
+    /// not shared with the peer at all.
+    pub(super) fn receives(
+        &mut self,
+        clinic: &Clinic,
+        chart: &ChartId,
+        header: &Header,
+    ) -> Result<Option<bool>, ClinicError> {
+        let share = self.chart(clinic, chart)?;
+        Ok(share.and_then(|share| share.receives(clinic, header)))
     }
 
     /// Whether an item of a chart is shared.

@@ -17,7 +17,7 @@ fn a_patient_whose_record_comes_while_the_card_is_made_is_found() {
     let early = away.clinic.draft_card(&chart).unwrap().unwrap();
     home.import(&renamed(&home, &id, "Zainab"));
     sync(&home, &away).unwrap();
-    away.clinic.write_card(early).unwrap();
+    away.clinic.write_cards(vec![early]).unwrap();
     assert_eq!((found(&away, "zainab"), found(&away, "amina")), (1, 0));
 }
 
@@ -31,7 +31,7 @@ fn a_card_in_the_making_does_not_undo_what_is_saved_meanwhile() {
     let chart = home.clinic.find_chart(&id).unwrap();
     let early = away.clinic.draft_card(&chart).unwrap().unwrap();
     away.import(&renamed(&home, &id, "Zainab"));
-    away.clinic.write_card(early).unwrap();
+    away.clinic.write_cards(vec![early]).unwrap();
     assert_eq!((found(&away, "zainab"), found(&away, "amina")), (1, 0));
 }
 
