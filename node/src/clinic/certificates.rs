@@ -2,12 +2,12 @@
 
 use chartmesh_protocol::identity::{NodeCertificate, UserCertificate, Verified};
 use chartmesh_protocol::ledger::{Body, CertificateBook, Statement};
-use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::SealedRecord;
 use chartmesh_protocol::sync::ItemKind;
 use chartmesh_protocol::{CertificateHash, ClinicId, NodeId, UserId};
 
-use super::{Clinic, ClinicError, items};
+use super::items::Stored;
+use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, Store};
 
 /// Every certificate that is known, verified.
@@ -141,23 +141,21 @@ impl Clinic {
     }
 
     /// The certificates that go ahead of an item.
-    pub(crate) fn certificates_for(&self, id: &ItemId) -> Option<Vec<CertificateHash>> {
-        let items::Stored { kind, bytes, .. } = items::stored(&self.store, id).ok().flatten()?;
+    pub(crate) fn certificates_for(&self, item: &Stored) -> Vec<CertificateHash> {
         let (mut nodes, mut clinics) = (Vec::new(), Vec::new());
-        match kind {
-            ItemKind::Record => nodes.push(SealedRecord::decode(&bytes).ok()?.header().author),
+        match item.kind {
+            ItemKind::Record => {
+                nodes.extend(SealedRecord::decode(&item.bytes).map(|one| one.header().author));
+            }
             ItemKind::Statement => {
-                let statement = Verified::<Statement>::recall(&bytes).ok()?;
-                let body = statement.body();
-                if let Body::Genesis(genesis) = body {
-                    clinics.push(genesis.custodian);
-                } else if let Body::Grant(grant) = body {
-                    clinics.push(grant.grantee);
-                } else if let Body::Epoch(_) = body {
-                    nodes.push(NodeId::new(*statement.payload().signer().as_bytes()));
+                if let Ok(statement) = Verified::<Statement>::recall(&item.bytes) {
+                    clinics.extend(statement.body().party());
+                    if let Body::Epoch(_) = statement.body() {
+                        nodes.push(NodeId::new(*statement.payload().signer().as_bytes()));
+                    }
                 }
             }
         }
-        Some(self.certificates_read().needed(&nodes, &clinics))
+        self.certificates_read().needed(&nodes, &clinics)
     }
 }

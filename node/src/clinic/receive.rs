@@ -91,6 +91,8 @@ impl Replica {
             self.clinic.know_ledger(arriving.ledger);
         }
         self.peer_sent(filed);
+        // Now, while the ledgers are at hand.
+        self.refresh()?;
         if behind {
             self.clinic.draw_incarnations()
         } else {

@@ -41,6 +41,8 @@ pub(super) struct State {
     acknowledged: BTreeSet<u64>,
     cursor: Option<Cursor>,
     holds: u64,
+    /// The certificates that the item needs which was asked for last: they are asked for next.
+    needed: Option<(ItemId, Vec<CertificateHash>)>,
 }
 
 /// What is remembered of a peer.
@@ -86,6 +88,7 @@ impl Replica {
             acknowledged,
             cursor,
             holds,
+            needed: None,
         };
         let replica = Self {
             clinic,
@@ -268,14 +271,13 @@ impl Replica {
         [self.peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat()
     }
 
-    fn refresh(&self) -> Result<(), ClinicError> {
-        let mut state = self.lock();
-        let Some(clinic) = state.peer_clinic else {
+    /// Takes in what the store has accepted since the last time.
+    pub(super) fn refresh(&self) -> Result<(), ClinicError> {
+        let Some(clinic) = self.clinic_of_peer() else {
             return Ok(());
         };
         let share = self.clinic.share_with(self.peer, clinic, &self.pair_key)?;
-        state.share = Some(Arc::clone(&share));
-        drop(state);
+        self.lock().share = Some(Arc::clone(&share));
         lock(&share).refresh(&self.clinic)
     }
 
@@ -397,13 +399,23 @@ impl Holdings for Replica {
             let Some(stored) = items::stored(&clinic.store, id)? else {
                 return Ok(None);
             };
-            let shared = share.has(clinic, &stored.chart, stored.feed)?;
-            Ok(shared.then_some(stored.bytes))
+            if !share.has(clinic, &stored.chart, stored.feed)? {
+                return Ok(None);
+            }
+            let needed = clinic.certificates_for(&stored);
+            self.lock().needed = Some((*id, needed));
+            Ok(Some(stored.bytes))
         })
     }
 
     fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash> {
-        self.clinic.certificates_for(id).unwrap_or_default()
+        if let Some((last, needed)) = &self.lock().needed
+            && last == id
+        {
+            return needed.clone();
+        }
+        let stored = items::stored(&self.clinic.store, id).ok().flatten();
+        stored.map_or_else(Vec::new, |stored| self.clinic.certificates_for(&stored))
     }
 
     fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
