@@ -359,6 +359,11 @@ impl FrameReader {
         self.bytes.extend_from_slice(piece);
     }
 
+    /// Whether everything that was taken has been read: no frame has come in part.
+    pub(super) fn is_between_frames(&self) -> bool {
+        self.read >= self.bytes.len()
+    }
+
     /// The next frame, or `None` until more has come.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         let rest = self.bytes.get(self.read..).unwrap_or_default();

@@ -92,8 +92,9 @@
 //!
 //! `session` is the entry, with `greeting`, `exchange`, `live` and `intake` as its parts; `round`
 //! holds the stage of an exchange, `sender` and `receiver` the two directions, `pulse` the timers,
-//! `frame` and `hello` the wire.
+//! `frame` and `hello` the wire. [`bundle`] writes the same frames into files.
 
+pub mod bundle;
 mod close;
 mod effect;
 mod error;

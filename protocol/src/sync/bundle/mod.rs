@@ -1,0 +1,61 @@
+//! Bundle files: the frames of a session in a file, for a stick that travels where no link does.
+//!
+//! A bundle is for one clinic. It is cut into parts, each a file of its own: in any order, twice,
+//! or only its beginning, a part gives what is in it, and the recipient knows what is missing.
+//!
+//! ```text
+//! part      = head | block..
+//! head      = version 1 | [bundle 16, part, recipient 32, encapsulated key 32]
+//! block     = length u32, big-endian | ciphertext                    at most 64 KiB of plain text
+//! plain     = flag | bytes            flag 0: more follows; 1: the part ends; 2: the bundle ends
+//! bytes     = [after, signature 64] | HELLO | CERTIFICATE            of the first block
+//!           | (CERTIFICATE | ITEM | MORE)..                          of all others, whole frames
+//! ```
+//!
+//! The blocks are sealed to the clinic's sealing key, in order, by one HPKE context a part (base
+//! mode, RFC 9180 §5.1.1, with the head as `info`): a block that is moved, changed, left out or
+//! taken from another part does not open. The sender's node signs the head and what it says of its
+//! store, so a bundle cannot be made in its name. HELLO is that of a session: the sender's store,
+//! how far it has followed the recipient's, and the digests of what both share. `after` is the
+//! number in the sender's feed from which on the bundle is complete: a recipient that has followed
+//! it so far may move its cursor to `newest` once every part is stored.
+//!
+//! ```
+//! use chartmesh_protocol::sync::bundle::{PartReader, Piece};
+//!
+//! /// Reads what has come of a part: pieces to verify and store, and whether it is sound so far.
+//! fn read(reader: &mut PartReader, bytes: &[u8]) -> (Vec<Piece>, bool) {
+//!     let mut pieces = Vec::new();
+//!     let sound = reader.push(bytes, &mut pieces).is_ok();
+//!     (pieces, sound)
+//! }
+//! ```
+
+mod error;
+mod head;
+mod opening;
+mod reader;
+mod writer;
+
+pub use error::BundleError;
+pub use head::{BundleId, PartHead};
+pub use opening::Opening;
+pub use reader::{PartReader, Piece};
+pub use writer::{Author, PartWriter, Recipient};
+
+/// Plain text of a block: large enough that its 20 bytes of cost vanish, small enough that a stick
+/// pulled out early loses little.
+const MAX_BLOCK_BYTES: usize = 64 * 1024;
+/// What sealing adds to a block.
+const TAG_BYTES: usize = 16;
+/// The length before a block.
+const LENGTH_BYTES: usize = 4;
+/// Bytes of the head, at most.
+const MAX_HEAD_BYTES: usize = 128;
+/// The largest part number: more parts than a shelf of sticks.
+pub const MAX_PARTS: u32 = 9_999;
+
+/// What the first byte of a block says.
+const MORE: u8 = 0;
+const PART_ENDS: u8 = 1;
+const BUNDLE_ENDS: u8 = 2;

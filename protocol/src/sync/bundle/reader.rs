@@ -1,0 +1,237 @@
+//! Reading a part.
+
+use hpke::aead::{AeadCtxR, ChaCha20Poly1305};
+use hpke::kdf::HkdfSha256;
+use hpke::kem::{Kem, X25519HkdfSha256};
+use hpke::{Deserializable, OpModeR};
+
+use super::super::frame::{Frame, FrameReader, ItemFrame};
+use super::super::item::{ItemKind, Lane};
+use super::super::sender::most_bytes;
+use super::{
+    BUNDLE_ENDS, BundleError, LENGTH_BYTES, MAX_BLOCK_BYTES, MORE, Opening, PART_ENDS, PartHead,
+    TAG_BYTES, opening,
+};
+use crate::id::ClinicId;
+use crate::identity::SealingKey;
+
+/// What comes out of a part, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Which part it is and who made it. The first piece, and the only one of it.
+    Opened(PartHead, Box<Opening>),
+    /// A certificate, not verified: keep it when it holds. Items that need it follow.
+    Certificate(Vec<u8>),
+    /// An item, not verified.
+    Item {
+        /// What it is.
+        kind: ItemKind,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// The part is whole.
+    End {
+        /// Whether it is the last one of the bundle.
+        last: bool,
+    },
+}
+
+type Context = AeadCtxR<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>;
+
+/// Reads a part, in pieces of any size. Holds one block at most.
+pub struct PartReader {
+    own: ClinicId,
+    sealing: SealingKey,
+    state: State,
+    bytes: Vec<u8>,
+    blocks: u64,
+    item: Option<Partial>,
+}
+
+enum State {
+    Head,
+    Blocks(PartHead, Box<Context>),
+    Ended,
+}
+
+/// An item that has come in part.
+struct Partial {
+    kind: ItemKind,
+    lane: Lane,
+    size: usize,
+    bytes: Vec<u8>,
+}
+
+impl PartReader {
+    /// A reader of parts that are for the clinic `own`.
+    pub fn new(own: ClinicId, sealing: SealingKey) -> Self {
+        Self {
+            own,
+            sealing,
+            state: State::Head,
+            bytes: Vec::new(),
+            blocks: 0,
+            item: None,
+        }
+    }
+
+    /// Whether the end of the part has come.
+    pub fn is_whole(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// Takes the next bytes of the file and adds what comes out of them to `pieces`. What was added
+    /// before an error is good: every block is authenticated by itself and in its place.
+    ///
+    /// # Errors
+    /// [`BundleError`]: the file is not for us, not by whom it says, or was changed.
+    pub fn push(&mut self, bytes: &[u8], pieces: &mut Vec<Piece>) -> Result<(), BundleError> {
+        self.bytes.extend_from_slice(bytes);
+        while self.step(pieces)? {}
+        Ok(())
+    }
+
+    /// Reads a head or a block; says whether there was a whole one.
+    fn step(&mut self, pieces: &mut Vec<Piece>) -> Result<bool, BundleError> {
+        match &mut self.state {
+            State::Head => {
+                let Some((head, length)) =
+                    PartHead::read(&self.bytes).map_err(BundleError::Head)?
+                else {
+                    return Ok(false);
+                };
+                let context = open(&head, self.own, &self.sealing)?;
+                self.bytes.drain(..length);
+                self.state = State::Blocks(head, Box::new(context));
+                Ok(true)
+            }
+            State::Blocks(head, context) => {
+                let Some(sealed) = next_block(&mut self.bytes, self.blocks)? else {
+                    return Ok(false);
+                };
+                let block = self.blocks;
+                let plain = context
+                    .open(&sealed, &block.to_be_bytes())
+                    .map_err(|_| BundleError::Altered { block })?;
+                let (flag, plain) = plain.split_first().ok_or(BundleError::Content { block })?;
+                let head = *head;
+                self.blocks = self.blocks.saturating_add(1);
+                if block == 0 {
+                    let opening = opening::read(&head, plain)?;
+                    pieces.push(Piece::Opened(head, Box::new(opening)));
+                } else {
+                    self.frames(plain, block, pieces)?;
+                }
+                self.flag(*flag, block, pieces)
+            }
+            State::Ended if self.bytes.is_empty() => Ok(false),
+            State::Ended => Err(BundleError::BehindTheEnd),
+        }
+    }
+
+    fn flag(&mut self, flag: u8, block: u64, pieces: &mut Vec<Piece>) -> Result<bool, BundleError> {
+        match flag {
+            MORE => return Ok(true),
+            PART_ENDS | BUNDLE_ENDS if self.item.is_none() && block > 0 => {}
+            _ => return Err(BundleError::Content { block }),
+        }
+        let last = flag == BUNDLE_ENDS;
+        pieces.push(Piece::End { last });
+        self.state = State::Ended;
+        Ok(true)
+    }
+
+    /// Reads the frames of a block.
+    fn frames(
+        &mut self,
+        plain: &[u8],
+        block: u64,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), BundleError> {
+        let content = || BundleError::Content { block };
+        let mut reader = FrameReader::default();
+        reader.push(plain);
+        while let Some(frame) = reader
+            .next_frame()
+            .map_err(|error| BundleError::Frame { block, error })?
+        {
+            match (frame, self.item.take()) {
+                (Frame::Certificate(bytes), None) => pieces.push(Piece::Certificate(bytes)),
+                (Frame::Item(item), None) => self.grow(begun(item).ok_or_else(content)?, pieces),
+                (Frame::More(more), Some(mut partial))
+                    if more.lane == partial.lane
+                        && !more.bytes.is_empty()
+                        && more.bytes.len() <= partial.size.saturating_sub(partial.bytes.len()) =>
+                {
+                    partial.bytes.extend_from_slice(&more.bytes);
+                    self.grow(partial, pieces);
+                }
+                _ => return Err(content()),
+            }
+        }
+        if reader.is_between_frames() {
+            Ok(())
+        } else {
+            Err(content())
+        }
+    }
+
+    /// Gives an item out once it is whole.
+    fn grow(&mut self, partial: Partial, pieces: &mut Vec<Piece>) {
+        if partial.bytes.len() == partial.size {
+            pieces.push(Piece::Item {
+                kind: partial.kind,
+                bytes: partial.bytes,
+            });
+        } else {
+            self.item = Some(partial);
+        }
+    }
+}
+
+/// The beginning of an item, unless it claims a size that none has.
+fn begun(item: ItemFrame) -> Option<Partial> {
+    let size = usize::try_from(item.size).ok()?;
+    let fits = size <= most_bytes(item.kind) && item.bytes.len() <= size;
+    (fits && !item.bytes.is_empty()).then_some(Partial {
+        kind: item.kind,
+        lane: item.lane,
+        size,
+        bytes: item.bytes,
+    })
+}
+
+/// Derives the key of a part that is for us.
+fn open(head: &PartHead, own: ClinicId, sealing: &SealingKey) -> Result<Context, BundleError> {
+    if head.recipient != own {
+        return Err(BundleError::ForAnother {
+            recipient: head.recipient,
+        });
+    }
+    let altered = |_| BundleError::Altered { block: 0 };
+    let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(sealing.to_bytes().as_ref())
+        .map_err(|_| BundleError::UnusableKey)?;
+    let encapsulated =
+        <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(&head.encapsulated).map_err(altered)?;
+    hpke::setup_receiver(&OpModeR::Base, &private, &encapsulated, &head.info()).map_err(altered)
+}
+
+/// Takes the next block from what has come, if it is there.
+fn next_block(bytes: &mut Vec<u8>, block: u64) -> Result<Option<Vec<u8>>, BundleError> {
+    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+        return Ok(None);
+    };
+    let claimed = u32::from_be_bytes(*length);
+    let length = usize::try_from(claimed).unwrap_or(usize::MAX);
+    if length > MAX_BLOCK_BYTES + TAG_BYTES || length <= TAG_BYTES {
+        return Err(BundleError::BlockLength {
+            block,
+            bytes: u64::from(claimed),
+        });
+    }
+    let Some(sealed) = rest.get(..length).map(<[u8]>::to_vec) else {
+        return Ok(None);
+    };
+    bytes.drain(..length.saturating_add(LENGTH_BYTES));
+    Ok(Some(sealed))
+}
