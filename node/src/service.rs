@@ -130,7 +130,7 @@ impl Service {
 }
 
 fn on_store(
-    clinic: &Clinic,
+    clinic: &Arc<Clinic>,
     request: Request,
     report: &dyn Fn(Progress),
 ) -> Result<Answer, Failure> {
@@ -148,8 +148,7 @@ fn on_store(
         Request::Import { paths } => {
             let imported = clinic.import(&paths, report)?;
             let failed = imported.files.iter().any(|file| file.error.is_some());
-            let exit = if failed { Exit::Failed } else { Exit::Done };
-            Ok(Answer::done(&imported)?.ending(exit))
+            ending(&imported, failed.then_some(Exit::Failed))
         }
         Request::Export { patient, ndjson } => {
             let text = clinic.export(&patient, ndjson)?;
@@ -176,30 +175,34 @@ fn on_store(
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
         Request::ConsentVerify { patient } => {
             let check = clinic.verify_ledgers(patient.as_deref(), report)?;
-            let exit = if check.ok { Exit::Done } else { Exit::Failed };
-            Ok(Answer::done(&check)?.ending(exit))
+            ending(&check, (!check.ok).then_some(Exit::Failed))
         }
         Request::AuditList { patient, most } => {
             Answer::done(&clinic.audit_lines(patient.as_deref(), most)?)
         }
         Request::AuditVerify => {
             let check = clinic.audit_check()?;
-            let exit = if check.ok { Exit::Done } else { Exit::Failed };
-            Ok(Answer::done(&check)?.ending(exit))
+            ending(&check, (!check.ok).then_some(Exit::Failed))
         }
         Request::Doctor => {
             let health = clinic.check(report)?;
-            let exit = if health.healthy {
-                Exit::Done
-            } else {
-                Exit::Damaged
-            };
-            Ok(Answer::done(&health)?.ending(exit))
+            ending(&health, (!health.healthy).then_some(Exit::Damaged))
+        }
+        Request::SyncExport(order) => Answer::done(&clinic.export_bundle(&order, report)?),
+        Request::SyncImport { paths } => {
+            let read = clinic.import_bundles(&paths, report)?;
+            let failed = read.files.iter().any(|file| file.error.is_some());
+            ending(&read, failed.then_some(Exit::Failed))
         }
         Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
             Err(ClinicError::fault("a network command reached the store").into())
         }
     }
+}
+
+/// An answer that also tells scripts when something is wrong.
+fn ending(value: &impl serde::Serialize, wrong: Option<Exit>) -> Result<Answer, Failure> {
+    Ok(Answer::done(value)?.ending(wrong.unwrap_or(Exit::Done)))
 }
 
 /// 7 when a peer could not be reached, 1 when a sync failed otherwise.

@@ -1,7 +1,7 @@
 //! From what was typed to a request: files are read here, paths made whole, secrets asked for.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chartmesh_protocol::identity::Card;
 use zeroize::Zeroizing;
@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 use super::args::{
     Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex, Sync,
 };
-use crate::control::{Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution};
+use crate::control::{
+    BundleOrder, Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution,
+};
 use crate::keys::Passphrase;
 
 /// Where systemd puts credentials for a service (systemd.exec(5)).
@@ -29,20 +31,9 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Peer(Peer::List) => Request::PeerList,
         Command::Peer(Peer::Remove { id }) => Request::PeerRemove { id: id.clone() },
         Command::Patient(patient) => patient_request(patient)?,
-        Command::Import(import) => {
-            let absolute = |path: &std::path::PathBuf| {
-                std::path::absolute(path).map_err(|error| {
-                    Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
-                })
-            };
-            Request::Import {
-                paths: import
-                    .paths
-                    .iter()
-                    .map(absolute)
-                    .collect::<Result<_, _>>()?,
-            }
-        }
+        Command::Import(import) => Request::Import {
+            paths: all_absolute(&import.paths)?,
+        },
         Command::Export(export) => Request::Export {
             patient: export.patient.clone(),
             ndjson: export.format == ExportFormat::Ndjson,
@@ -51,6 +42,20 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Consent(consent) => consent_request(consent)?,
         Command::Sync(Sync::Now { peer }) => Request::SyncNow { peer: peer.clone() },
         Command::Sync(Sync::Status) => Request::SyncStatus,
+        Command::Sync(Sync::Export {
+            peer,
+            out,
+            max_size,
+            everything,
+        }) => Request::SyncExport(BundleOrder {
+            peer: peer.clone(),
+            out: absolute(out)?,
+            max_size: *max_size,
+            everything: *everything,
+        }),
+        Command::Sync(Sync::Import { paths }) => Request::SyncImport {
+            paths: all_absolute(paths)?,
+        },
         Command::Audit(Audit::List { patient, most }) => Request::AuditList {
             patient: patient.clone(),
             most: *most,
@@ -70,6 +75,16 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
             ));
         }
     })
+}
+
+/// A path for a daemon that has another working folder.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path)
+        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", path.display())))
+}
+
+fn all_absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    paths.iter().map(|path| absolute(path)).collect()
 }
 
 fn patient_request(patient: &Patient) -> Result<Request, Failure> {

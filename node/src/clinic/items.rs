@@ -313,6 +313,14 @@ pub(crate) fn what(store: &Store, arrival: &Arrival) -> Result<What, ClinicError
     Err(unreadable(arrival.chart, "an item of the feed is missing"))
 }
 
+/// The chart of an item of the feed.
+pub(crate) fn chart_of(store: &Store, feed: FeedNumber) -> Result<Option<ChartId>, ClinicError> {
+    let key = feed.value().to_be_bytes();
+    let place = store.get(Space::Feed, &key)?;
+    let arrival = place.and_then(|place| Arrival::read(&key, &place));
+    Ok(arrival.map(|arrival| arrival.chart))
+}
+
 /// An item of the feed as a session lists it.
 pub(crate) fn feed_entry(
     store: &Store,

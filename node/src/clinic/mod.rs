@@ -14,9 +14,11 @@
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
+//! | `bundle` | the same in files, for a stick |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 
 mod audit;
+mod bundle;
 mod cards;
 mod certificates;
 mod chart_view;
@@ -69,6 +71,7 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 pub use audit::{Action, AuditCheck, AuditLine};
+pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView};
 pub use conflicts::{ConflictView, Resolved, VersionView};
 pub use consent::{GrantMade, GrantsMade, Revoked};

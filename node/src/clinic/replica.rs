@@ -128,8 +128,20 @@ impl Replica {
     /// How many items the peer lacks as far as we know.
     #[must_use]
     pub fn owed_out(&self) -> u64 {
-        let holds = FeedNumber::new(self.lock().holds);
-        u64::try_from(Holdings::owed(self, holds).len()).unwrap_or(u64::MAX)
+        u64::try_from(Holdings::owed(self, self.held_by_peer()).len()).unwrap_or(u64::MAX)
+    }
+
+    /// Our feed number up to which the peer holds everything that it may have.
+    #[must_use]
+    pub fn held_by_peer(&self) -> FeedNumber {
+        FeedNumber::new(self.lock().holds)
+    }
+
+    /// Everything that the peer may have, whether it is known to hold it or not.
+    #[must_use]
+    pub fn everything(&self) -> Vec<FeedEntry> {
+        let nothing_held = |_| false;
+        self.ask(|share, clinic| share.owed(clinic, FeedNumber::START, &nothing_held))
     }
 
     /// The peer has said who it is.

@@ -138,6 +138,13 @@ pub enum Request {
     },
     /// The state of each peer.
     SyncStatus,
+    /// Write what a clinic lacks into files.
+    SyncExport(BundleOrder),
+    /// Take in bundle files.
+    SyncImport {
+        /// Absolute paths.
+        paths: Vec<PathBuf>,
+    },
     /// Audit entries.
     AuditList {
         /// Only this patient's.
@@ -202,4 +209,17 @@ pub struct GrantRequest {
     pub from_now_on: bool,
     /// The patient's PIN, where one is set.
     pub pin: Option<Pin>,
+}
+
+/// A bundle to write.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BundleOrder {
+    /// The clinic that it is for, as a person types it.
+    pub peer: String,
+    /// The first file; further parts get a number behind its name.
+    pub out: PathBuf,
+    /// The size of a file at most, in bytes.
+    pub max_size: u64,
+    /// Everything that the clinic may have, also what it is known to hold.
+    pub everything: bool,
 }

@@ -133,7 +133,9 @@ Each file is taken in whole or not at all. Taking one in again changes nothing."
         subcommand,
         after_help = "Examples:
   chartmesh sync now
-  chartmesh sync status"
+  chartmesh sync status
+  chartmesh sync export --peer 3f2a91c0 --out river.bundle
+  chartmesh sync import river.bundle"
     )]
     Sync(Sync),
     /// Who read and wrote what.

@@ -108,6 +108,50 @@ pub(in crate::cli) enum Sync {
     /// Show whether the other clinics have what was saved here.
     #[command(after_help = "Examples:\n  chartmesh sync status --json")]
     Status,
+    /// Write what a clinic lacks into a file for a stick. Only that clinic can open it.
+    #[command(after_help = "Examples:
+  chartmesh sync export --peer 3f2a91c0 --out /media/stick/river.bundle
+  chartmesh sync export --peer 3f2a91c0 --out river.bundle --max-size 700M
+
+What does not fit into one file goes into river.bundle.2, river.bundle.3 and so on; each is useful
+alone, in any order. Bring back a bundle of the other clinic: it tells what has arrived there.")]
+    Export {
+        /// The clinic that it is for.
+        #[arg(long)]
+        peer: String,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// The size of a file at most: 4G fits every stick.
+        #[arg(long, default_value = "4G", value_parser = bytes)]
+        max_size: u64,
+        /// Also what the clinic is known to hold: for a node that lost its store.
+        #[arg(long)]
+        everything: bool,
+    },
+    /// Take in bundle files that another clinic wrote for this one.
+    #[command(after_help = "Examples:
+  chartmesh sync import /media/stick/river.bundle
+  chartmesh sync import /media/stick --json")]
+    Import {
+        /// Files, or folders with them.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// A size such as `700M`: digits, and a letter for thousands, millions or thousands of millions.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((at, 'k' | 'K')) => (text.get(..at), 1_000),
+        Some((at, 'M')) => (text.get(..at), 1_000_000),
+        Some((at, 'G')) => (text.get(..at), 1_000_000_000),
+        _ => (Some(text), 1),
+    };
+    let number: Option<u64> = digits.and_then(|digits| digits.parse().ok());
+    number
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or_else(|| "write a number of bytes such as 700M or 4G".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,6 @@
 //! Answers as people read them.
 
+mod bundle;
 mod chart;
 mod conflict;
 mod consent;
@@ -50,6 +51,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Consent(Consent::Verify { .. }) => Ok(consent::verified(&read(answer)?)),
         Command::Sync(Sync::Now { .. }) => Ok(node::synced(&read(answer)?)),
         Command::Sync(Sync::Status) => Ok(node::sync_status(&read(answer)?)),
+        Command::Sync(Sync::Export { .. }) => Ok(bundle::written(&read(answer)?)),
+        Command::Sync(Sync::Import { .. }) => Ok(bundle::taken_in(&read(answer)?)),
         Command::Audit(Audit::List { .. }) => Ok(audit(&read::<Vec<_>>(answer)?)),
         Command::Audit(Audit::Verify) => Ok(audit_check(&read(answer)?)),
         Command::Status => Ok(node::status(&read(answer)?)),

@@ -81,7 +81,7 @@ pub(super) fn synced(synced: &Synced) -> String {
 }
 
 /// A number of bytes for people.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} bytes"),
         10_000..10_000_000 => format!("{} KB", bytes / 1000),

@@ -10,6 +10,7 @@ mod restart;
 mod revocation;
 mod secrecy;
 mod sharing;
+mod sticks;
 
 use std::time::Duration;
 

@@ -1,0 +1,279 @@
+//! Writing what a peer lacks into files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chartmesh_protocol::reconcile::FeedNumber;
+use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
+use chartmesh_protocol::{ChartId, ClinicId};
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::file::NewFile;
+use crate::clinic::{Clinic, ClinicError, Replica, items};
+use crate::control::{BundleOrder, Progress};
+
+/// The smallest part that may be asked for: some charts fit, and a floppy disk's worth is left.
+const MIN_PART_BYTES: u64 = 256 * 1024;
+/// What the certificates that an item needs may add to a part.
+const CERTIFICATES_BYTES: u64 = 16 * 1024;
+
+/// What an export wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleWritten {
+    /// The clinic that can open it.
+    pub clinic: ClinicId,
+    /// Its name.
+    pub name: String,
+    /// The bundle's name, the same in all parts.
+    pub bundle: String,
+    /// The files, one a part.
+    pub files: Vec<PathBuf>,
+    /// Statements and records in it.
+    pub items: u64,
+    /// Charts that they are of.
+    pub charts: usize,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+/// What is owed of one chart, in the order in which it travels.
+#[derive(Default)]
+struct Load {
+    newest: u64,
+    statements: Vec<FeedEntry>,
+    records: Vec<FeedEntry>,
+}
+
+impl Clinic {
+    /// Writes what a clinic lacks, as far as we know, into files that only it can open.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] for an unknown clinic, [`ClinicError::Usage`] for a file that
+    /// exists or cannot be written.
+    pub fn export_bundle(
+        self: &Arc<Self>,
+        order: &BundleOrder,
+        progress: &dyn Fn(Progress),
+    ) -> Result<BundleWritten, ClinicError> {
+        if order.max_size < MIN_PART_BYTES {
+            return Err(ClinicError::usage(format!(
+                "files of {} bytes are too small for any chart: allow at least {MIN_PART_BYTES}",
+                order.max_size
+            )));
+        }
+        let peer = self.find_peer(&order.peer)?;
+        let sealing = self.sealing_key_of(&peer.clinic)?;
+        let sealing = sealing.ok_or(ClinicError::NotFound {
+            what: "clinic",
+            look: "peer list",
+        })?;
+        let replica = Replica::open(Arc::clone(self), peer.node)?;
+        let after = if order.everything {
+            FeedNumber::START
+        } else {
+            replica.held_by_peer()
+        };
+        let owed = if order.everything {
+            replica.everything()
+        } else {
+            replica.owed(after)
+        };
+        let total = u64::try_from(owed.len()).unwrap_or(u64::MAX);
+        let loads = self.loads(owed)?;
+        let mut parts = Parts {
+            clinic: self,
+            replica: &replica,
+            recipient: Recipient {
+                clinic: peer.clinic,
+                sealing,
+            },
+            after,
+            bundle: BundleId::new(rand::rng().random()),
+            order,
+            part: None,
+            written: BundleWritten {
+                clinic: peer.clinic,
+                name: peer.name,
+                bundle: String::new(),
+                files: Vec::new(),
+                items: 0,
+                charts: loads.len(),
+                bytes: 0,
+            },
+        };
+        parts.written.bundle = parts.bundle.to_string();
+        parts.begin()?;
+        for load in &loads {
+            parts.add(load)?;
+            progress(Progress {
+                what: "writing the bundle".to_owned(),
+                done: parts.written.items,
+                total,
+            });
+        }
+        parts.end(true)?;
+        Ok(parts.written)
+    }
+
+    /// Sorts what is owed by chart, the charts with the newest entries first.
+    fn loads(&self, owed: Vec<FeedEntry>) -> Result<Vec<Load>, ClinicError> {
+        let mut charts: BTreeMap<ChartId, Load> = BTreeMap::new();
+        for entry in owed {
+            let Some(chart) = items::chart_of(&self.store, entry.feed)? else {
+                continue;
+            };
+            let load = charts.entry(chart).or_default();
+            load.newest = load.newest.max(entry.feed.value());
+            match entry.kind {
+                ItemKind::Statement => load.statements.push(entry),
+                ItemKind::Record => load.records.push(entry),
+            }
+        }
+        let mut loads: Vec<Load> = charts.into_values().collect();
+        for load in &mut loads {
+            load.records
+                .sort_by_key(|entry| (entry.lane != Lane::Summary, entry.feed));
+        }
+        loads.sort_by_key(|load| std::cmp::Reverse(load.newest));
+        Ok(loads)
+    }
+}
+
+/// The parts of a bundle while they are written.
+struct Parts<'a> {
+    clinic: &'a Clinic,
+    replica: &'a Replica,
+    recipient: Recipient,
+    after: FeedNumber,
+    bundle: BundleId,
+    order: &'a BundleOrder,
+    part: Option<Part>,
+    written: BundleWritten,
+}
+
+/// The part that is written now.
+struct Part {
+    writer: PartWriter,
+    file: NewFile,
+    items: u64,
+}
+
+impl Parts<'_> {
+    /// Adds what is owed of a chart. A part that begins with a record of the chart begins with its
+    /// statements: each part is useful alone.
+    fn add(&mut self, load: &Load) -> Result<(), ClinicError> {
+        for entry in load.statements.iter().chain(&load.records) {
+            let Some(bytes) = self.replica.item(&entry.id) else {
+                // Withdrawn meanwhile.
+                continue;
+            };
+            if !self.has_room(&bytes) {
+                self.end(false)?;
+                self.begin()?;
+                if entry.kind == ItemKind::Record {
+                    for statement in &load.statements {
+                        if let Some(bytes) = self.replica.item(&statement.id) {
+                            self.put(statement, &bytes)?;
+                        }
+                    }
+                }
+            }
+            self.put(entry, &bytes)?;
+            self.written.items += 1;
+        }
+        Ok(())
+    }
+
+    fn has_room(&self, bytes: &[u8]) -> bool {
+        let cost = PartWriter::cost(bytes.len()) + CERTIFICATES_BYTES;
+        self.part.as_ref().is_some_and(|part| {
+            part.items == 0 || part.writer.size().saturating_add(cost) <= self.order.max_size
+        })
+    }
+
+    fn put(&mut self, entry: &FeedEntry, bytes: &[u8]) -> Result<(), ClinicError> {
+        let Some(part) = &mut self.part else {
+            return Err(ClinicError::fault("no part of the bundle is open"));
+        };
+        let ready = part.writer.item(entry, bytes, self.replica);
+        let ready = ready.map_err(ClinicError::fault)?;
+        part.items += 1;
+        if part.writer.size() > self.order.max_size {
+            return Err(ClinicError::usage(format!(
+                "a chart does not fit into a file of {} bytes: allow larger ones with --max-size",
+                self.order.max_size
+            )));
+        }
+        part.file
+            .write(&ready)
+            .map_err(|error| cannot(&self.order.out, &error))
+    }
+
+    fn begin(&mut self) -> Result<(), ClinicError> {
+        let number = self.written.files.len() + 1;
+        let path = numbered(&self.order.out, number);
+        let mut file = NewFile::begin(&path).map_err(|error| cannot(&path, &error))?;
+        let identity = &self.clinic.identity;
+        let author = Author {
+            node: &identity.node,
+            certificate: &identity.certificate,
+        };
+        let part = (self.bundle, u32::try_from(number).unwrap_or(u32::MAX));
+        let (writer, first) = PartWriter::begin(
+            &mut rand::rng(),
+            part,
+            author,
+            self.recipient,
+            self.after,
+            self.replica,
+        )
+        .map_err(|error| ClinicError::usage(error.to_string()))?;
+        file.write(&first).map_err(|error| cannot(&path, &error))?;
+        self.part = Some(Part {
+            writer,
+            file,
+            items: 0,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, last: bool) -> Result<(), ClinicError> {
+        let Some(Part {
+            writer, mut file, ..
+        }) = self.part.take()
+        else {
+            return Ok(());
+        };
+        self.written.bytes += writer.size();
+        let rest = writer.end(last).map_err(ClinicError::fault)?;
+        let path = file.write(&rest).and_then(|()| file.finish());
+        let path = path.map_err(|error| cannot(&self.order.out, &error))?;
+        self.written.files.push(path);
+        Ok(())
+    }
+}
+
+/// The name of a part: that of the first one, with its number behind it.
+fn numbered(first: &Path, number: usize) -> PathBuf {
+    if number == 1 {
+        return first.to_owned();
+    }
+    let mut name = first.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    PathBuf::from(name)
+}
+
+fn cannot(path: &Path, error: &std::io::Error) -> ClinicError {
+    use std::io::ErrorKind;
+    let path = path.display();
+    ClinicError::usage(if error.kind() == ErrorKind::AlreadyExists {
+        format!("{path} exists: choose another name, or remove it first")
+    } else if error.kind() == ErrorKind::StorageFull {
+        format!("{path}: there is no room left: use an emptier stick, or --max-size")
+    } else {
+        format!("{path}: {error}")
+    })
+}

@@ -1,0 +1,329 @@
+//! Reading what a peer has sent on a stick.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chartmesh_protocol::identity::SealingKey;
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
+use chartmesh_protocol::sync::bundle::{BundleId, Opening, PartHead, PartReader, Piece};
+use chartmesh_protocol::sync::{Holdings, Peer};
+use chartmesh_protocol::{ClinicId, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::MissingParts;
+use crate::clinic::{Clinic, ClinicError, Delivery, Replica, items};
+use crate::control::Progress;
+
+/// How much of a file is read at once.
+const READ_BYTES: usize = 256 * 1024;
+/// Items that are stored in one commit, and their bytes at most.
+const ITEMS_AT_ONCE: usize = 512;
+const BYTES_AT_ONCE: usize = 1024 * 1024;
+
+/// What an import of bundles found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundlesRead {
+    /// One report a file.
+    pub files: Vec<PartRead>,
+    /// What is missing of the bundles that the files belong to.
+    pub missing: Vec<MissingParts>,
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartRead {
+    /// The file.
+    pub file: PathBuf,
+    /// The clinic that made it.
+    pub clinic: Option<ClinicId>,
+    /// Its name.
+    pub name: Option<String>,
+    /// The bundle that it belongs to.
+    pub bundle: Option<String>,
+    /// Which part of it.
+    pub part: Option<u32>,
+    /// Whether it was there to its end.
+    pub whole: bool,
+    /// Statements and records in it.
+    pub items: u64,
+    /// Those that were not here yet.
+    pub new_items: u64,
+    /// Those that were not taken in.
+    pub refused: u64,
+    /// Why it was not read to its end, or why items were not taken in.
+    pub error: Option<String>,
+}
+
+impl Clinic {
+    /// Takes in bundle files, in any order; of folders, every file that lies in them.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store fails; what is wrong with a file is in its report.
+    pub fn import_bundles(
+        self: &Arc<Self>,
+        paths: &[PathBuf],
+        progress: &dyn Fn(Progress),
+    ) -> Result<BundlesRead, ClinicError> {
+        let files = files_of(paths);
+        let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
+        let mut read = BundlesRead::default();
+        let mut bundles: BTreeMap<(NodeId, BundleId), (ClinicId, String)> = BTreeMap::new();
+        for file in files {
+            let mut part = Intake::new(self);
+            let outcome = part.read(&file);
+            if let Some((head, opening)) = &part.from {
+                let certificate = opening.certificate.payload();
+                let name = part.report.name.clone().unwrap_or_default();
+                bundles.insert((certificate.node, head.bundle), (certificate.clinic, name));
+            }
+            let mut report = part.report;
+            report.file = file;
+            match outcome {
+                Ok(()) => {}
+                Err(Fault::Ours(error @ (ClinicError::Store(_) | ClinicError::Fault { .. }))) => {
+                    return Err(error);
+                }
+                Err(Fault::Ours(error)) => report.error = Some(error.to_string()),
+                Err(Fault::File(reason)) => report.error = Some(reason),
+            }
+            read.files.push(report);
+            progress(Progress {
+                what: "reading bundle files".to_owned(),
+                done: u64::try_from(read.files.len()).unwrap_or(u64::MAX),
+                total,
+            });
+        }
+        for ((node, bundle), (clinic, name)) in bundles {
+            read.missing
+                .extend(self.missing_parts(&node, clinic, &name, &bundle)?);
+        }
+        Ok(read)
+    }
+}
+
+/// The files to read: those named, and those in the folders named, by name.
+fn files_of(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in paths {
+        match std::fs::read_dir(path) {
+            Ok(entries) => {
+                let inside = entries.flatten().map(|entry| entry.path());
+                let mut inside: Vec<PathBuf> = inside.filter(|path| path.is_file()).collect();
+                inside.sort();
+                files.append(&mut inside);
+            }
+            // Not a folder: whether it is a file shows when it is read.
+            Err(_) => files.push(path.clone()),
+        }
+    }
+    files
+}
+
+/// Why a file was not read to its end.
+enum Fault {
+    File(String),
+    Ours(ClinicError),
+}
+
+impl From<ClinicError> for Fault {
+    fn from(error: ClinicError) -> Self {
+        Self::Ours(error)
+    }
+}
+
+/// A part on its way into the store.
+struct Intake<'a> {
+    clinic: &'a Arc<Clinic>,
+    report: PartRead,
+    from: Option<(PartHead, Opening)>,
+    replica: Option<Replica>,
+    waiting: Vec<Delivery>,
+    waiting_bytes: usize,
+}
+
+impl<'a> Intake<'a> {
+    fn new(clinic: &'a Arc<Clinic>) -> Self {
+        Self {
+            clinic,
+            report: PartRead::default(),
+            from: None,
+            replica: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        }
+    }
+
+    fn read(&mut self, path: &Path) -> Result<(), Fault> {
+        let on_file = |error: std::io::Error| Fault::File(error.to_string());
+        let mut file = File::open(path).map_err(on_file)?;
+        let sealing = SealingKey::from_bytes(self.clinic.identity.sealing.to_bytes());
+        let mut reader = PartReader::new(self.clinic.clinic_id(), sealing);
+        let mut buffer = vec![0_u8; READ_BYTES];
+        let mut pieces = Vec::new();
+        loop {
+            let count = file.read(&mut buffer).map_err(on_file)?;
+            let bytes = buffer.get(..count).unwrap_or_default();
+            if bytes.is_empty() {
+                break;
+            }
+            let pushed = reader.push(bytes, &mut pieces);
+            for piece in pieces.drain(..) {
+                self.take(piece)?;
+            }
+            if let Err(error) = pushed {
+                self.store()?;
+                return Err(Fault::File(error.to_string()));
+            }
+        }
+        self.store()?;
+        if !reader.is_whole() {
+            return Err(Fault::File(
+                "it is cut short: copy it again; what was in it has been taken in".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, piece: Piece) -> Result<(), Fault> {
+        match piece {
+            Piece::Opened(head, opening) => self.open(head, *opening),
+            Piece::Certificate(bytes) => {
+                if let Err(error) = self.clinic.keep_certificate(&bytes) {
+                    tracing::warn!(%error, "a certificate of a bundle was not kept");
+                }
+                Ok(())
+            }
+            Piece::Item { kind, bytes } => {
+                self.report.items += 1;
+                self.waiting_bytes += bytes.len();
+                self.waiting.push(Delivery { kind, bytes });
+                if self.waiting.len() >= ITEMS_AT_ONCE || self.waiting_bytes >= BYTES_AT_ONCE {
+                    self.store()?;
+                }
+                Ok(())
+            }
+            Piece::End { last } => {
+                self.store()?;
+                self.end(last)
+            }
+        }
+    }
+
+    /// The sender has said who it is.
+    fn open(&mut self, head: PartHead, opening: Opening) -> Result<(), Fault> {
+        let certificate = opening.certificate.payload();
+        let (clinic, node) = (certificate.clinic, certificate.node);
+        self.report.clinic = Some(clinic);
+        self.report.bundle = Some(head.bundle.to_string());
+        self.report.part = Some(head.part);
+        if node == self.clinic.node_id() {
+            return Err(Fault::File("it was made by this node itself".to_owned()));
+        }
+        if !self.clinic.talks_to(&clinic) {
+            return Err(Fault::File(format!(
+                "it is from clinic {clinic}, which is not known here: add its card with \
+                 `chartmesh peer add`"
+            )));
+        }
+        self.report.name = self.clinic.clinic_names()?.get(&clinic).cloned();
+        self.clinic
+            .keep_certificate(&opening.certificate.to_bytes())?;
+        let replica = Replica::open(Arc::clone(self.clinic), node)?;
+        let note = self.clinic.peer_note(&node)?;
+        if note.incarnation == 0 {
+            replica.identified(&Peer {
+                clinic,
+                node,
+                certificate: opening.certificate.hash(),
+                incarnation: opening.incarnation,
+                time: opening.time,
+            })?;
+        }
+        self.replica = Some(replica);
+        self.from = Some((head, opening));
+        Ok(())
+    }
+
+    /// Stores what waits. One item that is refused does not stop the others.
+    fn store(&mut self) -> Result<(), Fault> {
+        let Some(replica) = &self.replica else {
+            return Ok(());
+        };
+        let before = items::newest(&self.clinic.store)?.value();
+        self.waiting_bytes = 0;
+        let mut rest = std::mem::take(&mut self.waiting);
+        while !rest.is_empty() {
+            let Err(refused) = replica.store(&rest) else {
+                break;
+            };
+            self.report.refused += 1;
+            let reason = format!(
+                "{refused}; if it builds on what is not here, ask for a bundle with everything \
+                 (`chartmesh sync export --everything`)"
+            );
+            self.report.error.get_or_insert(reason);
+            rest.drain(..=refused.stored.min(rest.len() - 1));
+        }
+        let after = items::newest(&self.clinic.store)?.value();
+        self.report.new_items += after.saturating_sub(before);
+        Ok(())
+    }
+
+    /// The part is whole: once every part is, we have followed the sender's feed so far.
+    fn end(&mut self, last: bool) -> Result<(), Fault> {
+        let (Some((head, opening)), Some(replica)) = (&self.from, &self.replica) else {
+            return Ok(());
+        };
+        self.report.whole = true;
+        if self.report.refused > 0 {
+            return Ok(());
+        }
+        let received = self.clinic.part_received(head, opening, last)?;
+        let node = opening.certificate.payload().node;
+        let same_store = self.clinic.peer_note(&node)?.incarnation == opening.incarnation.value();
+        if same_store {
+            acknowledge(replica, opening)?;
+        }
+        if received.is_whole() && same_store {
+            advance(replica, opening)?;
+        }
+        if received.is_whole() && replica.digests() == opening.digests {
+            replica.confirmed()?;
+        }
+        Ok(())
+    }
+}
+
+/// The sender holds what it says that it has followed of our feed.
+fn acknowledge(replica: &Replica, opening: &Opening) -> Result<(), ClinicError> {
+    let Some(Cursor {
+        incarnation,
+        number,
+    }) = opening.cursor
+    else {
+        return Ok(());
+    };
+    let within = replica.held_by_peer() < number && number <= replica.newest();
+    if incarnation == replica.incarnation() && within {
+        replica.peer_holds(number)?;
+    }
+    Ok(())
+}
+
+/// Moves the cursor when it reaches to where the bundle begins.
+fn advance(replica: &Replica, opening: &Opening) -> Result<(), ClinicError> {
+    let followed = replica
+        .cursor()
+        .filter(|cursor| cursor.incarnation == opening.incarnation)
+        .map_or(FeedNumber::START, |cursor| cursor.number);
+    if opening.after <= followed && followed < opening.newest {
+        replica.advance(Cursor {
+            incarnation: opening.incarnation,
+            number: opening.newest,
+        })?;
+    }
+    Ok(())
+}

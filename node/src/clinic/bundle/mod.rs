@@ -1,0 +1,18 @@
+//! Bundle files: what a peer lacks on a stick, and what a peer has sent on one.
+//!
+//! A bundle holds what a session would send, and says how far its sender has followed us, so the
+//! way back is short. Both ways go through [`Replica`](super::Replica), as a session does: consent
+//! decides at the time of writing, and everything is verified at the time of reading.
+//!
+//! ```text
+//! Settings  "bundle" | node 32 | bundle 16  -> Received, which parts have been read
+//! ```
+
+mod export;
+mod file;
+mod import;
+mod received;
+
+pub use export::BundleWritten;
+pub use import::{BundlesRead, PartRead};
+pub use received::MissingParts;
