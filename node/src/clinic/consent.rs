@@ -15,7 +15,6 @@ use super::draft::Draft;
 use super::epochs::no_secret;
 use super::open_chart::{OpenChart, Scope};
 use super::{Clinic, ClinicError, KnownPeer, date};
-use crate::clock;
 use crate::control::{GrantRequest, Pin, Progress};
 
 /// The word for every chart or every compartment.
@@ -272,7 +271,7 @@ impl Clinic {
             what: "clinic",
             look: "peer list",
         })?;
-        let mut rng = rand::rng();
+        let mut rng = self.chance();
         let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
             .map_err(ClinicError::fault)?;
         let mut grant = Grant {
@@ -282,7 +281,7 @@ impl Clinic {
             compartments: terms.compartments.clone(),
             rights: terms.rights,
             purpose: terms.purpose.clone(),
-            not_before_ms: clock::now_ms(),
+            not_before_ms: self.now_ms(),
             expires_ms: terms.expires_ms,
             history: terms.history,
             parent: None,

@@ -37,9 +37,9 @@ impl Clinic {
         batch: &mut Batch,
     ) -> Result<(), ClinicError> {
         let custody = &self.identity.custody;
-        let sealed =
-            SealedSecret::under_key(&key.to_bytes(), custody, chart.as_bytes(), &mut rand::rng())
-                .map_err(ClinicError::fault)?;
+        let mut rng = self.chance();
+        let sealed = SealedSecret::under_key(&key.to_bytes(), custody, chart.as_bytes(), &mut rng)
+            .map_err(ClinicError::fault)?;
         batch.put(Space::Custody, chart.as_bytes().to_vec(), sealed.to_bytes());
         Ok(())
     }
@@ -128,7 +128,7 @@ impl Clinic {
             &passphrase(new)?,
             chart.as_bytes(),
             Cost::STANDARD,
-            &mut rand::rng(),
+            &mut self.chance(),
         );
         let mut draft = Draft::default();
         let sealed = sealed.map_err(ClinicError::fault)?.to_bytes();

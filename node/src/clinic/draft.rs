@@ -11,7 +11,6 @@ use chartmesh_protocol::{ChartId, NodeId};
 use super::audit::{self, Action, Note};
 use super::items::{self, Header, NewItem, What};
 use super::{Clinic, ClinicError};
-use crate::clock;
 use crate::store::{Batch, Space};
 
 /// Items, other writes and audit entries that belong together.
@@ -90,7 +89,7 @@ impl Clinic {
             notes,
             from,
         } = draft;
-        let at_ms = clock::now_ms();
+        let at_ms = self.now_ms();
         let user = self.identity.user_id().to_string();
         let notes: Vec<Note> = notes
             .into_iter()

@@ -57,7 +57,7 @@ impl Clinic {
             history: if everyone { &heads } else { &[] },
             created: self.tick(),
         };
-        let mut rng = rand::rng();
+        let mut rng = self.chance();
         let (epoch, key) = make_epoch(&mut rng, &plan).map_err(ClinicError::fault)?;
         let mut bodies = vec![epoch];
         if !everyone {

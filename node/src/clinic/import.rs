@@ -74,7 +74,7 @@ impl Clinic {
     }
 
     fn import_file(&self, file: &InputFile) -> Result<FileReport, ClinicError> {
-        let mut new_id = || uuid::Uuid::new_v4().to_string();
+        let mut new_id = || self.new_resource_id();
         let charts = match file.charts(&mut new_id) {
             Ok(charts) => charts,
             Err(error) => return Ok(failed(file.path().to_owned(), &error)),

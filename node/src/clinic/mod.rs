@@ -16,6 +16,7 @@
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `bundle` | the same in files, for a stick |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
+//! | `surroundings` | the clock and the source of random bytes |
 
 mod audit;
 mod bundle;
@@ -48,6 +49,7 @@ mod search;
 mod share;
 mod snapshot;
 mod status;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -86,9 +88,10 @@ pub use register::Registered;
 pub use replica::Replica;
 pub use search::FoundPatient;
 pub use status::{DoctorReport, PeerLine, Status};
+pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 
-use crate::clock;
+use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
@@ -120,6 +123,7 @@ const ADDRESSES: &[u8] = b"addresses";
 pub struct Clinic {
     name: String,
     config: Config,
+    surroundings: Surroundings,
     identity: Arc<Identity>,
     store: Store,
     certificates: RwLock<Certificates>,
@@ -157,17 +161,31 @@ impl Clinic {
         passphrase: &Passphrase,
         cost: crate::keys::Cost,
     ) -> Result<(), ClinicError> {
+        Self::create_in(&Surroundings::default(), dir, config, passphrase, cost)
+    }
+
+    /// As [`create`](Self::create), with a clock and a source of random bytes of its own.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_in(
+        surroundings: &Surroundings,
+        dir: &Path,
+        config: &Config,
+        passphrase: &Passphrase,
+        cost: crate::keys::Cost,
+    ) -> Result<(), ClinicError> {
         let folder = dir.join(KEYS);
         crate::folder::make_private(&folder).map_err(|error| ClinicError::Folder {
             reason: format!("{}: {error}", dir.display()),
         })?;
-        let mut rng = rand::rng();
+        let mut rng = surroundings.chance.clone();
         let mut keyring = Keyring::create(&folder, passphrase, cost, &mut rng)?;
         identity::fill(&mut keyring, &mut rng)?;
         keyring.save(&mut rng)?;
-        let opened = Store::open(&options(dir, config, &keyring)?)?;
-        identity::certify(&keyring, &opened.store, clock::now_ms())?;
-        draw_incarnations(&opened.store)?;
+        let opened = Store::open(&options(surroundings, dir, config, &keyring)?)?;
+        identity::certify(&keyring, &opened.store, surroundings.clock.now_ms())?;
+        draw_incarnations(&opened.store, &mut rng)?;
         Ok(())
     }
 
@@ -177,6 +195,19 @@ impl Clinic {
     /// [`ClinicError::Keys`] for a wrong passphrase, [`ClinicError::Open`] for a store that is
     /// damaged or in use.
     pub fn open(dir: &Path, config: Config, passphrase: &Passphrase) -> Result<Self, ClinicError> {
+        Self::open_in(Surroundings::default(), dir, config, passphrase)
+    }
+
+    /// As [`open`](Self::open), with a clock and a source of random bytes of its own.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_in(
+        surroundings: Surroundings,
+        dir: &Path,
+        config: Config,
+        passphrase: &Passphrase,
+    ) -> Result<Self, ClinicError> {
         let keyring = Keyring::open(&dir.join(KEYS), passphrase)?;
         let Opened {
             store,
@@ -184,7 +215,7 @@ impl Clinic {
             stale,
             caught_up,
             torn_bytes,
-        } = Store::open(&options(dir, &config, &keyring)?)?;
+        } = Store::open(&options(&surroundings, dir, &config, &keyring)?)?;
         if caught_up > 0 || torn_bytes > 0 {
             tracing::warn!(
                 caught_up,
@@ -194,15 +225,16 @@ impl Clinic {
         }
         let identity = Arc::new(Identity::open(&keyring, &store)?);
         let certificates = RwLock::new(Certificates::read(&store)?);
-        let incarnations = Mutex::new(read_incarnations(&store)?);
+        let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
+            surroundings,
             identity,
             store,
             certificates,
             clock: Mutex::new(HybridClock::default()),
-            incarnations,
+            incarnations: Mutex::new(incarnations),
             open: Mutex::new(LruCache::new(OPEN_CHARTS)),
             ledgers: Mutex::new(LruCache::new(KNOWN_LEDGERS)),
             secrets: Mutex::new(LruCache::new(KNOWN_SECRETS)),
@@ -231,7 +263,8 @@ impl Clinic {
         passphrase: &Passphrase,
     ) -> Result<crate::store::Report, ClinicError> {
         let keyring = Keyring::open(&dir.join(KEYS), passphrase)?;
-        Ok(Store::repair(&options(dir, config, &keyring)?)?)
+        let options = options(&Surroundings::default(), dir, config, &keyring)?;
+        Ok(Store::repair(&options)?)
     }
 
     /// The clinic's name.
@@ -333,12 +366,12 @@ impl Clinic {
 
     /// The next point of hybrid time.
     pub(crate) fn tick(&self) -> HybridTime {
-        self.clock().tick(clock::now_ms())
+        self.clock().tick(self.now_ms())
     }
 
     /// The time that decides on expiry: the larger of our clock and what peers have told.
     pub(crate) fn time_ms(&self) -> u64 {
-        clock::now_ms().max(self.clock().last().ms())
+        self.now_ms().max(self.clock().last().ms())
     }
 
     pub(crate) fn clock(&self) -> MutexGuard<'_, HybridClock> {
@@ -361,7 +394,7 @@ impl Clinic {
 
     /// Draws new incarnations: the store has lost something that others have seen of it.
     pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
-        let drawn = draw_incarnations(&self.store)?;
+        let drawn = draw_incarnations(&self.store, &mut self.chance())?;
         *self
             .incarnations
             .lock()
@@ -396,14 +429,20 @@ impl Clinic {
     }
 }
 
-fn options(dir: &Path, config: &Config, keyring: &Keyring) -> Result<Options, ClinicError> {
+fn options(
+    surroundings: &Surroundings,
+    dir: &Path,
+    config: &Config,
+    keyring: &Keyring,
+) -> Result<Options, ClinicError> {
     let mut options = Options::new(dir, identity::store_key(keyring)?);
+    // The store's thread draws when it likes.
+    options.chance = surroundings.chance.apart();
     options.cache_bytes = config.store.cache_bytes();
     Ok(options)
 }
 
-fn draw_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
-    let mut rng = rand::rng();
+fn draw_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
     let (of_store, author): (u64, u32) = (rng.random(), rng.random());
     let mut batch = Batch::new();
     batch
@@ -424,7 +463,7 @@ fn draw_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
     })
 }
 
-fn read_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
+fn read_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
     let of_store = store.get(Space::Meta, STORE_INCARNATION)?;
     let author = store.get(Space::Meta, AUTHOR_INCARNATION)?;
     let read = || {
@@ -436,5 +475,5 @@ fn read_incarnations(store: &Store) -> Result<Incarnations, ClinicError> {
         })
     };
     // A store without them is one whose loss was total: it begins a new life.
-    read().map_or_else(|| draw_incarnations(store), Ok)
+    read().map_or_else(|| draw_incarnations(store, rng), Ok)
 }

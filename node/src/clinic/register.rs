@@ -14,7 +14,6 @@ use super::open_chart::OpenChart;
 use super::save::Edit;
 use super::search::FoundPatient;
 use super::{Clinic, ClinicError, date};
-use crate::clock;
 use crate::control::Registration;
 use chartmesh_protocol::ChartId;
 
@@ -37,7 +36,7 @@ impl Clinic {
     /// [`ClinicError::Usage`] for a date that is none, [`ClinicError::Conflict`] for an alike
     /// patient.
     pub fn register(&self, registration: &Registration) -> Result<Registered, ClinicError> {
-        let patient = patient_of(registration)?;
+        let patient = patient_of(registration, self.new_resource_id())?;
         if !registration.even_if_alike {
             let alike = self.alike(registration)?;
             if let Some(found) = alike.first() {
@@ -78,7 +77,7 @@ impl Clinic {
 
     /// Begins a chart of this clinic: a patient key in custody, a chart secret, a genesis.
     pub(crate) fn begin_chart(&self, draft: &mut Draft) -> Result<OpenChart, ClinicError> {
-        let mut rng = rand::rng();
+        let mut rng = self.chance();
         let key = PatientKey::generate(&mut rng);
         let secret = ChartSecret::generate(&mut rng);
         let own = self.clinic_id();
@@ -88,7 +87,7 @@ impl Clinic {
         let genesis = Genesis {
             patient: key.id(),
             custodian: own,
-            created_ms: clock::now_ms(),
+            created_ms: self.now_ms(),
             nonce: rng.random(),
             secret: wrapped,
         };
@@ -106,7 +105,7 @@ impl Clinic {
 }
 
 /// The FHIR Patient of a registration.
-fn patient_of(registration: &Registration) -> Result<Resource, ClinicError> {
+fn patient_of(registration: &Registration, id: String) -> Result<Resource, ClinicError> {
     let written = |text: &String| !text.trim().is_empty();
     if !registration
         .given
@@ -131,7 +130,7 @@ fn patient_of(registration: &Registration) -> Result<Resource, ClinicError> {
     }
     let mut patient = json!({
         "resourceType": "Patient",
-        "id": uuid::Uuid::new_v4().to_string(),
+        "id": id,
         "name": [name],
         "gender": registration.sex,
     });

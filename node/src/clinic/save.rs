@@ -10,7 +10,6 @@ use super::draft::Draft;
 use super::index_card::IndexCard;
 use super::open_chart::OpenChart;
 use super::{Clinic, ClinicError, search};
-use crate::clock;
 
 /// How much JSON goes into one record before the next is begun: sealed, that is some 16 KiB, so
 /// that a link that is cut loses little of a long import.
@@ -165,7 +164,7 @@ impl Clinic {
     ) -> Result<(), ClinicError> {
         let identity = &self.identity;
         let user = identity.user_id();
-        let now = i64::try_from(clock::now_ms()).unwrap_or(i64::MAX);
+        let now = i64::try_from(self.now_ms()).unwrap_or(i64::MAX);
         let stamp =
             Stamp::new(&user.to_string(), identity.role(), now).map_err(ClinicError::fault)?;
         let Some(one) = open.compartments.get_mut(name) else {
@@ -205,7 +204,7 @@ impl Clinic {
             time: self.tick(),
             frontier,
         };
-        let record = seal_record(&mut rand::rng(), &place, &key, &identity.node, &content)
+        let record = seal_record(&mut self.chance(), &place, &key, &identity.node, &content)
             .map_err(|error| ClinicError::usage(error.to_string()))?;
         one.sealed_now(FrontierTip {
             author: self.node_id(),

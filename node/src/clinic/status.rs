@@ -10,7 +10,6 @@ use super::audit::{self, AuditCheck, AuditLine};
 use super::replica::Replica;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
-use crate::clock;
 use crate::control::Progress;
 use crate::net::{LinkState, PeerStatus};
 use crate::store::{Condition, Progress as StoreProgress};
@@ -210,7 +209,7 @@ impl Clinic {
 
     /// Takes note of a peer's time, and says by how many milliseconds it is ahead of ours.
     pub(crate) fn observe(&self, time: chartmesh_protocol::HybridTime) -> i64 {
-        let now = clock::now_ms();
+        let now = self.now_ms();
         let ahead =
             i64::try_from(time.ms()).unwrap_or(i64::MAX) - i64::try_from(now).unwrap_or(i64::MAX);
         if u64::try_from(ahead).unwrap_or(0) <= super::MAX_SKEW_MS {

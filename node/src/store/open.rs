@@ -22,6 +22,7 @@ use super::segment::{Header, StoreId, Write};
 use super::space::Space;
 use super::survey::{Entries, Survey, list, survey};
 use super::writer::{Shared, Writer};
+use crate::chance::Chance;
 
 /// How to open a store.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Size at which a journal segment is closed, in bytes.
     pub segment_bytes: u64,
+    /// Where nonces come from.
+    pub chance: Chance,
     pub(super) disk: Arc<dyn Disk>,
 }
 
@@ -46,6 +49,7 @@ impl Options {
             key,
             cache_bytes: CACHE_BYTES,
             segment_bytes: SEGMENT_BYTES,
+            chance: Chance::System,
             disk: Arc::new(RealDisk),
         }
     }
@@ -70,7 +74,7 @@ pub struct Opened {
 /// Opens or makes the store of `options`.
 pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let folder = Folder::hold(&options.dir)?;
-    let sealer = Sealer::new(&options.key);
+    let sealer = Sealer::new(&options.key, options.chance.clone());
     if folder.journal_ready().exists() {
         return Err(Damage::Interrupted.into());
     }
@@ -79,7 +83,7 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let journal_read = read_journal(&journal_folder, &sealer)?;
     let engine = with_reserve(&journal_folder, || open_engine(options, &database))?;
     let found = engine.state()?;
-    let mut state = compare(found, journal_read.as_ref())?;
+    let mut state = compare(found, journal_read.as_ref(), &options.chance)?;
     if folder.last_run() == LastRun::PowerCut {
         verify(&engine, &state)?;
     }
@@ -153,11 +157,15 @@ fn with_reserve<T>(
 }
 
 /// Holds the database's state against the journal; returns the state to go on from.
-pub(super) fn compare(found: Option<State>, journal: Option<&Survey>) -> Result<State, OpenError> {
+pub(super) fn compare(
+    found: Option<State>,
+    journal: Option<&Survey>,
+    chance: &Chance,
+) -> Result<State, OpenError> {
     let Some(journal) = journal else {
         return match found {
             Some(_) => Err(Damage::Missing { segment: 1 }.into()),
-            None => Ok(empty_state(new_store_id(), false)),
+            None => Ok(empty_state(new_store_id(chance), false)),
         };
     };
     let Some(state) = found else {
@@ -187,9 +195,9 @@ fn empty_state(store: StoreId, rebuilt: bool) -> State {
 }
 
 /// A random store id.
-pub(super) fn new_store_id() -> StoreId {
+pub(super) fn new_store_id(chance: &Chance) -> StoreId {
     let mut id = StoreId::default();
-    rand::rng().fill_bytes(&mut id);
+    chance.clone().fill_bytes(&mut id);
     id
 }
 

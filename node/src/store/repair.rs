@@ -44,7 +44,7 @@ pub struct Report {
 /// Repairs the store of `options`; does nothing to one that is sound.
 pub(super) fn repair(options: &Options) -> Result<Report, OpenError> {
     let folder = Folder::hold(&options.dir)?;
-    let sealer = Sealer::new(&options.key);
+    let sealer = Sealer::new(&options.key, options.chance.clone());
     let mut report = Report::default();
     if folder.journal_ready().exists() {
         report.journal = Some(Damage::Interrupted);
@@ -54,7 +54,7 @@ pub(super) fn repair(options: &Options) -> Result<Report, OpenError> {
     let database = sort(read_database(&folder.database(), options))?;
     let (mut journal, mut database) = (journal, database);
     if let (Ok(survey), Ok(Some((_, state)))) = (&journal, &database)
-        && let Err(damage) = sort(compare(Some(*state), survey.as_ref()))?
+        && let Err(damage) = sort(compare(Some(*state), survey.as_ref(), &options.chance))?
     {
         if damage == Damage::Stranger {
             database = Err(damage);
@@ -142,7 +142,7 @@ fn new_journal(
     }
     make_folder(&making).map_err(OpenError::io("making", &*making))?;
     let header = Header {
-        store: new_store_id(),
+        store: new_store_id(&options.chance),
         segment: 1,
         first: 1,
         key_check: sealer.check(),

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::error::StoreError;
 use super::space::Space;
+use crate::chance::Chance;
 
 /// The version of a sealed value that is written.
 const VERSION: u8 = 1;
@@ -40,16 +41,18 @@ pub(super) struct Sealer {
     cipher: XChaCha20Poly1305,
     token_key: Zeroizing<[u8; 32]>,
     check: [u8; 16],
+    chance: Chance,
 }
 
 impl Sealer {
-    pub(super) fn new(key: &StoreKey) -> Self {
+    pub(super) fn new(key: &StoreKey, chance: Chance) -> Self {
         let seal_key = Zeroizing::new(blake3::derive_key(SEAL_CONTEXT, &*key.0));
         let check = blake3::derive_key(CHECK_CONTEXT, &*key.0);
         Self {
             cipher: XChaCha20Poly1305::new((&*seal_key).into()),
             token_key: Zeroizing::new(blake3::derive_key(TOKEN_CONTEXT, &*key.0)),
             check: first_16(&check),
+            chance,
         }
     }
 
@@ -66,7 +69,7 @@ impl Sealer {
     /// Seals `value` for `full_key`.
     pub(super) fn seal(&self, full_key: &[u8], value: &[u8]) -> Result<Vec<u8>, StoreError> {
         let mut nonce = [0; NONCE_BYTES];
-        rand::rng().fill_bytes(&mut nonce);
+        self.chance.clone().fill_bytes(&mut nonce);
         self.seal_with(nonce, full_key, value)
     }
 
@@ -138,7 +141,8 @@ mod tests {
     use super::*;
 
     fn sealer(byte: u8) -> Sealer {
-        Sealer::new(&StoreKey::new(Zeroizing::new([byte; 32])))
+        let key = StoreKey::new(Zeroizing::new([byte; 32]));
+        Sealer::new(&key, Chance::System)
     }
 
     #[test]

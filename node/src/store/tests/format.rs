@@ -4,6 +4,7 @@ use super::super::batch::SealedWrite;
 use super::super::seal::Sealer;
 use super::super::segment::{Header, Place, Write, encode_entry, find_entry};
 use super::*;
+use crate::chance::Chance;
 
 const STORE: [u8; 16] = [9; 16];
 
@@ -45,7 +46,7 @@ fn golden_segment(sealer: &Sealer) -> Vec<u8> {
 
 #[test]
 fn the_journals_format_is_the_committed_one() {
-    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])));
+    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])), Chance::System);
     let bytes = golden_segment(&sealer);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/journal-v1.log");
     if !path.exists() {
@@ -77,7 +78,7 @@ fn the_committed_journal_opens_as_a_store() {
 
 #[test]
 fn an_entry_is_found_behind_damage_and_passes_in_no_other_place() {
-    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])));
+    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])), Chance::System);
     let bytes = golden_segment(&sealer);
     let place = Place {
         store: STORE,
@@ -120,7 +121,7 @@ fn an_entry_is_found_behind_damage_and_passes_in_no_other_place() {
 
 #[test]
 fn no_flipped_bit_leaves_an_entry_or_a_header_readable() {
-    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])));
+    let sealer = Sealer::new(&StoreKey::new(Zeroizing::new([7; 32])), Chance::System);
     let bytes = golden_segment(&sealer);
     let place = Place {
         store: STORE,
