@@ -8,14 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chartmesh_protocol::NodeId;
-use chartmesh_protocol::sync::{self, CloseReason, Effect, Event, Session};
+use chartmesh_protocol::sync::{self, Event, Session};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::{PeerId, Stream};
 use tokio::sync::{mpsc, oneshot};
 
+use super::conversation::{Act, Conversation, Ending};
 use super::hub::FromTask;
 use super::status::{LinkState, StatusBoard, SyncReport};
-use crate::clinic::{Clinic, Delivery, Replica};
+use crate::clinic::{Clinic, Replica};
 
 /// How much is read at once; several frames, so that they are stored together.
 const READ_BYTES: usize = 64 * 1024;
@@ -171,10 +172,9 @@ async fn write(
     let _ = stream.close().await;
 }
 
-/// One session and what it acts on.
+/// A conversation on a stream, and who is told of it.
 struct Driver {
-    session: Session,
-    replica: Replica,
+    conversation: Conversation<Replica>,
     node: NodeId,
     board: Arc<StatusBoard>,
     identified: Arc<AtomicBool>,
@@ -182,7 +182,6 @@ struct Driver {
     epoch: Instant,
     wake_at: Option<u64>,
     waiting: Vec<Reply>,
-    deliveries: Vec<Delivery>,
     was_in_sync: bool,
     over: Option<String>,
 }
@@ -215,8 +214,7 @@ impl Driver {
             },
         });
         Ok(Self {
-            session,
-            replica,
+            conversation: Conversation::new(session, replica),
             node: start.node,
             board,
             identified,
@@ -224,7 +222,6 @@ impl Driver {
             epoch: Instant::now(),
             wake_at: None,
             waiting: start.waiting,
-            deliveries: Vec::new(),
             was_in_sync: false,
             over: None,
         })
@@ -235,7 +232,7 @@ impl Driver {
         mut incoming: mpsc::Receiver<Vec<u8>>,
         mut commands: mpsc::UnboundedReceiver<DriverCommand>,
     ) -> (SessionEnd, Option<oneshot::Sender<()>>) {
-        let mut news = self.replica.subscribe();
+        let mut news = self.conversation.peer_store().subscribe();
         let mut stopper = None;
         self.handle(Event::Opened);
         while self.over.is_none() {
@@ -308,89 +305,43 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event<'_>) {
-        let now = self.now_ms();
-        let effects = self.session.handle(now, event, &self.replica);
-        for effect in effects {
-            self.carry_out(effect);
-        }
+        let acts = self.conversation.handle(self.now_ms(), event);
+        self.carry_out(acts);
     }
 
-    /// Stores what was delivered, in one commit, and tells the session.
+    /// Stores what was delivered, in one commit.
     fn store(&mut self) {
-        while !self.deliveries.is_empty() && self.over.is_none() {
-            let deliveries = std::mem::take(&mut self.deliveries);
-            match self.replica.store(&deliveries) {
-                Ok(()) => self.handle(Event::Stored {
-                    items: deliveries.len(),
-                }),
-                Err(refused) => {
-                    tracing::warn!(peer = %self.node, error = %refused, "refused what a peer sent");
-                    if refused.stored > 0 {
-                        self.handle(Event::Stored {
-                            items: refused.stored,
-                        });
+        let acts = self.conversation.settle(self.now_ms());
+        self.carry_out(acts);
+        if let Some(Ending::Refused(refused)) = self.conversation.over() {
+            tracing::warn!(peer = %self.node, error = %refused, "refused what a peer sent");
+        }
+    }
+
+    fn carry_out(&mut self, acts: Vec<Act>) {
+        for act in acts {
+            match act {
+                Act::Send(bytes) => {
+                    // A writer that has gone is noticed by the reader.
+                    let _ = self.outgoing.send(bytes);
+                }
+                Act::Identified => self.identified.store(true, Ordering::Relaxed),
+                Act::InSync(report) => {
+                    self.was_in_sync = true;
+                    self.board.confirmed(self.node, crate::clock::now_ms());
+                    let replica = self.conversation.peer_store();
+                    let (clinic, owed) = (replica.clinic_of_peer(), replica.owed_out());
+                    for reply in self.waiting.drain(..) {
+                        let report = SyncReport::in_sync(self.node, clinic, &report, owed);
+                        let _ = reply.send(report);
                     }
-                    self.handle(Event::Refused(refused.refusal()));
-                    // What it builds on may have been missed: everything is compared next time.
-                    self.note(Replica::forget_cursor);
-                    // A fault of ours is none that the session knows of.
-                    self.over = Some(refused.to_string());
                 }
+                Act::WakeAt(at_ms) => self.wake_at = Some(at_ms),
             }
         }
-    }
-
-    fn carry_out(&mut self, effect: Effect) {
-        match effect {
-            Effect::Send(bytes) => {
-                // A writer that has gone is noticed by the reader.
-                let _ = self.outgoing.send(bytes);
-            }
-            Effect::Deliver { kind, bytes } => self.deliveries.push(Delivery { kind, bytes }),
-            Effect::PeerIdentified(peer) => {
-                self.identified.store(true, Ordering::Relaxed);
-                if let Err(error) = self.replica.identified(&peer) {
-                    self.over = Some(error.to_string());
-                }
-            }
-            Effect::Certificate(bytes) => {
-                if let Err(error) = self.replica.certificate_came(&bytes) {
-                    tracing::warn!(peer = %self.node, %error, "a certificate was not kept");
-                }
-            }
-            Effect::CursorAdvanced(cursor) => self.note(|replica| replica.advance(cursor)),
-            Effect::PeerAcknowledged(feeds) => self.note(|replica| replica.acknowledged(&feeds)),
-            Effect::PeerHolds(upto) => self.note(|replica| replica.peer_holds(upto)),
-            Effect::StoreIsBehind { seen } => self.note(|replica| replica.store_is_behind(seen)),
-            Effect::InSync(report) => {
-                self.was_in_sync = true;
-                self.board.confirmed(self.node, crate::clock::now_ms());
-                self.note(Replica::confirmed);
-                let (clinic, owed) = (self.replica.clinic_of_peer(), self.replica.owed_out());
-                for reply in self.waiting.drain(..) {
-                    let report = SyncReport::in_sync(self.node, clinic, &report, owed);
-                    let _ = reply.send(report);
-                }
-            }
-            Effect::WakeAt { at_ms } => self.wake_at = Some(at_ms),
-            Effect::Close(reason) => self.over = Some(close_text(&reason)),
+        if let Some(ending) = self.conversation.over() {
+            self.over = Some(ending.to_string());
         }
-    }
-
-    /// Writes down what the session noted. A store that fails ends the session: going on would
-    /// promise what is not kept.
-    fn note(&mut self, write: impl FnOnce(&Replica) -> Result<(), crate::clinic::ClinicError>) {
-        if let Err(error) = write(&self.replica) {
-            self.over = Some(error.to_string());
-        }
-    }
-}
-
-fn close_text(reason: &CloseReason) -> String {
-    match reason {
-        CloseReason::Finished => "the session ended".to_owned(),
-        CloseReason::ByPeer(code) => code.to_string(),
-        CloseReason::Failed(error) => error.to_string(),
     }
 }
 

@@ -3,13 +3,15 @@
 //! - `transport` sets up QUIC and TCP with time limits for bad links.
 //! - `hub` is the one task that owns the swarm: it dials known clinics, accepts streams and
 //!   starts a session for each.
-//! - `driver` moves bytes between one stream and one [`chartmesh_protocol::sync::Session`].
+//! - `conversation` is one [`chartmesh_protocol::sync::Session`] at work on the store, without IO;
+//!   `driver` moves bytes between it and one stream.
 //! - `backoff` says when to dial again.
 //! - `status` is what `sync status` shows of each peer.
 //!
 //! What a peer may have is decided in [`crate::clinic`]; nothing here reads the store.
 
 mod backoff;
+mod conversation;
 mod driver;
 mod hub;
 mod status;
@@ -25,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clinic::Clinic;
+pub use conversation::{Act, Conversation, Ending, PeerStore};
 use hub::{Command, Hub};
 pub use status::{Addresses, LinkState, PeerStatus, StatusBoard, SyncReport};
 

@@ -1,0 +1,239 @@
+//! One session with a peer and the store that it works on: what a driver does for any stream,
+//! without the stream, a clock or a thread.
+//!
+//! It carries out what the session wants of the store by itself and hands the rest to whoever
+//! drives it, as [`Act`]s.
+
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
+use chartmesh_protocol::sync::{CloseReason, Effect, Event, Holdings, Peer, Report, Session};
+use thiserror::Error;
+
+use crate::clinic::{ClinicError, Delivery, Refused, Replica};
+
+/// The store as one peer sees it: asked through [`Holdings`], written through these. Each returns
+/// when what it was told is as durable as it has to be.
+pub trait PeerStore: Holdings {
+    /// Verifies and files what the peer has sent.
+    ///
+    /// # Errors
+    /// [`Refused`] with the number of those that were stored before the refused one.
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
+    /// The peer has said who it is.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be written; so for all that follow.
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError>;
+    /// A certificate came.
+    ///
+    /// # Errors
+    /// Also [`ClinicError::Usage`] for one that does not hold.
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError>;
+    /// We hold the peer's feed up to here.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError>;
+    /// The peer holds these items of ours.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError>;
+    /// The peer holds everything of ours up to here.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError>;
+    /// The peer has seen more of our feed than we remember.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError>;
+    /// Both stores were found equal.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn confirmed(&self) -> Result<(), ClinicError>;
+    /// We may have missed something of the peer's feed.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn forget_cursor(&self) -> Result<(), ClinicError>;
+}
+
+impl PeerStore for Replica {
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        Self::store(self, deliveries)
+    }
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        Self::identified(self, peer)
+    }
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        Self::certificate_came(self, bytes)
+    }
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        Self::advance(self, cursor)
+    }
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        Self::acknowledged(self, feeds)
+    }
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        Self::peer_holds(self, upto)
+    }
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        Self::store_is_behind(self, seen)
+    }
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        Self::confirmed(self)
+    }
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        Self::forget_cursor(self)
+    }
+}
+
+/// What a conversation wants done outside of the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Write these bytes to the stream.
+    Send(Vec<u8>),
+    /// The peer has said who it is: the stream is in use.
+    Identified,
+    /// Both stores were found equal.
+    InSync(Report),
+    /// Send [`Event::Tick`] at this time, on the clock of [`Conversation::handle`], in
+    /// milliseconds; it replaces the one before.
+    WakeAt(u64),
+}
+
+/// Why a conversation is over.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The session ended.
+    #[error("{}", close_text(.0))]
+    Closed(CloseReason),
+    /// What the peer sent was refused, or could not be stored.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The store failed: going on would promise what is not kept.
+    #[error(transparent)]
+    Store(#[from] ClinicError),
+}
+
+/// One session with a peer and the store that it works on.
+pub struct Conversation<S> {
+    session: Session,
+    store: S,
+    deliveries: Vec<Delivery>,
+    acts: Vec<Act>,
+    over: Option<Ending>,
+}
+
+impl<S: PeerStore> Conversation<S> {
+    /// A conversation that waits for [`Event::Opened`].
+    #[must_use]
+    pub fn new(session: Session, store: S) -> Self {
+        Self {
+            session,
+            store,
+            deliveries: Vec::new(),
+            acts: Vec::new(),
+            over: None,
+        }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The store as the peer sees it.
+    #[must_use]
+    pub fn peer_store(&self) -> &S {
+        &self.store
+    }
+
+    /// Why it is over, if it is. Write what was to be sent before, then close the stream.
+    #[must_use]
+    pub fn over(&self) -> Option<&Ending> {
+        self.over.as_ref()
+    }
+
+    /// Takes one event at `now_ms` (milliseconds on any clock that never goes back) and returns
+    /// what is to be done. After bytes were received, call [`settle`](Self::settle): what is
+    /// received in between is stored in one commit.
+    pub fn handle(&mut self, now_ms: u64, event: Event<'_>) -> Vec<Act> {
+        self.take(now_ms, event);
+        std::mem::take(&mut self.acts)
+    }
+
+    /// Stores what was delivered, in one commit, and tells the session.
+    pub fn settle(&mut self, now_ms: u64) -> Vec<Act> {
+        while !self.deliveries.is_empty() && self.over.is_none() {
+            let deliveries = std::mem::take(&mut self.deliveries);
+            let Err(refused) = self.store.store(&deliveries) else {
+                let items = deliveries.len();
+                self.take(now_ms, Event::Stored { items });
+                continue;
+            };
+            if refused.stored > 0 {
+                let items = refused.stored;
+                self.take(now_ms, Event::Stored { items });
+            }
+            self.take(now_ms, Event::Refused(refused.refusal()));
+            // What it builds on may have been missed: everything is compared next time.
+            self.note(PeerStore::forget_cursor);
+            // A fault of ours is none that the session knows of.
+            self.over = Some(Ending::Refused(refused));
+        }
+        std::mem::take(&mut self.acts)
+    }
+
+    fn take(&mut self, now_ms: u64, event: Event<'_>) {
+        for effect in self.session.handle(now_ms, event, &self.store) {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(bytes) => self.acts.push(Act::Send(bytes)),
+            Effect::Deliver { kind, bytes } => self.deliveries.push(Delivery { kind, bytes }),
+            Effect::PeerIdentified(peer) => {
+                self.acts.push(Act::Identified);
+                self.note(|store| store.identified(&peer));
+            }
+            Effect::Certificate(bytes) => {
+                if let Err(error) = self.store.certificate_came(&bytes) {
+                    tracing::warn!(%error, "a certificate was not kept");
+                }
+            }
+            Effect::CursorAdvanced(cursor) => self.note(|store| store.advance(cursor)),
+            Effect::PeerAcknowledged(feeds) => self.note(|store| store.acknowledged(&feeds)),
+            Effect::PeerHolds(upto) => self.note(|store| store.peer_holds(upto)),
+            Effect::StoreIsBehind { seen } => self.note(|store| store.store_is_behind(seen)),
+            Effect::InSync(report) => {
+                self.note(PeerStore::confirmed);
+                self.acts.push(Act::InSync(report));
+            }
+            Effect::WakeAt { at_ms } => self.acts.push(Act::WakeAt(at_ms)),
+            Effect::Close(reason) => self.over = Some(Ending::Closed(reason)),
+        }
+    }
+
+    /// Writes down what the session noted. A store that fails ends the session: going on would
+    /// promise what is not kept.
+    fn note(&mut self, write: impl FnOnce(&S) -> Result<(), ClinicError>) {
+        if let Err(error) = write(&self.store) {
+            self.over = Some(error.into());
+        }
+    }
+}
+
+fn close_text(reason: &CloseReason) -> String {
+    match reason {
+        CloseReason::Finished => "the session ended".to_owned(),
+        CloseReason::ByPeer(code) => code.to_string(),
+        CloseReason::Failed(error) => error.to_string(),
+    }
+}
