@@ -91,7 +91,7 @@ impl Clinic {
                 sealing,
             },
             after,
-            bundle: BundleId::new(rand::rng().random()),
+            bundle: BundleId::new(self.chance().random()),
             order,
             part: None,
             written: BundleWritten {
@@ -223,7 +223,7 @@ impl Parts<'_> {
         };
         let part = (self.bundle, u32::try_from(number).unwrap_or(u32::MAX));
         let (writer, first) = PartWriter::begin(
-            &mut rand::rng(),
+            &mut self.clinic.chance(),
             part,
             author,
             self.recipient,
