@@ -16,15 +16,10 @@
 //! level deeper, so an honest exchange ends after [`MAX_TURNS`] turns at most. What one side sends
 //! is bounded by its own set, whatever the other one claims.
 
-use super::digest::{Digest, ItemId, PairKey, RangeKey};
-use super::range::{Claim, ItemKey, KeyPrefix, MAX_DEPTH, Range};
-
-/// Items of a range that are listed rather than summed: a list costs 8 bytes each, sixteen sums
-/// some 400 bytes and another turn.
-pub const LIST_AT_MOST: usize = 32;
-
-/// Turns of both sides together: sixteen levels of sums, a list, the wishes, and the end.
-pub const MAX_TURNS: u32 = 20;
+use super::digest::{Digest, ItemId, PairKey};
+use super::key::{ComparisonKey, ItemKey, KeyTable};
+use super::limits::{LIST_AT_MOST, MAX_TURNS};
+use super::range::{Claim, KeyPrefix, MAX_DEPTH, Range};
 
 /// What a peer did wrong in a reconciliation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -57,8 +52,7 @@ pub struct Answer {
 
 /// One side of a reconciliation of two sets.
 pub struct Reconciliation {
-    /// Sorted by key.
-    keys: Vec<(ItemKey, usize)>,
+    keys: KeyTable,
     /// `digests[i]` covers the first `i` items.
     digests: Vec<Digest>,
     /// Whether the item at this place has been named as lacking.
@@ -84,19 +78,14 @@ enum Turn {
 }
 
 impl Reconciliation {
-    /// Prepares the reconciliation of a set. `pair` keys the sums, `range` the short keys; both
+    /// Prepares the reconciliation of a set. `pair` keys the sums, `key` the short keys; both
     /// sides need the same.
-    pub fn new(items: &[ItemId], pair: &PairKey, range: &RangeKey) -> Self {
-        let mut keys: Vec<(ItemKey, usize)> = items
-            .iter()
-            .enumerate()
-            .map(|(place, id)| (range.item_key(id), place))
-            .collect();
-        keys.sort_unstable();
-        let mut digests = Vec::with_capacity(keys.len().saturating_add(1));
+    pub fn new(items: &[ItemId], pair: &PairKey, key: &ComparisonKey) -> Self {
+        let keys = KeyTable::of(items, key);
+        let mut digests = Vec::with_capacity(items.len().saturating_add(1));
         let mut sum = Digest::default();
         digests.push(sum);
-        for (_, place) in &keys {
+        for (_, place) in keys.all() {
             if let Some(id) = items.get(*place) {
                 sum.add(pair, id);
             }
@@ -204,7 +193,12 @@ impl Reconciliation {
     fn describe_parts(&self, prefix: KeyPrefix) -> Vec<Range> {
         let (from, to) = self.bounds(prefix);
         if to.saturating_sub(from) <= LIST_AT_MOST || prefix.depth() == MAX_DEPTH {
-            let mut keys: Vec<ItemKey> = self.slice(from, to).iter().map(|(key, _)| *key).collect();
+            let mut keys: Vec<ItemKey> = self
+                .keys
+                .slice(from, to)
+                .iter()
+                .map(|(key, _)| *key)
+                .collect();
             keys.dedup();
             return vec![Range {
                 prefix,
@@ -233,10 +227,14 @@ impl Reconciliation {
         let mut at = from;
         let mut wanted = Vec::new();
         for key in theirs {
-            let below = self.slice(at, to).partition_point(|(ours, _)| ours < key);
+            let below = self
+                .keys
+                .slice(at, to)
+                .partition_point(|(ours, _)| ours < key);
             let below = at.saturating_add(below);
             self.give(at, below, lacking);
             let same = self
+                .keys
                 .slice(below, to)
                 .partition_point(|(ours, _)| ours == key);
             if same == 0 {
@@ -250,8 +248,7 @@ impl Reconciliation {
 
     /// Names the items with this key as lacking.
     fn give_key(&mut self, key: ItemKey, lacking: &mut Vec<usize>) -> Result<(), RangeError> {
-        let from = self.keys.partition_point(|(ours, _)| *ours < key);
-        let to = self.keys.partition_point(|(ours, _)| *ours <= key);
+        let (from, to) = self.keys.bounds(key, key);
         if from == to {
             return Err(RangeError::NotOffered);
         }
@@ -261,7 +258,7 @@ impl Reconciliation {
 
     /// Names the items `from..to`, in order of their keys, as lacking, unless they were before.
     fn give(&mut self, from: usize, to: usize, lacking: &mut Vec<usize>) {
-        for (_, place) in self.keys.get(from..to).unwrap_or_default() {
+        for (_, place) in self.keys.slice(from, to) {
             if let Some(given) = self.given.get_mut(*place)
                 && !*given
             {
@@ -273,14 +270,7 @@ impl Reconciliation {
 
     /// Where the items of a range begin and end.
     fn bounds(&self, prefix: KeyPrefix) -> (usize, usize) {
-        let (first, last) = (prefix.first(), prefix.last());
-        let from = self.keys.partition_point(|(key, _)| *key < first);
-        let to = self.keys.partition_point(|(key, _)| *key <= last);
-        (from, to)
-    }
-
-    fn slice(&self, from: usize, to: usize) -> &[(ItemKey, usize)] {
-        self.keys.get(from..to).unwrap_or_default()
+        self.keys.bounds(prefix.first(), prefix.last())
     }
 
     fn digest(&self, from: usize, to: usize) -> Digest {
@@ -311,8 +301,8 @@ mod tests {
 
     fn machine(set: &[ItemId]) -> Reconciliation {
         let pair = pair_key();
-        let range = pair.range_key(&[4; 32]);
-        Reconciliation::new(set, &pair, &range)
+        let key = ComparisonKey::derive(&pair, &[4; 32]);
+        Reconciliation::new(set, &pair, &key)
     }
 
     /// Runs both sides, in pieces of `piece` ranges; returns what each sends and the turns.

@@ -11,7 +11,6 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::range::ItemKey;
 use crate::id::{RecordId, StatementId, decode_bytes};
 use crate::identity::SharedSecret;
 
@@ -65,33 +64,14 @@ impl PairKey {
         Self(*secret.derive("chartmesh 2026-01 sync digests of a pair of nodes"))
     }
 
-    /// The key that shortens ids for one reconciliation. With a fresh salt two ids that collided
-    /// once do not collide again.
-    pub fn range_key(&self, salt: &[u8; 32]) -> RangeKey {
-        let mut hasher = blake3::Hasher::new_derive_key(
-            "chartmesh 2026-01 sync short keys of one reconciliation",
-        );
-        hasher.update(&self.0);
-        hasher.update(salt);
-        RangeKey(hasher.finalize().into())
+    pub(super) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// The keyed hash of an id: its share in a digest.
     fn share(&self, id: &ItemId) -> [u8; 16] {
         let hash = blake3::keyed_hash(&self.0, id.as_bytes());
         crate::id::first_bytes(hash.as_bytes())
-    }
-}
-
-/// The secret that shortens ids to [`ItemKey`]s for one reconciliation.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct RangeKey([u8; 32]);
-
-impl RangeKey {
-    /// The short key of an item.
-    pub fn item_key(&self, id: &ItemId) -> ItemKey {
-        let hash = blake3::keyed_hash(&self.0, id.as_bytes());
-        ItemKey::new(u64::from_be_bytes(crate::id::first_bytes(hash.as_bytes())))
     }
 }
 

@@ -14,31 +14,14 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::digest::Digest;
+use super::key::ItemKey;
+use super::limits::MAX_KEYS_A_RANGE;
 
 /// Bits of the key that one level of the tree decides: 16 ways.
 pub const BITS_A_LEVEL: u8 = 4;
 
 /// The level at which a prefix is a whole key.
 pub const MAX_DEPTH: u8 = 16;
-
-/// Keys in one range: what fits half a frame, far more than the threshold of an honest list.
-pub const MAX_KEYS_A_RANGE: usize = 256;
-
-/// An item's id, shortened under the key of one reconciliation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemKey(u64);
-
-impl ItemKey {
-    /// The key with this number.
-    pub const fn new(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// The number, in whose order the keys are sorted.
-    pub const fn value(self) -> u64 {
-        self.0
-    }
-}
 
 /// All keys that begin with the same `depth` hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,7 +51,7 @@ impl KeyPrefix {
 
     /// The first key with this prefix.
     pub fn first(self) -> ItemKey {
-        ItemKey(self.bits.checked_shl(self.free_bits()).unwrap_or(0))
+        ItemKey::new(self.bits.checked_shl(self.free_bits()).unwrap_or(0))
     }
 
     /// The last key with this prefix.
@@ -76,7 +59,7 @@ impl KeyPrefix {
         let rest = u64::MAX
             .checked_shl(self.free_bits())
             .map_or(u64::MAX, |high| !high);
-        ItemKey(self.first().0 | rest)
+        ItemKey::new(self.first().value() | rest)
     }
 
     /// The sixteen parts, in order; none of a whole key.
@@ -143,7 +126,10 @@ fn encode_keys<W: Write>(
     e: &mut Encoder<W>,
     keys: &[ItemKey],
 ) -> Result<(), EncodeError<W::Error>> {
-    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0.to_be_bytes()).collect();
+    let bytes: Vec<u8> = keys
+        .iter()
+        .flat_map(|key| key.value().to_be_bytes())
+        .collect();
     e.bytes(&bytes)?.ok()
 }
 
@@ -174,7 +160,7 @@ fn decode_keys(d: &mut Decoder<'_>, prefix: KeyPrefix) -> Result<Vec<ItemKey>, D
     }
     let keys: Vec<ItemKey> = chunks
         .iter()
-        .map(|c| ItemKey(u64::from_be_bytes(*c)))
+        .map(|c| ItemKey::new(u64::from_be_bytes(*c)))
         .collect();
     let (first, last) = (prefix.first(), prefix.last());
     if keys.iter().any(|key| *key < first || *key > last) {
@@ -207,14 +193,14 @@ mod tests {
             assert_eq!(children[0].first(), prefix.first());
             assert_eq!(children[15].last(), prefix.last());
             for pair in children.windows(2) {
-                assert_eq!(pair[0].last().0 + 1, pair[1].first().0);
+                assert_eq!(pair[0].last().value() + 1, pair[1].first().value());
             }
         }
         let leaf = KeyPrefix::new(16, u64::MAX).unwrap();
         assert_eq!(leaf.children().count(), 0);
         assert_eq!(
             (leaf.first(), leaf.last()),
-            (ItemKey(u64::MAX), ItemKey(u64::MAX))
+            (ItemKey::new(u64::MAX), ItemKey::new(u64::MAX))
         );
     }
 
@@ -230,7 +216,7 @@ mod tests {
     fn a_list_with_a_key_outside_of_its_range_is_refused() {
         let range = Range {
             prefix: KeyPrefix::new(1, 3).unwrap(),
-            claim: Claim::Have(vec![ItemKey(0x4000_0000_0000_0000)]),
+            claim: Claim::Have(vec![ItemKey::new(0x4000_0000_0000_0000)]),
         };
         assert!(read(&minicbor::to_vec(range).unwrap()).is_err());
     }
@@ -239,7 +225,7 @@ mod tests {
     fn a_list_out_of_order_is_refused() {
         let range = Range {
             prefix: KeyPrefix::ALL,
-            claim: Claim::Want(vec![ItemKey(2), ItemKey(2)]),
+            claim: Claim::Want(vec![ItemKey::new(2), ItemKey::new(2)]),
         };
         assert!(read(&minicbor::to_vec(range).unwrap()).is_err());
     }
@@ -249,11 +235,11 @@ mod tests {
         fn a_range_reads_back(depth in 0_u8..=16, bits: u64, raw: Vec<u64>, tag in 0..3) {
             let free = u32::from(16 - depth) * 4;
             let prefix = KeyPrefix::new(depth, bits.checked_shr(free).unwrap_or(0)).unwrap();
-            let span = prefix.last().0 - prefix.first().0;
+            let span = prefix.last().value() - prefix.first().value();
             let mut keys: Vec<_> = raw
                 .iter()
                 .map(|k| if span == u64::MAX { *k } else { k % (span + 1) })
-                .map(|offset| ItemKey(prefix.first().0 + offset))
+                .map(|offset| ItemKey::new(prefix.first().value() + offset))
                 .collect();
             keys.sort_unstable();
             keys.dedup();

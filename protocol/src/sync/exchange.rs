@@ -11,7 +11,7 @@ use super::round::{Round, Sending, Stage, Verdict};
 use super::sender::Mark;
 use super::session::{Phase, Role, Session};
 use crate::codec;
-use crate::reconcile::{FeedNumber, ItemId, Range, Reconciliation};
+use crate::reconcile::{ComparisonKey, FeedNumber, ItemId, Range, Reconciliation};
 
 /// Whether a step changed anything that the next step depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,8 +158,8 @@ impl Session {
         self.comparisons = self.comparisons.saturating_add(1);
         let entries = holdings.shared(kind);
         let ids: Vec<ItemId> = entries.iter().map(|entry| entry.id).collect();
-        let range_key = self.setup.pair_key.range_key(&self.salt());
-        let mut comparison = Reconciliation::new(&ids, &self.setup.pair_key, &range_key);
+        let key = ComparisonKey::derive(&self.setup.pair_key, &self.salt());
+        let mut comparison = Reconciliation::new(&ids, &self.setup.pair_key, &key);
         if self.setup.role == Role::Dialer {
             write_ranges(kind, comparison.open(), true, &mut self.out);
         }
