@@ -53,7 +53,7 @@ pub struct SyncReport {
     pub node: NodeId,
     /// Whether the peer was reached.
     pub connected: bool,
-    /// By what means the stores came to be equal: `cursor` or `range`.
+    /// By what means the stores came to be equal: `cursor`, `set` or `range`.
     pub tier: Option<String>,
     /// How often an answer was waited for.
     pub round_trips: u32,
@@ -106,6 +106,7 @@ impl SyncReport {
     ) -> Self {
         let tier = match report.tier {
             Tier::Cursor => "cursor",
+            Tier::Set => "set",
             Tier::Range => "range",
         };
         Self {

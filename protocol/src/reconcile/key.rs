@@ -7,6 +7,9 @@
 //! BLAKE3 is here already, is a pseudorandom function at full strength, and costs some 50 ns an
 //! item, which is less than reading the item's id from the store.
 
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::{Error as EncodeError, Write};
+use minicbor::{Decoder, Encoder};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::digest::{ItemId, PairKey};
@@ -74,6 +77,33 @@ impl ComparisonKey {
             seed: u64::from_be_bytes(seed),
         }
     }
+}
+
+/// Writes keys as one byte string, 8 bytes each, big-endian.
+pub(crate) fn encode_keys<W: Write>(
+    e: &mut Encoder<W>,
+    keys: &[ItemKey],
+) -> Result<(), EncodeError<W::Error>> {
+    let bytes: Vec<u8> = keys.iter().flat_map(|key| key.0.to_be_bytes()).collect();
+    e.bytes(&bytes)?.ok()
+}
+
+/// Reads at most `most` keys, which have to ascend.
+pub(crate) fn decode_keys(d: &mut Decoder<'_>, most: usize) -> Result<Vec<ItemKey>, DecodeError> {
+    let at = d.position();
+    let refused = |why| DecodeError::message(why).at(at);
+    let (chunks, rest) = d.bytes()?.as_chunks::<8>();
+    if !rest.is_empty() || chunks.len() > most {
+        return Err(refused("key list of a wrong length"));
+    }
+    let keys: Vec<ItemKey> = chunks
+        .iter()
+        .map(|c| ItemKey(u64::from_be_bytes(*c)))
+        .collect();
+    if !keys.is_sorted_by(|a, b| a < b) {
+        return Err(refused("keys not ascending"));
+    }
+    Ok(keys)
 }
 
 /// The keys of a list of items, sorted, each with the place of its item in that list.

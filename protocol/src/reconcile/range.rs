@@ -14,7 +14,7 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::digest::Digest;
-use super::key::ItemKey;
+use super::key::{ItemKey, decode_keys, encode_keys};
 use super::limits::MAX_KEYS_A_RANGE;
 
 /// Bits of the key that one level of the tree decides: 16 ways.
@@ -122,17 +122,6 @@ impl<C> Encode<C> for Range {
     }
 }
 
-fn encode_keys<W: Write>(
-    e: &mut Encoder<W>,
-    keys: &[ItemKey],
-) -> Result<(), EncodeError<W::Error>> {
-    let bytes: Vec<u8> = keys
-        .iter()
-        .flat_map(|key| key.value().to_be_bytes())
-        .collect();
-    e.bytes(&bytes)?.ok()
-}
-
 impl<'b, C> Decode<'b, C> for Range {
     fn decode(d: &mut Decoder<'b>, c: &mut C) -> Result<Self, DecodeError> {
         let at = d.position();
@@ -143,31 +132,20 @@ impl<'b, C> Decode<'b, C> for Range {
             .ok_or_else(|| DecodeError::message("no such prefix").at(at))?;
         let claim = match d.u8()? {
             0 => Claim::Sum(d.decode_with(c)?),
-            1 => Claim::Have(decode_keys(d, prefix)?),
-            2 => Claim::Want(decode_keys(d, prefix)?),
+            1 => Claim::Have(keys_in(prefix, d)?),
+            2 => Claim::Want(keys_in(prefix, d)?),
             _ => return Err(DecodeError::message("unknown claim").at(at)),
         };
         Ok(Self { prefix, claim })
     }
 }
 
-fn decode_keys(d: &mut Decoder<'_>, prefix: KeyPrefix) -> Result<Vec<ItemKey>, DecodeError> {
+fn keys_in(prefix: KeyPrefix, d: &mut Decoder<'_>) -> Result<Vec<ItemKey>, DecodeError> {
     let at = d.position();
-    let refused = |why| DecodeError::message(why).at(at);
-    let (chunks, rest) = d.bytes()?.as_chunks::<8>();
-    if !rest.is_empty() || chunks.len() > MAX_KEYS_A_RANGE {
-        return Err(refused("key list of a wrong length"));
-    }
-    let keys: Vec<ItemKey> = chunks
-        .iter()
-        .map(|c| ItemKey::new(u64::from_be_bytes(*c)))
-        .collect();
+    let keys = decode_keys(d, MAX_KEYS_A_RANGE)?;
     let (first, last) = (prefix.first(), prefix.last());
     if keys.iter().any(|key| *key < first || *key > last) {
-        return Err(refused("key outside of its range"));
-    }
-    if keys.iter().zip(keys.iter().skip(1)).any(|(a, b)| a >= b) {
-        return Err(refused("keys not ascending"));
+        return Err(DecodeError::message("key outside of its range").at(at));
     }
     Ok(keys)
 }

@@ -84,6 +84,8 @@ pub enum CloseReason {
 pub enum Tier {
     /// What is newer than the cursors was sent, or nothing was new.
     Cursor,
+    /// The sets were compared by coded symbols.
+    Set,
     /// The sets were compared range by range.
     Range,
 }

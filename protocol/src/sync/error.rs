@@ -5,7 +5,7 @@ use super::frame::{FrameError, FrameType};
 use super::item::ItemKind;
 use crate::id::{ClinicId, NodeId};
 use crate::identity::SignedError;
-use crate::reconcile::{RangeError, SharedDigests};
+use crate::reconcile::{RangeError, SharedDigests, SketchError};
 
 /// Why the node refused a delivered item or the peer itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -107,10 +107,13 @@ pub enum SyncError {
     /// The peer broke the rules of range reconciliation.
     #[error("the peer's ranges are wrong: {0}")]
     Ranges(#[from] RangeError),
+    /// The peer broke the rules of the set tier.
+    #[error("the peer's symbols are wrong: {0}")]
+    Sketch(#[from] SketchError),
     /// The node refused what the peer sent.
     #[error("an item of the peer was refused: {0}")]
     Refused(Refusal),
-    /// Everything was exchanged, range by range, and the digests still differ.
+    /// Everything was exchanged, by every tier, and the digests still differ.
     #[error("after a full exchange the stores still differ: ours {ours}; theirs {theirs}")]
     DigestMismatch {
         /// Our digests.
@@ -161,7 +164,9 @@ impl SyncError {
                 CloseCode::BadCertificate
             }
             Self::UnknownClinic { .. } => CloseCode::NotKnown,
-            Self::Fragments | Self::Miscounted { .. } | Self::Ranges(_) => CloseCode::Malformed,
+            Self::Fragments | Self::Miscounted { .. } | Self::Ranges(_) | Self::Sketch(_) => {
+                CloseCode::Malformed
+            }
             Self::Refused(Refusal::PeerRevoked) => CloseCode::BadCertificate,
             Self::Refused(_) => CloseCode::ItemRefused,
             Self::DigestMismatch { .. } => CloseCode::Mismatch,

@@ -1,17 +1,16 @@
 //! The exchange: stage by stage, each side sends what the other lacks.
 
+use super::comparison::{Comparison, Keys};
 use super::effect::{Effect, Tier};
 use super::error::SyncError;
-use super::frame::{Frame, FrameType, RangesFrame};
+use super::frame::Frame;
 use super::hello::Check;
 use super::holdings::Holdings;
-use super::item::{FeedEntry, ItemKind};
-use super::limits::RANGES_FILL_BYTES;
+use super::item::ItemKind;
 use super::round::{Round, Sending, Stage, Verdict};
 use super::sender::Mark;
 use super::session::{Phase, Role, Session};
-use crate::codec;
-use crate::reconcile::{ComparisonKey, FeedNumber, ItemId, Range, Reconciliation};
+use crate::reconcile::{ComparisonKey, FeedNumber};
 
 /// Whether a step changed anything that the next step depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ impl Session {
         let idle = self.sender.is_sent() && self.receiver.is_stored();
         match (&round.stage, round.tier) {
             (Stage::Statements(Sending::Queued), Tier::Cursor) => idle && round.settled,
-            (Stage::Statements(Sending::Queued), Tier::Range) => {
+            (Stage::Statements(Sending::Queued), Tier::Set | Tier::Range) => {
                 idle && round.settled && self.sender.is_acknowledged()
             }
             (Stage::Records(Sending::Queued), _) => {
@@ -124,9 +123,9 @@ impl Session {
                 self.sender.mark(Some(Mark::Settled));
                 round.stage = Stage::Statements(Sending::Queued);
             }
-            Tier::Range => {
+            Tier::Set | Tier::Range => {
                 round.compared = holdings.newest();
-                let sending = self.begin_comparison(ItemKind::Statement, holdings);
+                let sending = self.begin_comparison(round, ItemKind::Statement, holdings);
                 round.stage = Stage::Statements(sending);
             }
         }
@@ -141,29 +140,35 @@ impl Session {
                 self.sender.mark(Some(Mark::Sent(newest)));
                 round.stage = Stage::Records(Sending::Queued);
             }
-            Tier::Range => {
+            Tier::Set | Tier::Range => {
                 // Statements that are newer than the comparison of statements are in neither.
                 let owed = holdings.owed(round.compared).into_iter();
                 self.sender
                     .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
-                let sending = self.begin_comparison(ItemKind::Record, holdings);
+                let sending = self.begin_comparison(round, ItemKind::Record, holdings);
                 round.stage = Stage::Records(sending);
             }
         }
         round.after = newest;
     }
 
-    /// Prepares the comparison of all shared items of a kind; the dialer opens it.
-    fn begin_comparison(&mut self, kind: ItemKind, holdings: &dyn Holdings) -> Sending {
+    /// Begins the comparison of all shared items of a kind.
+    fn begin_comparison(
+        &mut self,
+        round: &mut Round,
+        kind: ItemKind,
+        holdings: &dyn Holdings,
+    ) -> Sending {
         self.comparisons = self.comparisons.saturating_add(1);
-        let entries = holdings.shared(kind);
-        let ids: Vec<ItemId> = entries.iter().map(|entry| entry.id).collect();
-        let key = ComparisonKey::derive(&self.setup.pair_key, &self.salt());
-        let mut comparison = Reconciliation::new(&ids, &self.setup.pair_key, &key);
-        if self.setup.role == Role::Dialer {
-            write_ranges(kind, comparison.open(), true, &mut self.out);
-        }
-        Sending::Comparing(Box::new(comparison), entries)
+        let keys = Keys {
+            pair: self.setup.pair_key.clone(),
+            comparison: ComparisonKey::derive(&self.setup.pair_key, &self.salt()),
+        };
+        let (entries, sizes) = (holdings.shared(kind), round.sizes(kind));
+        let role = self.setup.role;
+        let comparison = Comparison::begin(kind, entries, keys, role, sizes, &mut self.out);
+        round.found_by(comparison.tier());
+        Sending::Comparing(Box::new(comparison))
     }
 
     /// A salt that both sides know and that no two comparisons have in common.
@@ -182,43 +187,31 @@ impl Session {
         hasher.finalize().into()
     }
 
-    /// Takes ranges of the peer: queues what it lacks and answers.
-    pub(super) fn take_ranges(&mut self, frame: &RangesFrame) -> Result<(), SyncError> {
+    /// Takes a frame of a comparison: answers it, and queues what the peer lacks.
+    pub(super) fn take_comparison(&mut self, frame: &Frame) -> Result<(), SyncError> {
         let Phase::Exchange(round) = &mut self.phase else {
             return Ok(());
         };
-        let (kind, sending) = match &mut round.stage {
-            Stage::Statements(sending) => (ItemKind::Statement, sending),
-            Stage::Records(sending) => (ItemKind::Record, sending),
-            Stage::Check(..) => return Err(round.unexpected(FrameType::Ranges)),
+        let unexpected = round.unexpected(frame.frame_type());
+        let (mark, sending) = match &mut round.stage {
+            Stage::Statements(sending) => (Mark::Settled, sending),
+            Stage::Records(sending) => (Mark::Sent(round.after), sending),
+            Stage::Check(..) => return Err(unexpected),
         };
-        let Sending::Comparing(comparison, entries) = sending else {
-            return Err(round.unexpected(FrameType::Ranges));
+        let Sending::Comparing(comparison) = sending else {
+            return Err(unexpected);
         };
-        if frame.kind != kind {
-            return Err(round.unexpected(FrameType::Ranges));
-        }
-        let answer = comparison.receive(&frame.ranges, frame.last)?;
-        let lacking: Vec<FeedEntry> = answer
-            .lacking
-            .iter()
-            .filter_map(|place| entries.get(*place))
-            .copied()
-            .collect();
-        self.sender.queue(lacking);
-        if answer.ends_turn || !answer.ranges.is_empty() {
-            write_ranges(kind, answer.ranges, answer.ends_turn, &mut self.out);
-        }
-        if comparison.is_done() {
+        let outcome = comparison.take(frame, &mut self.out)?.ok_or(unexpected)?;
+        let tier = comparison.tier();
+        self.sender.queue(outcome.lacking);
+        if outcome.done {
             *sending = Sending::Queued;
-            self.sender.mark(Some(match kind {
-                ItemKind::Statement => Mark::Settled,
-                ItemKind::Record => Mark::Sent(round.after),
-            }));
+            self.sender.mark(Some(mark));
         }
-        if frame.last {
+        if outcome.answered {
             round.waited();
         }
+        round.found_by(tier);
         Ok(())
     }
 
@@ -250,7 +243,9 @@ impl Session {
                 return Ok(Step::Done);
             }
             Verdict::Again => round.begin_cursors(settled),
-            Verdict::Compare => round.begin_ranges(settled, ours.newest),
+            Verdict::Compare(tier) => {
+                round.begin_comparison(tier, ours.newest, ours.digests, theirs.digests);
+            }
             Verdict::Mismatch => {
                 return Err(SyncError::DigestMismatch {
                     ours: ours.digests,
@@ -281,32 +276,5 @@ impl Session {
         self.effects
             .push(Effect::InSync(round.report(now_ms, &traffic)));
         self.phase = Phase::Live;
-    }
-}
-
-/// Sends ranges in as many frames as they need; the last one may end our turn.
-fn write_ranges(kind: ItemKind, ranges: Vec<Range>, ends_turn: bool, out: &mut Vec<u8>) {
-    let mut frame = RangesFrame {
-        kind,
-        last: false,
-        ranges: Vec::new(),
-    };
-    let mut filled = 0_usize;
-    for range in ranges {
-        filled = filled.saturating_add(codec::encode(&range).len());
-        frame.ranges.push(range);
-        if filled >= RANGES_FILL_BYTES {
-            Frame::Ranges(frame).write(out);
-            frame = RangesFrame {
-                kind,
-                last: false,
-                ranges: Vec::new(),
-            };
-            filled = 0;
-        }
-    }
-    if ends_turn || !frame.ranges.is_empty() {
-        frame.last = ends_turn;
-        Frame::Ranges(frame).write(out);
     }
 }

@@ -18,21 +18,26 @@
 //! 12 PING         []
 //! 13 PONG         []
 //! 14 CLOSE        [code]
+//! 15 SYMBOLS      [kind, items, first, bytes]       see `reconcile::sketch::symbol`
+//! 16 FURTHER      [kind, upto / null]               more symbols up to there, or ranges instead
+//! 17 WANTED       [kind, last, bytes]               keys of 8 bytes: these items are wanted
 //! ```
 //!
 //! Payloads are deterministic CBOR; a payload that is spelled in another way is refused.
 
 use core::fmt;
 
-use minicbor::{Decode, Encode};
-
 use super::close::CloseCode;
 use super::hello::{Check, Hello, Standing, VERSION};
-use super::item::{ItemKind, Lane};
-use super::limits::{FRAGMENT_BYTES, MAX_HELLO_BYTES, MAX_PAYLOAD_BYTES};
-use crate::codec::{self, Bounded, CodecError, at_most};
+use super::item::Lane;
+use super::limits::{MAX_HELLO_BYTES, MAX_PAYLOAD_BYTES};
+use super::payload::{
+    AckFrame, FurtherFrame, ItemFrame, MoreFrame, Nothing, One, RangesFrame, SymbolsFrame,
+    WantedFrame, one,
+};
+use crate::codec::{self, CodecError, at_most};
 use crate::limits::MAX_CERTIFICATE_BYTES;
-use crate::reconcile::{FeedNumber, Range};
+use crate::reconcile::FeedNumber;
 
 /// Bytes before the payload.
 pub(super) const HEADER_BYTES: usize = 3;
@@ -137,6 +142,12 @@ frame_types! {
     Pong = 13 "PONG",
     /// The end.
     Close = 14 "CLOSE",
+    /// Coded symbols of what the sender shares.
+    Symbols = 15 "SYMBOLS",
+    /// The symbols so far did not suffice.
+    Further = 16 "FURTHER",
+    /// Keys of items that the symbols showed and the sender lacks.
+    Wanted = 17 "WANTED",
 }
 
 /// A frame, read.
@@ -156,104 +167,9 @@ pub(super) enum Frame {
     Ping,
     Pong,
     Close(CloseCode),
-}
-
-/// What the receiver of items has got, counted from the start of the session.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(super) struct AckFrame {
-    /// Items that are durable, in the order of their arrival.
-    #[n(0)]
-    pub(super) items: u64,
-    /// Bytes of fragments that have come.
-    #[n(1)]
-    pub(super) bytes: u64,
-}
-
-/// Ranges of one turn, or a part of them.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(super) struct RangesFrame {
-    #[n(0)]
-    pub(super) kind: ItemKind,
-    /// Whether the turn ends with this frame.
-    #[n(1)]
-    pub(super) last: bool,
-    #[n(2)]
-    pub(super) ranges: Vec<Range>,
-}
-
-/// The first fragment of an item.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(super) struct ItemFrame {
-    #[n(0)]
-    pub(super) lane: Lane,
-    #[n(1)]
-    pub(super) kind: ItemKind,
-    /// Bytes of the whole item.
-    #[n(2)]
-    pub(super) size: u64,
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A further fragment of the item in a lane.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub(super) struct MoreFrame {
-    #[n(0)]
-    pub(super) lane: Lane,
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(super) bytes: Vec<u8>,
-}
-
-/// A payload of one value, or of none.
-#[derive(Debug, Encode, Decode)]
-#[cbor(array)]
-struct One<T> {
-    #[n(0)]
-    value: T,
-}
-
-#[derive(Debug, Encode, Decode)]
-#[cbor(array)]
-struct Nothing {}
-
-impl<T> Bounded for One<T> {
-    fn check(&self) -> Result<(), CodecError> {
-        Ok(())
-    }
-}
-
-impl Bounded for Nothing {
-    fn check(&self) -> Result<(), CodecError> {
-        Ok(())
-    }
-}
-
-impl Bounded for AckFrame {
-    fn check(&self) -> Result<(), CodecError> {
-        Ok(())
-    }
-}
-
-impl Bounded for RangesFrame {
-    fn check(&self) -> Result<(), CodecError> {
-        Ok(())
-    }
-}
-
-impl Bounded for ItemFrame {
-    fn check(&self) -> Result<(), CodecError> {
-        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
-    }
-}
-
-impl Bounded for MoreFrame {
-    fn check(&self) -> Result<(), CodecError> {
-        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
-    }
+    Symbols(SymbolsFrame),
+    Further(FurtherFrame),
+    Wanted(WantedFrame),
 }
 
 impl Frame {
@@ -274,6 +190,9 @@ impl Frame {
             Self::Ping => FrameType::Ping,
             Self::Pong => FrameType::Pong,
             Self::Close(_) => FrameType::Close,
+            Self::Symbols(_) => FrameType::Symbols,
+            Self::Further(_) => FrameType::Further,
+            Self::Wanted(_) => FrameType::Wanted,
         }
     }
 
@@ -305,6 +224,9 @@ impl Frame {
             Self::More(more) => codec::encode(more),
             Self::Drop(lane) => codec::encode(&One { value: *lane }),
             Self::Close(code) => codec::encode(&One { value: code.byte() }),
+            Self::Symbols(symbols) => codec::encode(symbols),
+            Self::Further(further) => codec::encode(further),
+            Self::Wanted(wanted) => codec::encode(wanted),
         }
     }
 
@@ -331,16 +253,11 @@ impl Frame {
             FrameType::More => codec::decode(payload).map(Self::More),
             FrameType::Drop => one(payload).map(Self::Drop),
             FrameType::Close => one(payload).map(|byte| Self::Close(CloseCode::from_byte(byte))),
+            FrameType::Symbols => codec::decode(payload).map(Self::Symbols),
+            FrameType::Further => codec::decode(payload).map(Self::Further),
+            FrameType::Wanted => codec::decode(payload).map(Self::Wanted),
         }
     }
-}
-
-/// Reads a payload of one value.
-fn one<T>(payload: &[u8]) -> Result<T, CodecError>
-where
-    T: for<'b> Decode<'b, ()> + Encode<()>,
-{
-    codec::decode::<One<T>>(payload).map(|one| one.value)
 }
 
 /// Cuts a stream of bytes, which come in pieces of any size, into frames. Holds at most one frame

@@ -1,6 +1,6 @@
 //! The beginning of a session: HELLO, certificates, and what is to be done.
 
-use super::effect::{Effect, Peer, Traffic};
+use super::effect::{Effect, Peer, Tier, Traffic};
 use super::error::SyncError;
 use super::frame::Frame;
 use super::hello::{Hello, Plan, Standing};
@@ -138,7 +138,9 @@ impl Session {
                 return;
             }
             Plan::Cursors => round.begin_cursors(settled),
-            Plan::Ranges => round.begin_ranges(settled, ours.newest),
+            Plan::Sets => {
+                round.begin_comparison(Tier::Set, ours.newest, ours.digests, theirs.digests);
+            }
         }
         self.phase = Phase::Exchange(Box::new(round));
     }

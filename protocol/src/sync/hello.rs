@@ -117,7 +117,7 @@ pub(super) enum Plan {
     /// Each sends what is newer than the other's cursor.
     Cursors,
     /// A cursor is useless: they compare their sets.
-    Ranges,
+    Sets,
 }
 
 impl Plan {
@@ -128,7 +128,7 @@ impl Plan {
         }
         match (ours.fit(theirs), theirs.fit(ours)) {
             (CursorFit::Within(_), CursorFit::Within(_)) => Self::Cursors,
-            _ => Self::Ranges,
+            _ => Self::Sets,
         }
     }
 }

@@ -46,6 +46,9 @@ impl Session {
             | Frame::Digest(_)
             | Frame::Refresh(_)
             | Frame::Ranges(_)
+            | Frame::Symbols(_)
+            | Frame::Further(_)
+            | Frame::Wanted(_)
             | Frame::Pong
             | Frame::Close(_) => Err(SyncError::Unexpected {
                 frame: frame_type,

@@ -46,11 +46,18 @@ pub const SLOW_ACK_MS: u64 = 4_000;
 /// Range frames of a turn are filled up to here, which leaves room for the largest range.
 pub const RANGES_FILL_BYTES: usize = 2_000;
 
+/// Symbols in one frame: the payload less the few bytes that describe them.
+pub const SYMBOLS_FILL_BYTES: usize = 4_000;
+
+/// Wanted keys in one frame: what fits the payload.
+pub const WANTED_KEYS_A_FRAME: usize = 500;
+
 /// Rounds in a row that find something new and yet move no item, before it counts as a mismatch.
 pub const MAX_IDLE_ROUNDS: u32 = 4;
 
-/// Comparisons by range in one synchronisation, before it counts as a mismatch. What one side
-/// wrote between its HELLO and the first comparison may have escaped that; it is in the second.
+/// Comparisons of the sets in one synchronisation, before it counts as a mismatch. What one side
+/// wrote between its HELLO and the first comparison may have escaped that; it is in the second,
+/// which is always by range.
 pub const MAX_COMPARISONS: u32 = 2;
 
 /// Silence that ends a session while something is expected: longer than the outages that a

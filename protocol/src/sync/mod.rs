@@ -14,18 +14,18 @@
 //!
 //!     digests equal: in sync, one round trip, at most 256 bytes each way
 //!
-//!     both cursors usable: cursor tier          a cursor useless: range tier
-//!       ITEM.. SETTLED <--> ITEM.. SETTLED        RANGES <--> RANGES (statements), then
+//!     both cursors usable: cursor tier          a cursor useless: set tier, range tier
+//!       ITEM.. SETTLED <--> ITEM.. SETTLED        statements compared, see `comparison`, then
 //!         statements newer than the cursor        ITEM.. SETTLED <--> ITEM.. SETTLED
 //!       when these are stored, ask again:         when these are stored:
-//!       ITEM.. SENT    <--> ITEM.. SENT           RANGES <--> RANGES (records), then
+//!       ITEM.. SENT    <--> ITEM.. SENT           records compared, then
 //!         everything newer, and charts            ITEM.. SENT    <--> ITEM.. SENT
 //!         that are shared only now
 //!     ACK for what is durable, at any time
 //!     DIGEST <--> DIGEST                          when all is stored and acknowledged
 //!       equal: in sync
 //!       one side has something new: once more, from the cursor tier
-//!       otherwise: range tier, and if that was it twice already, CLOSE
+//!       otherwise: the next tier, and if there is none, CLOSE
 //!
 //!     in sync: ITEM.. SENT as things are written, PING when it is quiet,
 //!              REFRESH <--> REFRESH on request, which decides like two HELLOs
@@ -33,7 +33,18 @@
 //!
 //! Settled statements are not exchanged first: when the digests of the statements are equal, both
 //! sides begin with the records. A session that finds its peer's cursor ahead of its own feed says
-//! so with [`Effect::StoreIsBehind`] and goes on with the range tier.
+//! so with [`Effect::StoreIsBehind`] and goes on with the set tier.
+//!
+//! # Tiers
+//!
+//! - **Cursor**: each sends what is newer than the other's cursor. Nothing is searched for.
+//! - **Set**: coded symbols show the difference at the cost of the difference, in one round trip
+//!   when it fits the first flight, which travels right behind the listener's HELLO.
+//! - **Range**: digests of ever smaller ranges show any difference in few turns. It serves where
+//!   one side has nothing or little, where the sets differ by more than 15 %, and where the other
+//!   tiers have left a difference.
+//!
+//! Whichever tier was at work, the digests decide whether it is done.
 //!
 //! # Frames
 //!
@@ -91,11 +102,13 @@
 //! # Map
 //!
 //! `session` is the entry, with `greeting`, `exchange`, `live` and `intake` as its parts; `round`
-//! holds the stage of an exchange, `sender` and `receiver` the two directions, `pulse` the timers,
-//! `frame` and `hello` the wire. [`bundle`] writes the same frames into files.
+//! holds the stage of an exchange, `comparison` the search for a difference, `sender` and `receiver`
+//! the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire. [`bundle`]
+//! writes the same frames into files.
 
 pub mod bundle;
 mod close;
+mod comparison;
 mod effect;
 mod error;
 mod event;
@@ -108,6 +121,7 @@ mod intake;
 mod item;
 pub mod limits;
 mod live;
+mod payload;
 mod pulse;
 mod receiver;
 mod round;

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::error::SyncError;
-use super::frame::{AckFrame, ItemFrame, MoreFrame};
 use super::item::{ItemKind, Lane, Lanes};
 use super::limits::{ACK_AFTER_BYTES, ITEM_OVERHEAD_BYTES, UNSTORED_MOST_BYTES};
+use super::payload::{AckFrame, ItemFrame, MoreFrame};
 use super::sender::most_bytes;
 use crate::reconcile::FeedNumber;
 

@@ -1,12 +1,13 @@
 //! One synchronisation: stages, and what each still waits for.
 
+use super::comparison::{Comparison, Sizes};
 use super::effect::{Report, Tier, Traffic};
 use super::error::SyncError;
 use super::frame::FrameType;
 use super::hello::Check;
-use super::item::FeedEntry;
+use super::item::ItemKind;
 use super::limits::{MAX_COMPARISONS, MAX_IDLE_ROUNDS};
-use crate::reconcile::{FeedNumber, Reconciliation};
+use crate::reconcile::{FeedNumber, SharedDigests};
 
 /// What becomes of two digests at the end of an exchange. Both sides find the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +16,9 @@ pub(super) enum Verdict {
     Equal,
     /// One side has something new: exchange again.
     Again,
-    /// They differ and nothing explains it: compare range by range.
-    Compare,
-    /// They differ even after that, twice.
+    /// They differ and nothing explains it: compare the sets, by this tier.
+    Compare(Tier),
+    /// They differ even after that, by the last tier.
     Mismatch,
 }
 
@@ -35,8 +36,8 @@ pub(super) enum Stage {
 pub(super) enum Sending {
     /// Nothing has been looked up.
     Begin,
-    /// The sets are being compared; places refer to the list.
-    Comparing(Box<Reconciliation>, Vec<FeedEntry>),
+    /// The sets are being compared.
+    Comparing(Box<Comparison>),
     /// Everything owed has been queued, with the mark behind it.
     Queued,
 }
@@ -45,8 +46,12 @@ pub(super) enum Sending {
 pub(super) struct Round {
     /// By what means this exchange finds what the other side lacks.
     pub(super) tier: Tier,
-    /// How often the sets have been compared range by range.
+    /// How often the sets have been compared.
     comparisons: u32,
+    /// By what means the last comparison found the difference.
+    found_by: Tier,
+    /// Both digests, ours first, from which the present comparison sets out.
+    digests: (SharedDigests, SharedDigests),
     pub(super) stage: Stage,
     /// The peer's cursor in our feed, or what we have queued since.
     pub(super) after: FeedNumber,
@@ -79,6 +84,8 @@ impl Round {
         Self {
             tier: Tier::Cursor,
             comparisons: 0,
+            found_by: Tier::Cursor,
+            digests: Default::default(),
             stage: Stage::Statements(Sending::Begin),
             after: FeedNumber::START,
             compared: FeedNumber::START,
@@ -95,9 +102,9 @@ impl Round {
     /// The stage, in words that follow "while".
     pub(super) fn name(&self) -> &'static str {
         match &self.stage {
-            Stage::Statements(Sending::Comparing(..)) => "comparing statements",
+            Stage::Statements(Sending::Comparing(_)) => "comparing statements",
             Stage::Statements(_) => "exchanging statements",
-            Stage::Records(Sending::Comparing(..)) => "comparing records",
+            Stage::Records(Sending::Comparing(_)) => "comparing records",
             Stage::Records(_) => "exchanging records",
             Stage::Check(..) => "comparing digests",
         }
@@ -120,13 +127,39 @@ impl Round {
         self.begin(settled);
     }
 
-    /// Begins an exchange of what the sets differ in. `newest` is the newest number of our feed
-    /// when the statements were last compared.
-    pub(super) fn begin_ranges(&mut self, settled: bool, newest: FeedNumber) {
-        self.tier = Tier::Range;
+    /// Begins an exchange of what the sets differ in, by this tier. `newest` is the newest number
+    /// of our feed when the statements were last compared.
+    pub(super) fn begin_comparison(
+        &mut self,
+        tier: Tier,
+        newest: FeedNumber,
+        ours: SharedDigests,
+        theirs: SharedDigests,
+    ) {
+        self.tier = tier;
         self.comparisons = self.comparisons.saturating_add(1);
+        self.digests = (ours, theirs);
         self.compared = newest;
-        self.begin(settled);
+        self.begin(ours.statements == theirs.statements);
+    }
+
+    /// The sizes of both sets of a kind, if they are to be compared by symbols. Sets that are
+    /// equal so far are described by ranges, which costs less than symbols in which nothing is.
+    pub(super) fn sizes(&self, kind: ItemKind) -> Option<Sizes> {
+        let of = |digests: &SharedDigests| match kind {
+            ItemKind::Statement => digests.statements,
+            ItemKind::Record => digests.records,
+        };
+        let (ours, theirs) = (of(&self.digests.0), of(&self.digests.1));
+        (self.tier == Tier::Set && ours != theirs).then(|| Sizes {
+            ours: ours.count(),
+            theirs: theirs.count(),
+        })
+    }
+
+    /// Takes note of the means by which the difference is sought.
+    pub(super) fn found_by(&mut self, tier: Tier) {
+        self.found_by = tier;
     }
 
     fn begin(&mut self, settled: bool) {
@@ -191,21 +224,17 @@ impl Round {
         if (ours.more || theirs.more) && self.idle_rounds < MAX_IDLE_ROUNDS {
             return Verdict::Again;
         }
-        if self.comparisons < MAX_COMPARISONS {
-            Verdict::Compare
-        } else {
-            Verdict::Mismatch
+        match self.comparisons {
+            0 => Verdict::Compare(Tier::Set),
+            1..MAX_COMPARISONS => Verdict::Compare(Tier::Range),
+            _ => Verdict::Mismatch,
         }
     }
 
     /// The report at the end.
     pub(super) fn report(&self, now_ms: u64, traffic: &Traffic) -> Report {
         Report {
-            tier: if self.comparisons > 0 {
-                Tier::Range
-            } else {
-                Tier::Cursor
-            },
+            tier: self.found_by,
             round_trips: self.trips,
             duration_ms: now_ms.saturating_sub(self.started_ms),
             traffic: traffic.since(&self.before),

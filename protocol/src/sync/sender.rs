@@ -4,13 +4,14 @@ use std::collections::{HashSet, VecDeque};
 
 use super::effect::Traffic;
 use super::error::SyncError;
-use super::frame::{AckFrame, Frame, ItemFrame, MoreFrame};
+use super::frame::Frame;
 use super::holdings::Holdings;
 use super::item::{FeedEntry, ItemKind, Lane, Lanes};
 use super::limits::{
     FRAGMENT_BYTES, ITEM_OVERHEAD_BYTES, MAX_RECORD_ITEM_BYTES, MAX_STATEMENT_ITEM_BYTES,
     QUICK_ACK_MS, SLOW_ACK_MS, WINDOW_MOST_BYTES, WINDOW_START_BYTES, WINDOW_URGENT_BYTES,
 };
+use super::payload::{AckFrame, ItemFrame, MoreFrame};
 use crate::id::CertificateHash;
 use crate::reconcile::{FeedNumber, ItemId};
 

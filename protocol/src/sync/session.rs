@@ -60,7 +60,7 @@ pub struct Session {
     pub(super) cursor: Option<Cursor>,
     /// Whether something may be owed that is not queued.
     pub(super) news: bool,
-    /// Comparisons by range so far: each gets keys of its own.
+    /// Comparisons of sets so far: each gets keys of its own.
     pub(super) comparisons: u64,
     /// When the session was opened.
     pub(super) opened_ms: u64,
@@ -244,7 +244,13 @@ impl Session {
             (Frame::Digest(check), Phase::Exchange(round)) => {
                 round.take_check(check, self.receiver.delivered())
             }
-            (Frame::Ranges(ranges), Phase::Exchange(_)) => self.take_ranges(&ranges),
+            (
+                frame @ (Frame::Ranges(_)
+                | Frame::Symbols(_)
+                | Frame::Further(_)
+                | Frame::Wanted(_)),
+                Phase::Exchange(_),
+            ) => self.take_comparison(&frame),
             (Frame::Refresh(theirs), Phase::Live | Phase::Refreshing(..)) => {
                 self.take_refresh(now_ms, theirs, holdings)
             }

@@ -2,12 +2,21 @@
 
 use std::path::PathBuf;
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use crate::id::CertificateHash;
+use crate::identity::NodeKey;
 use crate::reconcile::{
-    Claim, Cursor, Digest, FeedNumber, ItemKey, KeyPrefix, Range, SharedDigests, StoreIncarnation,
+    Claim, ComparisonKey, Cursor, Digest, Encoder, FeedNumber, ItemId, ItemKey, KeyPrefix, PairKey,
+    Range, SharedDigests, StoreIncarnation,
 };
-use crate::sync::frame::{AckFrame, Frame, FrameReader, ItemFrame, MoreFrame, RangesFrame};
+use crate::sync::frame::{Frame, FrameReader};
 use crate::sync::hello::{Check, Hello, Standing};
+use crate::sync::payload::{
+    AckFrame, FurtherFrame, ItemFrame, MoreFrame, RangesFrame, SymbolsFrame, WantedFrame,
+    WantedKeys,
+};
 use crate::sync::{CloseCode, ItemKind, Lane};
 use crate::time::HybridTime;
 
@@ -51,6 +60,36 @@ fn ranges() -> RangesFrame {
             ),
             range(2, 0x45, Claim::Want(keys(&[0x4500_0000_0000_0007]))),
         ],
+    }
+}
+
+/// The symbols of three items under a key that is made up.
+fn symbols() -> SymbolsFrame {
+    let node = |seed| NodeKey::generate(&mut ChaCha20Rng::seed_from_u64(seed));
+    let pair = PairKey::derive(&node(1).agree(&node(2).id()).unwrap());
+    let key = ComparisonKey::derive(&pair, &[7; 32]);
+    let items = [1, 2, 3].map(|byte| ItemId::new([byte; 32]));
+    let flight = Encoder::new(&items, &key).open(5);
+    let (first, bytes) = flight.pieces(1_000).remove(0);
+    SymbolsFrame {
+        kind: ItemKind::Record,
+        items: flight.items,
+        first: u32::try_from(first).unwrap(),
+        bytes,
+    }
+}
+
+fn further(upto: Option<u32>) -> FurtherFrame {
+    let kind = ItemKind::Record;
+    FurtherFrame { kind, upto }
+}
+
+fn wanted() -> WantedFrame {
+    let keys = [0x0102_0304_0506_0708, u64::MAX].map(ItemKey::new);
+    WantedFrame {
+        kind: ItemKind::Statement,
+        last: true,
+        keys: WantedKeys(keys.to_vec()),
     }
 }
 
@@ -109,6 +148,10 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("ping", Frame::Ping),
         ("pong", Frame::Pong),
         ("close", Frame::Close(CloseCode::Mismatch)),
+        ("symbols", Frame::Symbols(symbols())),
+        ("further", Frame::Further(further(Some(384)))),
+        ("further-ranges", Frame::Further(further(None))),
+        ("wanted", Frame::Wanted(wanted())),
     ]
 }
 

@@ -1,164 +1,24 @@
 //! Peers that break the rules: each ends with a typed error and a code, none with a panic.
 
-use super::pair::{A, B, Pair};
-use super::store::{Identity, record};
+use super::pair::{A, B};
+use super::store::Identity;
+use super::victim::Victim;
 use crate::codec::CodecError;
 use crate::identity::{ClinicKey, NodeKey, SignedError};
 use crate::reconcile::{
     Claim, Digest, FeedNumber, ItemKey, KeyPrefix, Range, RangeError, SharedDigests,
     StoreIncarnation,
 };
-use crate::sync::frame::{AckFrame, Frame, ItemFrame, MoreFrame, RangesFrame};
-use crate::sync::hello::{Check, Hello, Standing};
+use crate::sync::frame::Frame;
+use crate::sync::hello::{Check, Hello};
 use crate::sync::limits::{FRAGMENT_BYTES, MAX_PAYLOAD_BYTES, UNSTORED_MOST_BYTES};
+use crate::sync::payload::{AckFrame, ItemFrame, MoreFrame, RangesFrame};
 use crate::sync::{
     CloseCode, CloseReason, Effect, Event, FrameError, FrameType, Holdings, ItemKind, Lane,
-    Session, SyncError,
+    SyncError,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-
-/// A listener that a hostile dialer talks to, frame by frame.
-struct Victim {
-    pair: Pair,
-    session: Session,
-    now: u64,
-    all: Vec<Effect>,
-}
-
-impl Victim {
-    /// Opened, and nothing said yet. It holds `records` records of its own.
-    fn new(records: usize) -> Self {
-        let mut pair = Pair::new();
-        for at in 0..records {
-            pair.ends[B].store.accept(record(1, &format!("{at}"), 500));
-        }
-        let session = Session::new(pair.setup(B));
-        let mut victim = Self {
-            pair,
-            session,
-            now: 1_000,
-            all: Vec::new(),
-        };
-        victim.event(Event::Opened);
-        victim
-    }
-
-    fn event(&mut self, event: Event<'_>) -> Option<SyncError> {
-        let effects = self
-            .session
-            .handle(self.now, event, &self.pair.ends[B].store);
-        let failed = effects.iter().find_map(|effect| {
-            if let Effect::Close(CloseReason::Failed(error)) = effect {
-                Some(error.clone())
-            } else {
-                None
-            }
-        });
-        for effect in &effects {
-            self.pair.ends[B].store.apply(effect);
-        }
-        self.all.extend(effects);
-        failed
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> Option<SyncError> {
-        self.event(Event::Received(bytes))
-    }
-
-    fn say(&mut self, frame: Frame) -> Option<SyncError> {
-        let mut bytes = Vec::new();
-        frame.write(&mut bytes);
-        self.bytes(&bytes)
-    }
-
-    fn ok(&mut self, frame: Frame) {
-        assert_eq!(self.say(frame), None);
-    }
-
-    /// A HELLO of a peer with other records, whose certificate follows.
-    fn hello(&self) -> Hello {
-        Hello {
-            certificate: self.pair.ends[A].identity.certificate.hash(),
-            known: None,
-            standing: Standing {
-                incarnation: StoreIncarnation::new(11),
-                newest: FeedNumber::new(5),
-                cursor: None,
-                digests: SharedDigests {
-                    statements: self.pair.ends[B].store.digests().statements,
-                    records: Digest::from_parts([1; 16], 5),
-                },
-            },
-            time: self.pair.ends[A].store.time(),
-        }
-    }
-
-    fn greet(&mut self, hello: Hello) {
-        self.ok(Frame::Hello(hello));
-        let certificate = self.pair.ends[A].identity.certificate.to_bytes();
-        self.ok(Frame::Certificate(certificate));
-    }
-
-    /// In the middle of an exchange of records.
-    fn exchanging(records: usize) -> Self {
-        let mut victim = Self::new(records);
-        let hello = victim.hello();
-        victim.greet(hello);
-        victim
-    }
-
-    /// In an exchange that begins with statements.
-    fn settling() -> Self {
-        let mut victim = Self::new(2);
-        let mut hello = victim.hello();
-        hello.standing.digests.statements = Digest::from_parts([7; 16], 1);
-        victim.greet(hello);
-        victim
-    }
-
-    /// In a comparison of records by range.
-    fn comparing(records: usize) -> Self {
-        let mut victim = Self::new(records);
-        let mut hello = victim.hello();
-        hello.standing.cursor = Some(crate::reconcile::Cursor {
-            incarnation: StoreIncarnation::new(999),
-            number: FeedNumber::new(1),
-        });
-        victim.greet(hello);
-        victim
-    }
-
-    /// In sync, waiting for pushes.
-    fn live() -> Self {
-        let mut victim = Self::new(2);
-        let mut hello = victim.hello();
-        hello.standing.digests = victim.pair.ends[B].store.digests();
-        victim.greet(hello);
-        victim
-    }
-
-    /// The last code that the peer was told.
-    fn code(&self) -> CloseCode {
-        let sent: Vec<u8> = self
-            .all
-            .iter()
-            .filter_map(|effect| {
-                if let Effect::Send(bytes) = effect {
-                    Some(bytes.clone())
-                } else {
-                    None
-                }
-            })
-            .flatten()
-            .collect();
-        let last = *sent.last().unwrap();
-        let mut close = Vec::new();
-        Frame::Close(CloseCode::from_byte(last)).write(&mut close);
-        assert!(sent.ends_with(&close), "the last frame is no CLOSE");
-        CloseCode::from_byte(last)
-    }
-}
 
 fn fragment(size: u64, bytes: usize) -> Frame {
     Frame::Item(ItemFrame {

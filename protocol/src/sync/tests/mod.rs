@@ -3,7 +3,10 @@
 mod bundle;
 mod golden;
 mod hostile;
+mod hostile_sets;
 mod pair;
 mod random;
+mod sets;
 mod store;
 mod stories;
+mod victim;

@@ -235,102 +235,6 @@ fn cuts_on_a_slow_link_cost_at_most_the_window_each() {
 }
 
 #[test]
-fn a_lost_store_is_filled_again_by_ranges() {
-    let mut pair = Pair::in_sync(400);
-    pair.ends[B].store.lose(23);
-    pair.ends[B].store.accept(record(1, "after the loss", 100));
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert_eq!(pair.tiers(), [Tier::Range; 2]);
-    assert_eq!(pair.ends[B].store.len(), 801);
-    pair.cut();
-    pair.connect();
-    pair.drive();
-    assert_eq!(pair.report(B).round_trips, 1);
-}
-
-#[test]
-fn a_restored_backup_is_noticed_and_completed_by_ranges() {
-    let mut pair = Pair::in_sync(100);
-    pair.ends[A].store.roll_back(50);
-    pair.connect();
-    pair.drive();
-    assert!(pair.ends[A].behind);
-    pair.assert_in_sync();
-    assert_eq!(pair.tiers(), [Tier::Range; 2]);
-    assert_eq!(pair.ends[A].store.len(), 200);
-    assert_eq!(pair.report(B).traffic.records_sent, 50);
-}
-
-#[test]
-fn a_damaged_item_is_found_by_the_digest_and_healed_by_ranges() {
-    let mut pair = Pair::in_sync(1000);
-    let lost = id_of(&record(1, "0/77", 300));
-    pair.ends[B].store.damage(&lost);
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert_eq!(pair.tiers(), [Tier::Range; 2]);
-    assert_eq!(pair.report(A).traffic.records_sent, 1);
-    assert_eq!(pair.report(B).traffic.records_sent, 0);
-}
-
-#[test]
-fn what_a_lost_store_had_acknowledged_is_sent_again() {
-    let mut pair = Pair::in_sync(3);
-    pair.ends[B].store.accept(statement(1, "acknowledged"));
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    pair.cut();
-    pair.ends[A].store.lose(100);
-    pair.ends[B]
-        .store
-        .damage(&id_of(&statement(1, "acknowledged")));
-    pair.connect();
-    // Written again after both HELLOs, when B has yet to learn that A's store is another one.
-    pair.write(B, statement(1, "acknowledged"));
-    pair.drive();
-    pair.assert_in_sync();
-}
-
-#[test]
-fn statements_differ_and_are_settled_by_ranges_before_records() {
-    let mut pair = Pair::in_sync(50);
-    pair.ends[A].store.accept(grant(120));
-    for at in 0..40 {
-        pair.ends[A]
-            .store
-            .accept(record(120, &format!("{at}"), 100));
-    }
-    pair.ends[B].store.incarnation = 99;
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert_eq!(pair.tiers(), [Tier::Range; 2]);
-    assert_eq!(pair.ends[B].delivered[0].1, id_of(&grant(120)));
-    assert_eq!(pair.ends[B].store.len(), 141);
-}
-
-#[test]
-fn stores_that_differ_after_everything_end_with_both_digests_named() {
-    let mut pair = Pair::in_sync(5);
-    pair.ends[B].store.digest_error = Some(id_of(b"nowhere"));
-    pair.connect();
-    pair.drive();
-    let [ours, theirs] = [A, B].map(|end| pair.ends[end].store.digests());
-    assert_eq!(pair.error(A), SyncError::DigestMismatch { ours, theirs });
-    assert_eq!(
-        pair.error(B),
-        SyncError::DigestMismatch {
-            ours: theirs,
-            theirs: ours
-        }
-    );
-}
-
-#[test]
 fn writes_during_a_sync_are_no_mismatch() {
     for step in 1..14 {
         let mut pair = Pair::new();
@@ -441,18 +345,6 @@ fn a_push_that_ends_after_the_request_does_not_end_the_comparison() {
         pair.assert_in_sync();
         assert_eq!(pair.tiers(), [Tier::Cursor; 2], "{count}");
     }
-}
-
-#[test]
-fn damage_while_connected_is_healed_by_a_requested_sync() {
-    let mut pair = Pair::in_sync(60);
-    pair.connect();
-    pair.drive();
-    pair.ends[B].store.damage(&id_of(&record(1, "0/7", 300)));
-    pair.event(B, Event::SyncRequested);
-    pair.drive();
-    pair.assert_in_sync();
-    assert_eq!(pair.tiers(), [Tier::Range; 2]);
 }
 
 #[test]

@@ -1,0 +1,192 @@
+//! The payloads of frames that are more than a single value.
+
+use minicbor::decode::Error as DecodeError;
+use minicbor::encode::{Error as EncodeError, Write};
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use super::item::{ItemKind, Lane};
+use super::limits::{FRAGMENT_BYTES, SYMBOLS_FILL_BYTES, WANTED_KEYS_A_FRAME};
+use crate::codec::{self, Bounded, CodecError, at_most};
+use crate::reconcile::key::{decode_keys, encode_keys};
+use crate::reconcile::{ItemKey, Range};
+
+/// What the receiver of items has got, counted from the start of the session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct AckFrame {
+    /// Items that are durable, in the order of their arrival.
+    #[n(0)]
+    pub(super) items: u64,
+    /// Bytes of fragments that have come.
+    #[n(1)]
+    pub(super) bytes: u64,
+}
+
+/// Ranges of one turn, or a part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct RangesFrame {
+    #[n(0)]
+    pub(super) kind: ItemKind,
+    /// Whether the turn ends with this frame.
+    #[n(1)]
+    pub(super) last: bool,
+    #[n(2)]
+    pub(super) ranges: Vec<Range>,
+}
+
+/// Symbols of one flight, or a part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct SymbolsFrame {
+    #[n(0)]
+    pub(super) kind: ItemKind,
+    /// How many items of the kind the sender shares with the receiver.
+    #[n(1)]
+    pub(super) items: u64,
+    /// The index of the first symbol here.
+    #[n(2)]
+    pub(super) first: u32,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What symbols led to that did not suffice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct FurtherFrame {
+    #[n(0)]
+    pub(super) kind: ItemKind,
+    /// Up to which index more symbols are wanted; none when ranges follow instead.
+    #[n(1)]
+    pub(super) upto: Option<u32>,
+}
+
+/// Keys of items that the sender lacks, or a part of them.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct WantedFrame {
+    #[n(0)]
+    pub(super) kind: ItemKind,
+    /// Whether these are the last ones.
+    #[n(1)]
+    pub(super) last: bool,
+    #[n(2)]
+    pub(super) keys: WantedKeys,
+}
+
+/// Keys in ascending order, 8 bytes each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedKeys(pub(super) Vec<ItemKey>);
+
+impl<C> Encode<C> for WantedKeys {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        encode_keys(e, &self.0)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for WantedKeys {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        decode_keys(d, WANTED_KEYS_A_FRAME).map(Self)
+    }
+}
+
+/// The first fragment of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct ItemFrame {
+    #[n(0)]
+    pub(super) lane: Lane,
+    #[n(1)]
+    pub(super) kind: ItemKind,
+    /// Bytes of the whole item.
+    #[n(2)]
+    pub(super) size: u64,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A further fragment of the item in a lane.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct MoreFrame {
+    #[n(0)]
+    pub(super) lane: Lane,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A payload of one value, or of none.
+#[derive(Debug, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct One<T> {
+    #[n(0)]
+    pub(super) value: T,
+}
+
+/// A payload without a value.
+#[derive(Debug, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct Nothing {}
+
+impl<T> Bounded for One<T> {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for Nothing {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for AckFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for RangesFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for SymbolsFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        at_most("symbols", self.bytes.len(), SYMBOLS_FILL_BYTES)
+    }
+}
+
+impl Bounded for FurtherFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for WantedFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        Ok(())
+    }
+}
+
+impl Bounded for ItemFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
+    }
+}
+
+impl Bounded for MoreFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
+    }
+}
+
+/// Reads a payload of one value.
+pub(super) fn one<T>(payload: &[u8]) -> Result<T, CodecError>
+where
+    T: for<'b> Decode<'b, ()> + Encode<()>,
+{
+    codec::decode::<One<T>>(payload).map(|one| one.value)
+}
