@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::store::{Identity, Store, id_of, is_genuine};
-use crate::reconcile::ItemId;
+use crate::reconcile::{Cursor, ItemId};
 use crate::sync::{
     CloseReason, Effect, Event, Holdings, Patience, Refusal, Report, Role, Session, Setup,
     SyncError, Tier,
@@ -48,6 +48,8 @@ pub(super) struct Pair {
     pub(super) store_ms: u64,
     /// A bit to flip: on the way to which end, at which byte of the stream, which bit.
     pub(super) flip: Option<(usize, usize, u8)>,
+    /// Whether no store has lost anything: then a cursor covers only what is durable.
+    pub(super) sound: bool,
     pub(super) ends: [End; 2],
 }
 
@@ -85,6 +87,7 @@ impl Pair {
             piece: 1400,
             store_ms: 3,
             flip: None,
+            sound: false,
             ends,
         }
     }
@@ -178,11 +181,24 @@ impl Pair {
             Effect::WakeAt { at_ms } => self.ends[end].wake_at = at_ms,
             Effect::Close(reason) => self.ends[end].closed = Some(reason),
             Effect::StoreIsBehind { .. } => self.ends[end].behind = true,
+            Effect::CursorAdvanced(cursor) if self.sound => self.assert_covered(end, cursor),
             Effect::PeerIdentified(_)
             | Effect::Certificate(_)
             | Effect::CursorAdvanced(_)
             | Effect::PeerAcknowledged(_)
             | Effect::PeerHolds(_) => {}
+        }
+    }
+
+    /// Everything of the peer's feed that a cursor covers is durable.
+    fn assert_covered(&self, end: usize, cursor: Cursor) {
+        let [us, peer] = [end, 1 - end].map(|end| &self.ends[end].store);
+        assert_eq!(cursor.incarnation, peer.incarnation());
+        for id in peer.shared_upto(cursor.number.value()) {
+            assert!(
+                us.has_id(&id),
+                "{id} is covered by {cursor:?} and not stored"
+            );
         }
     }
 

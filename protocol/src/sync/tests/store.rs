@@ -215,6 +215,19 @@ impl Store {
         self.feeds.contains_key(&id_of(bytes))
     }
 
+    pub(super) fn has_id(&self, id: &ItemId) -> bool {
+        self.feeds.contains_key(id)
+    }
+
+    /// What was shared with the peer when the feed had reached `number`.
+    pub(super) fn shared_upto(&self, number: u64) -> Vec<ItemId> {
+        self.shared_items()
+            .filter(|kept| kept.entry.feed.value() <= number)
+            .filter(|kept| kept.is_grant || self.shared_since(kept.chart) <= Some(number))
+            .map(|kept| kept.entry.id)
+            .collect()
+    }
+
     /// Everything shared with the peer.
     pub(super) fn shared_ids(&self) -> Vec<ItemId> {
         let mut ids: Vec<_> = self.shared_items().map(|kept| kept.entry.id).collect();
