@@ -5,8 +5,9 @@ use hpke::kdf::HkdfSha256;
 use hpke::kem::{Kem, X25519HkdfSha256};
 use hpke::{Deserializable, OpModeR};
 
-use super::super::frame::{Frame, FrameReader, ItemFrame};
+use super::super::frame::{Frame, FrameReader};
 use super::super::item::{ItemKind, Lane};
+use super::super::payload::ItemFrame;
 use super::super::sender::most_bytes;
 use super::{
     BUNDLE_ENDS, BundleError, LENGTH_BYTES, MAX_BLOCK_BYTES, MORE, Opening, PART_ENDS, PartHead,

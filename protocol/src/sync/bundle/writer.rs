@@ -6,11 +6,12 @@ use hpke::kem::{Kem, X25519HkdfSha256};
 use hpke::{Deserializable, OpModeS, Serializable};
 use rand_core::CryptoRng;
 
-use super::super::frame::{Frame, ItemFrame, MoreFrame};
+use super::super::frame::Frame;
 use super::super::hello::{Hello, Standing};
 use super::super::holdings::Holdings;
 use super::super::item::FeedEntry;
 use super::super::limits::FRAGMENT_BYTES;
+use super::super::payload::{ItemFrame, MoreFrame};
 use super::super::sender::most_bytes;
 use super::head::ENCAPSULATED_BYTES;
 use super::{
