@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chartmesh_crdt::ParsedChart;
+use chartmesh_crdt::{ParsedChart, Resource};
 use chartmesh_protocol::ChartId;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
 use super::draft::Draft;
+use super::index_card::IndexCard;
 use super::open_chart::{OpenChart, Scope};
 use super::save::{Edit, Saved};
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, search};
 use crate::control::Progress;
 use crate::interop::{ImportError, InputFile, read_inputs};
 
@@ -46,10 +47,11 @@ pub struct FileReport {
 }
 
 impl Clinic {
-    /// Takes in files and folders. A bad file does not stop the others.
+    /// Takes in files and folders. A bad file does not stop the others; a store that fails does,
+    /// and the report says so for each file.
     ///
     /// # Errors
-    /// [`ClinicError::Store`] when the store fails; what is wrong with a file is in its report.
+    /// None at present: what is wrong with a file is in its report.
     pub fn import(
         &self,
         paths: &[PathBuf],
@@ -58,10 +60,20 @@ impl Clinic {
         let mut inputs = read_inputs(paths);
         let total = u64::try_from(inputs.remaining()).unwrap_or(u64::MAX);
         let mut files = Vec::new();
+        let mut stopped: Option<String> = None;
         for input in inputs.by_ref() {
-            files.push(match input {
-                Ok(file) => self.import_file(&file)?,
-                Err(error) => failed(error.file.clone(), &error),
+            files.push(match (input, &stopped) {
+                (Ok(file), Some(_)) => FileReport {
+                    file: file.path().to_owned(),
+                    error: Some("not tried: the import was stopped before".to_owned()),
+                    ..FileReport::default()
+                },
+                (Ok(file), None) => self.import_file(&file).unwrap_or_else(|error| FileReport {
+                    file: file.path().to_owned(),
+                    error: Some(stopped.insert(error.to_string()).clone()),
+                    ..FileReport::default()
+                }),
+                (Err(error), _) => failed(error.file.clone(), &error),
             });
             let done = u64::try_from(files.len()).unwrap_or(u64::MAX);
             progress(Progress {
@@ -134,10 +146,7 @@ impl Clinic {
         chart: ParsedChart,
         draft: &mut Draft,
     ) -> Result<(OpenChart, Saved), ClinicError> {
-        let known = match chart.patient.id() {
-            Some(id) => self.chart_of_patient(id)?,
-            None => None,
-        };
+        let known = self.chart_for(&chart.patient)?;
         let mut open = match known {
             Some(id) => self.open_chart(&id, Scope::Whole)?,
             None => self.begin_chart(draft)?,
@@ -145,6 +154,45 @@ impl Clinic {
         let edits = chart.resources.into_iter().map(Edit::Put).collect();
         let saved = self.draft_edits(&mut open, edits, draft)?;
         Ok((open, saved))
+    }
+}
+
+impl Clinic {
+    /// The chart that a file's patient belongs to. FHIR ids are each clinic's own: a chart of this
+    /// clinic comes first, and one that another clinic shares has to be of the same person, or
+    /// what is written about one patient would go to a clinic that was granted another.
+    fn chart_for(&self, patient: &Resource) -> Result<Option<ChartId>, ClinicError> {
+        let Some(id) = patient.id() else {
+            return Ok(None);
+        };
+        let mut shared = Vec::new();
+        for chart in self.charts_of_patient(id)? {
+            let ledger = self.ledger(&chart)?;
+            let home = ledger.genesis().map(|(_, genesis)| genesis.custodian);
+            if home == Some(self.clinic_id()) {
+                return Ok(Some(chart));
+            }
+            shared.push(chart);
+        }
+        let card = IndexCard::of(patient);
+        let mut same = Vec::new();
+        for chart in shared {
+            let other = search::read_card(&self.store, &chart)?;
+            if other.is_some_and(|other| card.is_same_person(&other)) {
+                same.push(chart);
+            }
+        }
+        match same.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(*one)),
+            several => Err(ClinicError::Conflict {
+                reason: format!(
+                    "{} clinics share charts of this patient under the same id: it is not known \
+                     which one is meant",
+                    several.len()
+                ),
+            }),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The index card: the few lines of a patient that lists and search show without opening a chart.
 
+use std::collections::BTreeSet;
+
 use chartmesh_crdt::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,6 +70,20 @@ impl IndexCard {
         }
     }
 
+    /// Whether two cards can be of one person: a name in common, and birth dates of which one says
+    /// no more than the other.
+    pub(super) fn is_same_person(&self, other: &Self) -> bool {
+        let names = |card: &Self| -> BTreeSet<String> {
+            let all = std::iter::once(&card.name).chain(&card.other_names);
+            all.flat_map(|name| fold::words(name)).collect()
+        };
+        let dates = match (&self.birth_date, &other.birth_date) {
+            (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
+            _ => true,
+        };
+        dates && !names(self).is_disjoint(&names(other))
+    }
+
     /// The texts under which the card is found.
     pub(super) fn search_texts(&self) -> Vec<String> {
         let mut texts = Vec::new();
@@ -80,7 +96,7 @@ impl IndexCard {
             texts.extend(date_texts(date));
         }
         for identifier in &self.identifiers {
-            texts.push(identifier_text(&identifier.value));
+            texts.extend(identifier_text(&identifier.value));
         }
         texts.sort_unstable();
         texts.dedup();
@@ -92,7 +108,8 @@ impl IndexCard {
 /// The text that a typed word is looked up by, where the word is a date or an identifier it is
 /// kept whole.
 pub(super) fn lookup_texts(typed: &str) -> Vec<Vec<String>> {
-    let mut alternatives = vec![vec![identifier_text(typed)]];
+    let mut alternatives: Vec<Vec<String>> = Vec::new();
+    alternatives.extend(identifier_text(typed).map(|text| vec![text]));
     if is_date(typed) {
         alternatives.push(vec![typed.to_owned()]);
     }
@@ -106,16 +123,12 @@ pub(super) fn lookup_texts(typed: &str) -> Vec<Vec<String>> {
     alternatives
 }
 
-/// An identifier as it is compared: letters and digits only, in lower case.
-fn identifier_text(value: &str) -> String {
-    let mut text = String::from("#");
-    text.extend(
-        value
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase),
-    );
-    text
+/// An identifier as it is compared: letters and digits only, in lower case. One without any is
+/// nothing to find anybody by.
+fn identifier_text(value: &str) -> Option<String> {
+    let letters = value.chars().filter(|c| c.is_alphanumeric());
+    let text: String = letters.flat_map(char::to_lowercase).collect();
+    (!text.is_empty()).then(|| format!("#{text}"))
 }
 
 /// A birth date is found whole, by year and month, and by year.

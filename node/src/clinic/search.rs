@@ -18,9 +18,6 @@ use super::index_card::{self, Identifier, IndexCard};
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, Store};
 
-/// The shortest text of digits and letters that is taken for the beginning of an id.
-const MIN_ID_PREFIX: usize = 4;
-
 /// A patient as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundPatient {
@@ -122,15 +119,15 @@ impl Clinic {
     pub fn search(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
         self.refresh_cards()?;
         let charts = if words.iter().all(|word| word.trim().is_empty()) {
-            self.carded_charts()?
+            self.all_charts()?
         } else {
             self.matching(words)?
         };
         let mut found = Vec::with_capacity(charts.len());
         for chart in charts {
-            if let Some(card) = read_card(&self.store, &chart)? {
-                found.push(FoundPatient::of(chart, card));
-            }
+            // Where `summary` was not granted, there is a chart and no name.
+            let card = read_card(&self.store, &chart)?.unwrap_or_default();
+            found.push(FoundPatient::of(chart, card));
         }
         found.sort_by(|a, b| (&a.name, &a.birth_date, a.id).cmp(&(&b.name, &b.birth_date, b.id)));
         Ok(found)
@@ -172,14 +169,6 @@ impl Clinic {
         Ok(charts)
     }
 
-    fn carded_charts(&self) -> Result<BTreeSet<ChartId>, ClinicError> {
-        let mut charts = BTreeSet::new();
-        for key in self.store.keys(Space::Cards, &[]) {
-            charts.extend(ChartId::try_from(key?.as_slice()).ok());
-        }
-        Ok(charts)
-    }
-
     /// Every chart that this node holds anything of.
     pub(crate) fn all_charts(&self) -> Result<BTreeSet<ChartId>, ClinicError> {
         let mut charts = BTreeSet::new();
@@ -189,10 +178,14 @@ impl Clinic {
         Ok(charts)
     }
 
-    /// The chart of a patient known by the FHIR Patient id.
-    pub(crate) fn chart_of_patient(&self, patient: &str) -> Result<Option<ChartId>, ClinicError> {
+    /// The charts of patients known by a FHIR Patient id. Ids are each clinic's own, so charts of
+    /// different people can have the same.
+    pub(crate) fn charts_of_patient(
+        &self,
+        patient: &str,
+    ) -> Result<BTreeSet<ChartId>, ClinicError> {
         self.refresh_cards()?;
-        Ok(self.charts_with(&patient_text(patient))?.into_iter().next())
+        self.charts_with(&patient_text(patient))
     }
 
     /// The chart that a typed id names: the chart id, the FHIR Patient id, or a unique beginning
@@ -209,15 +202,13 @@ impl Clinic {
         {
             return Ok(id);
         }
-        if let Some(chart) = self.chart_of_patient(typed)? {
-            return Ok(chart);
-        }
-        let mut found = BTreeSet::new();
-        if typed.len() >= MIN_ID_PREFIX {
+        let mut found = self.charts_of_patient(typed)?;
+        if found.is_empty() && !typed.is_empty() {
             for chart in self.all_charts()? {
                 let by_patient = || -> Result<bool, ClinicError> {
                     let card = read_card(&self.store, &chart)?;
-                    Ok(card.is_some_and(|card| card.patient.starts_with(typed)))
+                    let id = card.map(|card| card.patient.to_ascii_lowercase());
+                    Ok(id.is_some_and(|id| id.starts_with(&lower)))
                 };
                 if chart.to_string().starts_with(&lower) || by_patient()? {
                     found.insert(chart);
