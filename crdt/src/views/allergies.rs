@@ -20,6 +20,9 @@ pub struct Allergies {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AllergyStatus {
+    /// The reader may not see whether there are any. No view of documents says so: whoever knows
+    /// of a reader's rights does.
+    NotVisible,
     /// Nobody has recorded whether there are any.
     NotRecorded,
     /// Somebody has recorded that none is known, at least of one kind: the list says which.

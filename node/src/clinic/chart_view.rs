@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chartmesh_crdt::{Resource, views};
+use chartmesh_crdt::Resource;
+use chartmesh_crdt::views::{self, AllergyStatus};
+use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,12 @@ pub struct ChartView {
     pub sex: Option<String>,
     /// What this clinic may do with the chart now.
     pub access: Access,
+    /// Whether the patient died: a FHIR date where one is recorded, else `true`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deceased: Option<String>,
+    /// Whether this clinic may see `summary`, where allergies, problems, medications and
+    /// immunisations stand. Where it may not, their lists are empty and say nothing.
+    pub summary_visible: bool,
     /// How many resources each compartment holds.
     pub compartments: BTreeMap<String, usize>,
     /// Allergies and intolerances; each version of one in conflict.
@@ -139,6 +147,14 @@ pub struct HistoryLine {
     pub resources: Vec<String>,
 }
 
+/// Whether a patient died (FHIR Patient.deceased[x]).
+fn deceased(patient: &Resource) -> Option<String> {
+    let date = patient.element("deceasedDateTime");
+    let date = date.and_then(|date| serde_json::from_str(date).ok());
+    let died = patient.element("deceasedBoolean") == Some("true");
+    date.or_else(|| died.then(|| "true".to_owned()))
+}
+
 impl Clinic {
     /// A chart's views.
     ///
@@ -157,6 +173,14 @@ impl Clinic {
             .map(|patient| IndexCard::of(&patient))
             .unwrap_or_default();
         let documents = open.documents();
+        let summary_visible = open.summary().is_some_and(|summary| !summary.is_empty())
+            || open
+                .decision()
+                .may_read(&self.clinic_id(), &CompartmentName::Summary);
+        let mut allergies = views::allergies(&documents);
+        if !summary_visible {
+            allergies.status = AllergyStatus::NotVisible;
+        }
         Ok(ChartView {
             id: open.id(),
             fhir_id: card.patient,
@@ -169,7 +193,9 @@ impl Clinic {
                 .map(|(name, one)| (name.to_string(), one.document().len()))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
-            allergies: views::allergies(&documents),
+            deceased: open.patient().and_then(|patient| deceased(&patient)),
+            summary_visible,
+            allergies,
             problems: views::problems(&documents),
             medications: views::medications(&documents),
             immunizations: views::immunizations(&documents),

@@ -8,6 +8,9 @@ use crate::clinic::{
     Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Registered,
 };
 
+/// What stands where this clinic may not look: nothing is not the same as none.
+const NOT_VISIBLE: &str = "  NOT VISIBLE to this clinic: ask the patient or the home clinic";
+
 pub(super) fn registered(registered: &Registered) -> String {
     format!(
         "Registered {}.\n  chart    {}\n  patient  {}\n",
@@ -29,16 +32,13 @@ pub(super) fn found(patients: &[FoundPatient], words: &[String]) -> String {
             .as_deref()
             .unwrap_or("birth date unknown");
         let sex = patient.sex.as_deref().unwrap_or("unknown");
-        line(
-            &mut out,
-            &format!(
-                "{}  {:<10}  {:<7}  {}",
-                short(&patient.id),
-                born,
-                sex,
-                patient.name
-            ),
-        );
+        let name = match patient.name.as_str() {
+            "" if patient.fhir_id.is_empty() => "(name not visible to this clinic)",
+            "" => "(no name)",
+            name => name,
+        };
+        let id = short(&patient.id);
+        line(&mut out, &format!("{id}  {born:<10}  {sex:<7}  {name}"));
     }
     out
 }
@@ -94,6 +94,10 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
         chart.birth_date.as_deref(),
         chart.sex.as_deref(),
     );
+    if let Some(died) = &chart.deceased {
+        let when = if died == "true" { "" } else { died.as_str() };
+        line(&mut out, format!("  DECEASED {when}").trim_end());
+    }
     access(&mut out, &chart.access);
     if chart.conflicts > 0 {
         let text = format!(
@@ -151,17 +155,21 @@ fn problems_and_medications(out: &mut String, chart: &ChartView) {
             ),
         );
     }
-    none(out, chart.problems.is_empty());
+    none(out, chart.problems.is_empty(), chart);
     line(out, "Medications");
     for medication in &chart.medications {
         let dosage = medication.dosage.join("; ");
         let text = name(&medication.medication);
-        line(
-            out,
-            &format!("  {text}  {dosage}{}", mark(medication.conflicted)),
-        );
+        let not = if medication.do_not_perform {
+            "DO NOT GIVE  "
+        } else {
+            ""
+        };
+        let status = unlike(medication.status.as_deref(), "active");
+        let mark = mark(medication.conflicted);
+        line(out, &format!("  {not}{text}  {dosage}{status}{mark}"));
     }
-    none(out, chart.medications.is_empty());
+    none(out, chart.medications.is_empty(), chart);
 }
 
 fn immunizations(out: &mut String, chart: &ChartView) {
@@ -170,12 +178,17 @@ fn immunizations(out: &mut String, chart: &ChartView) {
         let when = given.occurrence.as_deref().unwrap_or("date unknown");
         let when = when.get(..10).unwrap_or(when);
         let mark = mark(given.conflicted);
-        line(
-            out,
-            &format!("  {when}  {}{mark}", name(&given.vaccine_code)),
-        );
+        let text = name(&given.vaccine_code);
+        let not = if given.status.as_deref() == Some("not-done") {
+            "NOT GIVEN  "
+        } else {
+            ""
+        };
+        let why = given.status_reason.as_deref();
+        let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+        line(out, &format!("  {when}  {not}{text}{why}{mark}"));
     }
-    none(out, chart.immunizations.is_empty());
+    none(out, chart.immunizations.is_empty(), chart);
 }
 
 fn banner(out: &mut String, name: &str, born: Option<&str>, sex: Option<&str>) {
@@ -209,6 +222,7 @@ fn access(out: &mut String, access: &Access) {
 fn allergies(out: &mut String, chart: &ChartView) {
     line(out, "Allergies");
     match chart.allergies.status {
+        AllergyStatus::NotVisible => line(out, NOT_VISIBLE),
         AllergyStatus::NotRecorded => line(out, "  not asked yet"),
         AllergyStatus::NoneKnown => line(out, "  none known"),
         AllergyStatus::Recorded => {}
@@ -256,13 +270,30 @@ fn name(concept: &Concept) -> String {
         .unwrap_or_else(|| "(not named)".to_owned())
 }
 
+/// A status that is not the one to expect.
+fn unlike(status: Option<&str>, expected: &str) -> String {
+    match status {
+        Some(status) if status == expected => String::new(),
+        Some(status) => format!(" [{status}]"),
+        None => " [status not recorded]".to_owned(),
+    }
+}
+
 fn mark(conflicted: bool) -> &'static str {
     if conflicted { "  <- IN CONFLICT" } else { "" }
 }
 
-fn none(out: &mut String, empty: bool) {
+fn none(out: &mut String, empty: bool, chart: &ChartView) {
     if empty {
-        line(out, "  none recorded");
+        let visible = chart.summary_visible;
+        line(
+            out,
+            if visible {
+                "  none recorded"
+            } else {
+                NOT_VISIBLE
+            },
+        );
     }
 }
 

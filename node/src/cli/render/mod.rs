@@ -5,6 +5,7 @@ mod chart;
 mod conflict;
 mod consent;
 mod node;
+mod printable;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -36,7 +37,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         }
         Command::Patient(Patient::Show { .. }) => Ok(chart::patient(&read(answer)?)),
         Command::Patient(Patient::Pin { .. }) => Ok(
-            "The PIN is set. Without it, this clinic can no longer sign for the patient.\n"
+            "The PIN is set. Without it, this clinic can no longer grant in the patient's name; it can \
+             still end grants.\n"
                 .to_owned(),
         ),
         Command::Import(_) => Ok(imported(&read(answer)?)),
@@ -67,7 +69,11 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
 }
 
 fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
-    serde_json::from_str(answer.value.get()).map_err(|error| {
+    let read = serde_json::from_str(answer.value.get()).and_then(|mut value| {
+        printable::make(&mut value);
+        serde_json::from_value(value)
+    });
+    read.map_err(|error| {
         let text = format!("the running node answers in another version ({error}); restart it");
         Failure::new(Exit::Failed, text)
     })
