@@ -167,7 +167,10 @@ fn on_store(
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
         Request::ChartResolve(resolution) => Answer::done(&clinic.resolve(&resolution)?),
-        Request::ConsentGrant(grant) => Answer::done(&clinic.grant(&grant, report)?),
+        Request::ConsentGrant(grant) => {
+            let made = clinic.grant(&grant, report)?;
+            ending(&made, made.passed_over().then_some(Exit::Refused))
+        }
         Request::ConsentRevoke { grant, reason, pin } => {
             Answer::done(&clinic.revoke(&grant, &reason, pin.as_ref())?)
         }

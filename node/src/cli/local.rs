@@ -3,21 +3,27 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chartmesh_config::{Address, Config, LogFormat, render_commented};
 
 use super::args::{Doctor, Generate, Global, Init, Role, Run};
 use super::progress::Bar;
 use super::{input, print, render};
-use crate::clinic::Clinic;
+use crate::clinic::{Clinic, ClinicError};
 use crate::control::{self, Answer, Exit, Failure, Progress, Request};
 use crate::keys::Cost;
 use crate::net::NetworkOptions;
 use crate::service::Service;
+use crate::store::OpenError;
 use crate::{daemon, folder};
 
 /// The configuration's name in the data folder.
 const CONFIG: &str = "config.toml";
+/// How long a command waits for another one to end that holds the data folder.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+/// The pause between two looks.
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes a data folder.
 pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
@@ -92,7 +98,18 @@ fn read_config(dir: &Path) -> Result<Config, Failure> {
 fn open(global: &Global) -> Result<Clinic, Failure> {
     let config = read_config(&global.dir)?;
     let passphrase = input::passphrase(global, false)?;
-    Ok(Clinic::open(&global.dir, config, &passphrase)?)
+    let begun = Instant::now();
+    loop {
+        match Clinic::open(&global.dir, config.clone(), &passphrase) {
+            // A command ends soon; a node that runs is asked, not waited for.
+            Err(ClinicError::Open(OpenError::Locked))
+                if begun.elapsed() < LOCK_PATIENCE && !control::is_running(&global.dir) =>
+            {
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            outcome => return Ok(outcome?),
+        }
+    }
 }
 
 /// Runs the daemon.

@@ -70,9 +70,15 @@ fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
 
 fn ask_once(global: &Global, request: Request) -> Result<Answer, Failure> {
     let progress = progress::Bar::new();
-    match crate::control::ask(&global.dir, &request, &|step| progress.show(step)) {
-        Some(outcome) => outcome,
-        None => local::execute(global, request, &progress),
+    let ask =
+        |request: &Request| crate::control::ask(&global.dir, request, &|step| progress.show(step));
+    if let Some(outcome) = ask(&request) {
+        return outcome;
+    }
+    match local::execute(global, request.clone(), &progress) {
+        // A node that was just starting answers by now.
+        Err(failure) if failure.in_use => ask(&request).unwrap_or(Err(failure)),
+        outcome => outcome,
     }
 }
 

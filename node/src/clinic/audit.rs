@@ -55,6 +55,16 @@ pub enum Action {
     SetPin,
 }
 
+impl Action {
+    /// Whether it changes nothing.
+    pub(crate) fn only_reads(self) -> bool {
+        match self {
+            Self::Read | Self::Export | Self::Search => true,
+            Self::Write | Self::Grant | Self::Revoke | Self::Resolve | Self::SetPin => false,
+        }
+    }
+}
+
 /// What is to be noted.
 #[derive(Debug, Clone)]
 pub(crate) struct Note {

@@ -14,7 +14,7 @@ use chartmesh_protocol::ChartId;
 use super::index_card::IndexCard;
 use super::open_chart::Scope;
 use super::{Clinic, ClinicError, search};
-use crate::store::{Batch, Space};
+use crate::store::{Batch, Space, StoreError};
 
 /// How often cards are looked through for marks that came meanwhile: while a peer sends without
 /// end, a search takes what there is.
@@ -36,6 +36,14 @@ impl Clinic {
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be read or written.
     pub fn refresh_cards(&self) -> Result<(), ClinicError> {
+        match self.refresh_all_cards() {
+            // The cards that there are can be read.
+            Err(ClinicError::Store(StoreError::Full)) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    fn refresh_all_cards(&self) -> Result<(), ClinicError> {
         for _ in 0..ROUNDS {
             let mut stale = BTreeSet::new();
             for key in self.store.keys(Space::Stale, &[]) {

@@ -20,6 +20,9 @@ use crate::control::{GrantRequest, Pin, Progress};
 /// The word for every chart or every compartment.
 const ALL: &str = "all";
 
+/// How much of a clinic's id a grant takes.
+const MIN_GRANTEE: usize = 8;
+
 /// Purposes by the words that people use, and their codes of HL7 v3 PurposeOfUse.
 const PURPOSES: [(&str, &str); 6] = [
     ("treatment", "TREAT"),
@@ -62,6 +65,17 @@ pub enum GrantsMade {
     All(Vec<GrantMade>),
 }
 
+impl GrantsMade {
+    /// Whether a patient was passed over.
+    #[must_use]
+    pub fn passed_over(&self) -> bool {
+        match self {
+            Self::One(grant) => grant.error.is_some(),
+            Self::All(grants) => grants.iter().any(|grant| grant.error.is_some()),
+        }
+    }
+}
+
 /// What `consent revoke` did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revoked {
@@ -71,8 +85,11 @@ pub struct Revoked {
     pub revocation: StatementId,
     /// The chart.
     pub patient: ChartId,
-    /// The clinic that has no access any more.
+    /// The clinic that it was granted to.
     pub from: ClinicId,
+    /// Other grants of the chart to this clinic, which go on.
+    #[serde(default)]
+    pub others: Vec<StatementId>,
 }
 
 /// What is granted, for every patient alike.
@@ -86,6 +103,18 @@ struct Terms {
 }
 
 impl Terms {
+    /// Whether a grant in force says the same: signing it again would only leave one more to revoke.
+    fn are_those_of(&self, view: &GrantView) -> bool {
+        let grant = &view.grant;
+        view.state == GrantState::Valid
+            && grant.grantee == self.peer.clinic
+            && grant.compartments == self.compartments
+            && grant.rights == self.rights
+            && grant.purpose == self.purpose
+            && grant.expires_ms == self.expires_ms
+            && grant.history == self.history
+    }
+
     fn made(&self, chart: ChartId) -> GrantMade {
         GrantMade {
             grant: None,
@@ -147,6 +176,12 @@ impl Clinic {
 
     fn terms(&self, request: &GrantRequest) -> Result<Terms, ClinicError> {
         let usage = |error: &dyn std::fmt::Display| ClinicError::usage(error.to_string());
+        if request.to.trim().len() < MIN_GRANTEE {
+            return Err(ClinicError::usage(format!(
+                "a chart is too much to give away by a slip: type at least {MIN_GRANTEE} \
+                 characters of the clinic's id"
+            )));
+        }
         let peer = self.find_peer(&request.to)?;
         let mut named = std::collections::BTreeSet::new();
         for text in &request.compartments {
@@ -230,6 +265,14 @@ impl Clinic {
     ) -> Result<GrantMade, ClinicError> {
         let _writing = self.writing();
         let mut open = self.open_chart(chart, Scope::Keys)?;
+        if let Some(same) = open.decision.grants().find(|view| terms.are_those_of(view)) {
+            let statement = open.ledger.get(&same.id);
+            return Ok(GrantMade {
+                grant: Some(same.id),
+                basis: statement.and_then(basis_of),
+                ..terms.made(*chart)
+            });
+        }
         let mut draft = Draft::default();
         let statement = self.sign_grant(&open, terms, pin)?;
         draft.statement(&statement);
@@ -361,11 +404,20 @@ impl Clinic {
         draft.statement(&statement);
         draft.note(Action::Revoke, Some(chart));
         self.file(draft)?;
+        let from = view.grant.grantee;
+        let going_on = |other: &&GrantView| {
+            other.grant.grantee == from
+                && other.id != id
+                && other.grant.parent != Some(id)
+                && matches!(other.state, GrantState::Valid | GrantState::NotYet)
+        };
+        let others = open.decision.grants().filter(going_on);
         Ok(Revoked {
             grant: id,
             revocation,
             patient: chart,
-            from: view.grant.grantee,
+            from,
+            others: others.map(|other| other.id).collect(),
         })
     }
 

@@ -1,6 +1,6 @@
 //! What one command writes, gathered first and filed in one commit: all of it or nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
@@ -11,7 +11,11 @@ use chartmesh_protocol::{ChartId, NodeId};
 use super::audit::{self, Action, Note};
 use super::items::{self, Header, NewItem, What};
 use super::{Clinic, ClinicError};
-use crate::store::{Batch, Space};
+use crate::store::{Batch, Space, StoreError};
+
+/// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
+/// too: a chart is not read without a trace.
+const MAX_UNNOTED: usize = 10_000;
 
 /// Items, other writes and audit entries that belong together.
 #[derive(Default)]
@@ -91,19 +95,19 @@ impl Clinic {
         } = draft;
         let at_ms = self.now_ms();
         let user = self.identity.user_id().to_string();
-        let notes: Vec<Note> = notes
-            .into_iter()
-            .map(|(action, chart)| Note {
-                action,
-                chart,
-                user: user.clone(),
-                at_ms,
-            })
-            .collect();
+        let waiting = std::mem::take(&mut *self.unnoted());
+        let mut all = waiting.clone();
+        all.extend(notes.into_iter().map(|(action, chart)| Note {
+            action,
+            chart,
+            user: user.clone(),
+            at_ms,
+        }));
+        let notes = all;
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);
         let mark = self.tick().value().to_be_bytes().to_vec();
-        let (_, filed) = self.store.commit_with(move |view| {
+        let committed = self.store.commit_with(move |view| {
             let mut batch = batch;
             let filed = items::file(view, &mut batch, &items)?;
             for chart in items.iter().map(|item| &item.chart) {
@@ -125,6 +129,10 @@ impl Clinic {
                 audit::note(view, &mut batch, &identity.node, &notes)?;
             }
             Ok::<_, ClinicError>((batch, filed))
+        });
+        let (_, filed) = committed.inspect_err(|_| {
+            // What could not be noted before is still to be noted.
+            self.unnoted().splice(0..0, waiting);
         })?;
         if !filed.is_empty() {
             self.changed(&charts);
@@ -132,10 +140,35 @@ impl Clinic {
         Ok(filed)
     }
 
-    /// Notes one thing in the audit log, by itself.
+    /// Notes one thing in the audit log, by itself. A full disk keeps nobody from reading a chart:
+    /// that it was read is noted as soon as there is space.
     pub(crate) fn note(&self, action: Action, chart: Option<ChartId>) -> Result<(), ClinicError> {
         let mut draft = Draft::default();
         draft.note(action, chart);
-        self.file(draft).map(|_| ())
+        match self.file(draft) {
+            Err(ClinicError::Store(StoreError::Full)) if action.only_reads() => {
+                self.note_later(action, chart)
+            }
+            outcome => outcome.map(drop),
+        }
+    }
+
+    fn note_later(&self, action: Action, chart: Option<ChartId>) -> Result<(), ClinicError> {
+        let mut unnoted = self.unnoted();
+        if unnoted.len() >= MAX_UNNOTED {
+            return Err(StoreError::Full.into());
+        }
+        tracing::warn!("the disk is full: that a chart was read is noted when there is space");
+        unnoted.push(Note {
+            action,
+            chart,
+            user: self.identity.user_id().to_string(),
+            at_ms: self.now_ms(),
+        });
+        Ok(())
+    }
+
+    fn unnoted(&self) -> MutexGuard<'_, Vec<Note>> {
+        self.unnoted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -128,9 +128,9 @@ impl ClinicError {
 
 impl From<ClinicError> for Failure {
     fn from(error: ClinicError) -> Self {
-        let pin_needed = matches!(error, ClinicError::Pin { .. });
         Self {
-            pin_needed,
+            pin_needed: matches!(error, ClinicError::Pin { .. }),
+            in_use: matches!(error, ClinicError::Open(OpenError::Locked)),
             ..Self::new(error.exit(), error.to_string())
         }
     }

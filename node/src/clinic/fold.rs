@@ -9,8 +9,16 @@ const MIN_PREFIX: usize = 2;
 const MAX_PREFIX: usize = 12;
 
 /// The words of a text, folded: decomposed (Unicode NFKD), without marks, in lower case, split at
-/// everything that is neither letter nor digit.
+/// everything that is neither letter nor digit. A name that has neither stays as it is.
 pub(super) fn words(text: &str) -> Vec<String> {
+    let words = plain_words(text);
+    if words.is_empty() {
+        return text.split_whitespace().map(str::to_owned).collect();
+    }
+    words
+}
+
+fn plain_words(text: &str) -> Vec<String> {
     let mut folded = String::with_capacity(text.len());
     for character in text
         .nfkd()
@@ -23,9 +31,36 @@ pub(super) fn words(text: &str) -> Vec<String> {
     }
     folded
         .split(|character: char| !character.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
+        .flat_map(apart)
         .collect()
+}
+
+/// A word as it is looked for. Scripts without spaces write a whole name as one word, or family
+/// and given name apart: each of their characters counts as a word.
+fn apart(word: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut spaced = String::new();
+    for character in word.chars() {
+        if is_unspaced(character) {
+            words.extend((!spaced.is_empty()).then(|| std::mem::take(&mut spaced)));
+            words.push(character.to_string());
+        } else {
+            spaced.push(character);
+        }
+    }
+    words.extend((!spaced.is_empty()).then_some(spaced));
+    words
+}
+
+/// Han characters and kana (Unicode blocks).
+fn is_unspaced(character: char) -> bool {
+    matches!(
+        character,
+        '\u{3040}'..='\u{30ff}'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
 }
 
 /// Letters that Unicode does not decompose but that people type plain.
@@ -50,6 +85,8 @@ fn letter(character: char) -> Option<&'static str> {
         'أ' | 'إ' | 'آ' | 'ٱ' => "ا",
         'ى' => "ي",
         'ة' => "ه",
+        // The end of a word is written in another way.
+        'ς' => "σ",
         _ => return None,
     })
 }
@@ -95,6 +132,9 @@ mod tests {
             ("lukasz", "Łukasz"),
             ("nguyen", "Nguyễn"),
             ("احمد", "أَحْمَد"),
+            ("παπαδοπουλος", "ΠΑΠΑΔΌΠΟΥΛΟΣ"),
+            ("李小龙", "李 小龙"),
+            ("👶", "👶"),
         ] {
             assert_eq!(words(typed), words(written), "{typed} {written}");
         }

@@ -95,6 +95,7 @@ use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
+use audit::Note;
 use certificates::Certificates;
 use identity::Identity;
 use open_chart::OpenChart;
@@ -140,6 +141,8 @@ pub struct Clinic {
     changes: AtomicU64,
     news: watch::Sender<u64>,
     writing: Mutex<()>,
+    /// Readings that are to be noted when the disk has space again.
+    unnoted: Mutex<Vec<Note>>,
     addresses: Mutex<Option<Addresses>>,
 }
 
@@ -242,6 +245,7 @@ impl Clinic {
             changes: AtomicU64::new(0),
             news: watch::Sender::new(0),
             writing: Mutex::new(()),
+            unnoted: Mutex::new(Vec::new()),
             addresses: Mutex::new(None),
         };
         if rebuilt || !stale.is_empty() {

@@ -124,6 +124,18 @@ fn patient_of(registration: &Registration, id: String) -> Result<Resource, Clini
             "a birth date is YYYY-MM-DD, YYYY-MM, or YYYY where only the age is known",
         ));
     }
+    let empty = |text: &String| {
+        let value = text
+            .split_once('|')
+            .map_or(text.as_str(), |(_, value)| value);
+        !value.chars().any(char::is_alphanumeric)
+    };
+    if registration.identifiers.iter().any(empty) {
+        return Err(ClinicError::usage(
+            "an identifier is a number or a code, with its system before it where there is one: \
+             SYSTEM|VALUE",
+        ));
+    }
     let mut name = json!({ "use": "official", "given": registration.given });
     if let (Some(family), Some(name)) = (&registration.family, name.as_object_mut()) {
         name.insert("family".to_owned(), json!(family));

@@ -53,6 +53,9 @@ pub struct Failure {
     /// Whether the command can be tried again with the patient's PIN.
     #[serde(default)]
     pub pin_needed: bool,
+    /// Whether another process holds the data folder.
+    #[serde(default)]
+    pub in_use: bool,
 }
 
 impl Failure {
@@ -62,6 +65,7 @@ impl Failure {
             exit,
             message: message.into(),
             pin_needed: false,
+            in_use: false,
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::driver::{self, Reply, SessionEnd, SessionHandle};
 use super::status::{LinkState, StatusBoard, SyncReport};
 use super::transport::{self, Behaviour};
-use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id};
+use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id, port};
 use crate::clinic::Clinic;
 
 /// The protocol of the sync stream.
@@ -97,6 +97,22 @@ pub(super) struct Hub {
     next_session: u64,
 }
 
+/// An error with what caused it, where it says nothing by itself.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause
+        && words.trim().is_empty()
+    {
+        words = error.to_string();
+        cause = error.source();
+    }
+    if words.trim().is_empty() {
+        words = "another program may use this port".to_owned();
+    }
+    words
+}
+
 impl Hub {
     pub(super) fn new(
         clinic: Arc<Clinic>,
@@ -149,10 +165,11 @@ impl Hub {
             let address: Multiaddr = text
                 .parse()
                 .map_err(|error| failed(format!("not a multiaddr: {error}")))?;
+            port::check_free(&address).map_err(|error| failed(error.to_string()))?;
             let wanted = self
                 .swarm
                 .listen_on(address)
-                .map_err(|e| failed(e.to_string()))?;
+                .map_err(|error| failed(in_words(&error)))?;
             let deadline = tokio::time::sleep(LISTEN_TIMEOUT);
             tokio::pin!(deadline);
             loop {
@@ -176,7 +193,7 @@ impl Hub {
                     } if listener_id == wanted => {
                         let reason = reason
                             .err()
-                            .map_or_else(|| "closed".into(), |e| e.to_string());
+                            .map_or_else(|| "closed".into(), |error| in_words(&error));
                         return Err(failed(reason));
                     }
                     other => self.swarm_event(other),

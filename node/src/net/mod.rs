@@ -14,6 +14,7 @@ mod backoff;
 mod conversation;
 mod driver;
 mod hub;
+mod port;
 mod status;
 mod transport;
 

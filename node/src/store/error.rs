@@ -66,7 +66,10 @@ pub enum StoreError {
 #[non_exhaustive]
 pub enum OpenError {
     /// Another process holds the folder.
-    #[error("the folder is in use by another chartmesh process")]
+    #[error(
+        "the folder is in use by another chartmesh process: wait until that has ended, then try \
+         again"
+    )]
     Locked,
     /// The key is not the one that this store was made with.
     #[error("this store was sealed with another key: use the `keys` folder that belongs to it")]

@@ -18,7 +18,9 @@ pub(super) fn made(made: &GrantsMade) -> String {
             let signed = grants.iter().filter(|grant| grant.grant.is_some()).count();
             let all = many(grants.len() as u64, "patient");
             let text = match grants.len() == signed {
-                true => format!("Granted for {all}."),
+                true => format!(
+                    "Granted for {all}.\nPatients who are registered later are not among them."
+                ),
                 false => format!("Granted for {signed} of {all}."),
             };
             line(&mut out, &text);
@@ -129,12 +131,22 @@ pub(super) fn one(grant: &GrantLine) -> String {
 }
 
 pub(super) fn revoked(revoked: &Revoked) -> String {
-    format!(
-        "Revoked {}.\nClinic {} gets nothing more of this chart once it, or whoever serves it, \
-         knows of this. What was delivered before cannot be called back.\n",
-        short(&revoked.grant),
-        short(&revoked.from)
-    )
+    let (grant, clinic) = (short(&revoked.grant), short(&revoked.from));
+    if revoked.others.is_empty() {
+        return format!(
+            "Revoked {grant}.\nClinic {clinic} gets nothing more of this chart once it, or whoever \
+             serves it, knows of this. What was delivered before cannot be called back.\n"
+        );
+    }
+    let mut out = format!("Revoked {grant}.\nClinic {clinic} STILL HAS ACCESS by other grants:\n");
+    for other in &revoked.others {
+        let other = short(other);
+        line(
+            &mut out,
+            &format!("  chartmesh consent revoke {other} --reason ..."),
+        );
+    }
+    out
 }
 
 pub(super) fn verified(check: &LedgerCheck) -> String {

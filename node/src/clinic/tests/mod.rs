@@ -4,6 +4,7 @@ mod audit;
 mod cards;
 mod consent;
 mod golden;
+mod mistaken;
 mod opening;
 mod sharing;
 
