@@ -17,14 +17,36 @@ pub const MAX_STATEMENT_ITEM_BYTES: usize = MAX_STATEMENT_BYTES;
 /// A whole record on the wire.
 pub const MAX_RECORD_ITEM_BYTES: usize = MAX_RECORD_BYTES;
 
-/// Unacknowledged bytes at first, and always on a slow link: what a cut may cost.
-pub const WINDOW_START_BYTES: usize = 16 * 1024;
+/// What may be on its way at first, when nothing is known of the link, and what may always be
+/// not durable: with the urgent lane's share 16 KiB, which is what a cut may cost.
+pub const WINDOW_START_BYTES: usize = 12 * 1024;
 
-/// Unacknowledged bytes at most: 600 ms of a 14 Mbit/s link.
+/// What may be on its way at least: a second and a half at 32 kbit/s.
+pub const WINDOW_LEAST_BYTES: usize = 6 * 1024;
+
+/// So many fragments make a window: with fewer, the link stands still between a fragment and its
+/// acknowledgement; more cost bytes.
+pub const FRAGMENTS_A_WINDOW: usize = 4;
+
+/// A fragment that is not the last of its item at least: what describes it is 1 % of it.
+pub const FRAGMENT_LEAST_BYTES: usize = 1_024;
+
+/// What may be on its way at most: 600 ms of a 14 Mbit/s link.
 pub const WINDOW_MOST_BYTES: usize = 1024 * 1024;
 
 /// What the urgent lane may send beyond the window, so that it need not wait for others.
-pub const WINDOW_URGENT_BYTES: usize = 16 * 1024;
+pub const WINDOW_URGENT_BYTES: usize = 4 * 1024;
+
+/// How long the link's queue may be, in time: what an urgent item may have to wait. At 64 kbit/s
+/// and 300 ms each way it makes the window 13 KB.
+pub const QUEUE_MS: u64 = 600;
+
+/// The rate of delivery is the best of two such spans: longer than the bursts of a mobile link,
+/// and soon enough for one that has become slow.
+pub const RATE_SPAN_MS: u64 = 5_000;
+
+/// Silence after which the link may be another one.
+pub const WINDOW_FORGET_MS: u64 = 30_000;
 
 /// What an item counts in the window besides its bytes: tiny items cost memory, too.
 pub const ITEM_OVERHEAD_BYTES: usize = 64;
@@ -32,16 +54,9 @@ pub const ITEM_OVERHEAD_BYTES: usize = 64;
 /// Bytes delivered and not stored yet that a peer may cause: more than any honest window.
 pub const UNSTORED_MOST_BYTES: usize = WINDOW_MOST_BYTES + 2 * MAX_RECORD_BYTES;
 
-/// Bytes of fragments after which the receiver says that they came, so that the window moves on
-/// while a large item is on its way.
-pub const ACK_AFTER_BYTES: u64 = 8 * 1024;
-
-/// A fragment acknowledged within this time lets the window grow: two round trips by satellite.
-pub const QUICK_ACK_MS: u64 = 1_500;
-
-/// A fragment acknowledged later than this shrinks the window: too much lies in the link's queue,
-/// and an urgent item would have to wait behind it.
-pub const SLOW_ACK_MS: u64 = 4_000;
+/// Bytes of fragments after which the receiver says that they came: with each whole fragment, so
+/// that the window moves on and the link is measured while a large item is on its way.
+pub const ACK_AFTER_BYTES: u64 = 1_000;
 
 /// Range frames of a turn are filled up to here, which leaves room for the largest range.
 pub const RANGES_FILL_BYTES: usize = 2_000;

@@ -1,10 +1,12 @@
-//! After both stores were found equal: new items are pushed, and compared again on request.
+//! Pushing what is new: everything once both stores were found equal, and statements before that.
+//! And comparing again on request.
 
 use super::error::SyncError;
 use super::frame::Frame;
 use super::hello::Standing;
 use super::holdings::Holdings;
-use super::round::Round;
+use super::item::ItemKind;
+use super::round::{Round, Sending, Stage};
 use super::sender::Mark;
 use super::session::{Phase, Session};
 use crate::reconcile::FeedNumber;
@@ -20,6 +22,25 @@ impl Session {
         self.pushed = newest;
         if queued > 0 {
             self.sender.mark(Some(Mark::Sent(newest)));
+        }
+    }
+
+    /// Queues statements that were written while records are exchanged: they travel first, and a
+    /// revocation must not wait for the end of a long backlog. Only until the peer is told that
+    /// everything has been sent; what is newer is exchanged after that.
+    pub(super) fn push_statements(&mut self, holdings: &dyn Holdings) {
+        let Phase::Exchange(round) = &self.phase else {
+            return;
+        };
+        let open = match &round.stage {
+            Stage::Records(Sending::Comparing(_)) => true,
+            Stage::Records(Sending::Queued) => self.sender.is_marked(),
+            Stage::Records(Sending::Begin) | Stage::Statements(_) | Stage::Check(..) => false,
+        };
+        if open && self.news {
+            let owed = holdings.owed(self.pushed).into_iter();
+            self.sender
+                .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
         }
     }
 

@@ -55,8 +55,9 @@
 //! An item longer than a frame travels in fragments, one item at a time in each [`Lane`]. After
 //! each fragment the first lane that has anything to send goes next, so an urgent item passes a
 //! long record. Fragments that have not come yet, and items that are not durable yet, are bounded
-//! by a window: 16 KiB at first, up to 1 MiB while acknowledgements come quickly. What a cut costs
-//! is what is in the window; what was acknowledged is not sent again.
+//! by a window that follows the measured rate and delay of the link: 12 KiB at first, about as much
+//! at 64 kbit/s, up to 1 MiB on a fast one; a fragment is a quarter of it or 4 KiB. What a cut costs is what is in the window; what was
+//! acknowledged is not sent again.
 //!
 //! # Driving a session
 //!
@@ -102,8 +103,8 @@
 //! # Map
 //!
 //! `session` is the entry, with `greeting`, `exchange`, `live` and `intake` as its parts; `round`
-//! holds the stage of an exchange, `comparison` the search for a difference, `sender` and `receiver`
-//! the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire. [`bundle`]
+//! holds the stage of an exchange, `comparison` the search for a difference, `sender`, `window`
+//! and `receiver` the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire. [`bundle`]
 //! writes the same frames into files.
 
 pub mod bundle;
@@ -128,6 +129,7 @@ mod round;
 mod sender;
 mod session;
 mod standpoint;
+mod window;
 
 pub use close::CloseCode;
 pub use effect::{CloseReason, Effect, Peer, Report, Tier, Traffic};

@@ -1,4 +1,4 @@
-//! The sending half: queues by lane, fragments, the window, and what is not acknowledged yet.
+//! The sending half: queues by lane, fragments, and what is not acknowledged yet.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -8,10 +8,11 @@ use super::frame::Frame;
 use super::holdings::Holdings;
 use super::item::{FeedEntry, ItemKind, Lane, Lanes};
 use super::limits::{
-    FRAGMENT_BYTES, ITEM_OVERHEAD_BYTES, MAX_RECORD_ITEM_BYTES, MAX_STATEMENT_ITEM_BYTES,
-    QUICK_ACK_MS, SLOW_ACK_MS, WINDOW_MOST_BYTES, WINDOW_START_BYTES, WINDOW_URGENT_BYTES,
+    ITEM_OVERHEAD_BYTES, MAX_RECORD_ITEM_BYTES, MAX_STATEMENT_ITEM_BYTES, WINDOW_START_BYTES,
+    WINDOW_URGENT_BYTES,
 };
 use super::payload::{AckFrame, ItemFrame, MoreFrame};
+use super::window::Window;
 use crate::id::CertificateHash;
 use crate::reconcile::{FeedNumber, ItemId};
 
@@ -30,19 +31,19 @@ struct Sending {
     offset: usize,
 }
 
+impl Sending {
+    /// The next fragment, of at most `most` bytes.
+    fn next(&self, most: usize) -> &[u8] {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        rest.get(..most).unwrap_or(rest)
+    }
+}
+
 /// An item that has been sent whole and is not acknowledged.
 #[derive(Debug)]
 struct Flight {
     entry: FeedEntry,
     cost: usize,
-}
-
-/// A fragment that has been sent and may not have come yet.
-#[derive(Debug)]
-struct Transit {
-    /// Bytes of fragments sent since the session began, this one included.
-    upto: u64,
-    sent_ms: u64,
 }
 
 /// What waits in one lane.
@@ -66,11 +67,7 @@ pub(super) struct Sender {
     pending: HashSet<ItemId>,
     flights: VecDeque<Flight>,
     flight_bytes: usize,
-    transits: VecDeque<Transit>,
-    /// Bytes of fragments sent, and come, since the session began.
-    bytes_sent: u64,
-    bytes_come: u64,
-    window: usize,
+    window: Window,
     /// Items sent whole since the session began.
     sent: u64,
     acknowledged: u64,
@@ -85,10 +82,7 @@ impl Sender {
             pending: HashSet::new(),
             flights: VecDeque::new(),
             flight_bytes: 0,
-            transits: VecDeque::new(),
-            bytes_sent: 0,
-            bytes_come: 0,
-            window: WINDOW_START_BYTES,
+            window: Window::new(),
             sent: 0,
             acknowledged: 0,
             certificates: HashSet::new(),
@@ -116,6 +110,11 @@ impl Sender {
     /// What is to be said after everything queued; replaces what was to be said before.
     pub(super) fn mark(&mut self, mark: Option<Mark>) {
         self.mark = mark;
+    }
+
+    /// Whether the peer has yet to be told that everything is sent.
+    pub(super) fn is_marked(&self) -> bool {
+        self.mark.is_some()
     }
 
     /// Whether everything queued has been sent and the mark behind it, too.
@@ -147,11 +146,21 @@ impl Sender {
         out: &mut Vec<u8>,
     ) -> Result<(), SyncError> {
         while let Some(lane) = self.next_lane() {
-            if !self.may_send(lane) {
+            let sending = match self.lanes.of_mut(lane).sending.take() {
+                Some(sending) => sending,
+                None => match self.begin(lane, holdings, out)? {
+                    Some(sending) => sending,
+                    None => continue,
+                },
+            };
+            let bytes = sending.next(self.window.fragment()).len();
+            if !self.may_send(lane, bytes) {
+                self.lanes.of_mut(lane).sending = Some(sending);
                 return Ok(());
             }
-            self.send_fragment(lane, now_ms, holdings, traffic, out)?;
+            self.send_fragment(lane, sending, now_ms, traffic, out);
         }
+        self.window.starve();
         match self.mark.take() {
             Some(Mark::Settled) => Frame::Settled.write(out),
             Some(Mark::Sent(upto)) => Frame::Sent(upto).write(out),
@@ -167,8 +176,8 @@ impl Sender {
         now_ms: u64,
     ) -> Result<Vec<FeedNumber>, SyncError> {
         let possible = (self.acknowledged..=self.sent).contains(&ack.items)
-            && (self.bytes_come..=self.bytes_sent).contains(&ack.bytes);
-        let news = ack.items > self.acknowledged || ack.bytes > self.bytes_come;
+            && self.window.range().contains(&ack.bytes);
+        let news = ack.items > self.acknowledged || ack.bytes > *self.window.range().start();
         if !(possible && news) {
             return Err(SyncError::ImpossibleAck {
                 acknowledged: ack.items,
@@ -176,7 +185,7 @@ impl Sender {
                 upto: self.sent,
             });
         }
-        self.come(ack.bytes, now_ms);
+        self.window.arrive(ack.bytes, now_ms);
         let mut feeds = Vec::new();
         while self.acknowledged < ack.items
             && let Some(flight) = self.flights.pop_front()
@@ -197,8 +206,10 @@ impl Sender {
                 && holdings.item(&sending.entry.id).is_none()
             {
                 self.pending.remove(&sending.entry.id);
+                if sending.offset > 0 {
+                    Frame::Drop(lane).write(out);
+                }
                 waiting.sending = None;
-                Frame::Drop(lane).write(out);
             }
         }
     }
@@ -210,56 +221,46 @@ impl Sender {
             .find(|lane| !self.lanes.of(*lane).is_empty())
     }
 
-    /// Whether the window has room, twice: for what has not come yet, so that an urgent item need
-    /// not wait long behind it, and for what is not durable yet, so that a cut loses little. The
-    /// second does not hold an item back when there is nothing to wait for: it may be larger than
-    /// the window.
-    fn may_send(&self, lane: Lane) -> bool {
-        let room = match lane {
-            Lane::Urgent => self.window.saturating_add(WINDOW_URGENT_BYTES),
-            Lane::Summary | Lane::Recent | Lane::Older | Lane::Attachment => self.window,
+    /// Whether the window has room for so many bytes, twice: for what has not come yet, so that an
+    /// urgent item need not wait long behind it, and for what is not durable yet, so that a cut
+    /// loses little. The second does not hold an item back when there is nothing to wait for: it
+    /// may be larger than the window.
+    fn may_send(&mut self, lane: Lane, bytes: usize) -> bool {
+        let beyond = match lane {
+            Lane::Urgent => WINDOW_URGENT_BYTES,
+            Lane::Summary | Lane::Recent | Lane::Older | Lane::Attachment => 0,
         };
-        let next = FRAGMENT_BYTES.saturating_add(ITEM_OVERHEAD_BYTES);
-        let room = room.saturating_sub(next);
-        let transit = self.bytes_sent.saturating_sub(self.bytes_come);
-        if usize::try_from(transit).unwrap_or(usize::MAX) > room {
+        let credit = self.window.credit();
+        let cost = bytes.saturating_add(ITEM_OVERHEAD_BYTES);
+        let fits =
+            |others: usize, room: usize| others.saturating_add(cost) <= room.saturating_add(beyond);
+        if !fits(self.window.in_transit(), credit) {
             return false;
         }
-        let begun: usize = Lane::ALL
-            .into_iter()
-            .filter_map(|lane| self.lanes.of(lane).sending.as_ref())
-            .fold(0, |sum, sending| sum.saturating_add(sending.offset));
-        self.flights.is_empty() || self.flight_bytes.saturating_add(begun) <= room
+        let durable =
+            self.flights.is_empty() || fits(self.flight_bytes, credit.max(WINDOW_START_BYTES));
+        if !durable {
+            // It is the peer's store that is waited for, not the link.
+            self.window.starve();
+        }
+        durable
     }
 
-    /// Sends the next fragment of a lane, or nothing when its next item is gone.
+    /// Sends the next fragment of an item.
     fn send_fragment(
         &mut self,
         lane: Lane,
+        mut sending: Sending,
         now_ms: u64,
-        holdings: &dyn Holdings,
         traffic: &mut Traffic,
         out: &mut Vec<u8>,
-    ) -> Result<(), SyncError> {
-        let mut sending = match self.lanes.of_mut(lane).sending.take() {
-            Some(sending) => sending,
-            None => match self.begin(lane, holdings, out)? {
-                Some(sending) => sending,
-                None => return Ok(()),
-            },
-        };
-        let rest = sending.bytes.get(sending.offset..).unwrap_or_default();
-        let bytes = rest.get(..FRAGMENT_BYTES).unwrap_or(rest).to_vec();
+    ) {
+        let bytes = sending.next(self.window.fragment()).to_vec();
         let first = sending.offset == 0;
         sending.offset = sending.offset.saturating_add(bytes.len());
         let kind = sending.entry.kind;
         let size = u64::try_from(sending.bytes.len()).unwrap_or(u64::MAX);
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.bytes_sent = self.bytes_sent.saturating_add(length);
-        self.transits.push_back(Transit {
-            upto: self.bytes_sent,
-            sent_ms: now_ms,
-        });
+        self.window.send(bytes.len(), now_ms);
         if first {
             Frame::Item(ItemFrame {
                 lane,
@@ -273,7 +274,7 @@ impl Sender {
         }
         if sending.offset < sending.bytes.len() {
             self.lanes.of_mut(lane).sending = Some(sending);
-            return Ok(());
+            return;
         }
         traffic.count_sent(kind);
         let cost = sending.bytes.len().saturating_add(ITEM_OVERHEAD_BYTES);
@@ -283,7 +284,6 @@ impl Sender {
             entry: sending.entry,
             cost,
         });
-        Ok(())
     }
 
     /// Takes the next item of a lane from the store, and sends the certificates it needs.
@@ -316,29 +316,6 @@ impl Sender {
             bytes,
             offset: 0,
         }))
-    }
-
-    /// The first `bytes` bytes of fragments have come. Grows the window by what came quickly, and
-    /// shrinks it when the link's queue is long.
-    fn come(&mut self, bytes: u64, now_ms: u64) {
-        let mut delay_ms = None;
-        while let Some(transit) = self.transits.front()
-            && transit.upto <= bytes
-        {
-            delay_ms = Some(now_ms.saturating_sub(transit.sent_ms));
-            self.transits.pop_front();
-        }
-        let news = usize::try_from(bytes.saturating_sub(self.bytes_come)).unwrap_or(usize::MAX);
-        self.bytes_come = bytes;
-        match delay_ms {
-            Some(delay_ms) if delay_ms <= QUICK_ACK_MS => {
-                self.window = self.window.saturating_add(news).min(WINDOW_MOST_BYTES);
-            }
-            Some(delay_ms) if delay_ms > SLOW_ACK_MS => {
-                self.window = (self.window / 2).max(WINDOW_START_BYTES);
-            }
-            Some(_) | None => {}
-        }
     }
 }
 

@@ -169,6 +169,7 @@ impl Session {
             Event::NewItems => {
                 self.news = true;
                 self.sender.recheck(holdings, &mut self.out);
+                self.push_statements(holdings);
                 Ok(())
             }
             Event::SyncRequested => {

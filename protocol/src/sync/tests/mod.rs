@@ -4,6 +4,7 @@ mod bundle;
 mod golden;
 mod hostile;
 mod hostile_sets;
+mod pacing;
 mod pair;
 mod random;
 mod sets;

@@ -22,6 +22,8 @@ pub(super) struct End {
     pub(super) session: Option<Session>,
     /// Pieces of the stream with the time of their arrival.
     inbox: VecDeque<(u64, Vec<u8>)>,
+    /// The most bytes that were ever under way to this end.
+    pub(super) most_under_way: usize,
     /// When the link towards this end is free again.
     busy_until: u64,
     /// Delivered items with the time at which they are durable.
@@ -70,6 +72,7 @@ impl Pair {
             store: stores.next().unwrap(),
             session: None,
             inbox: VecDeque::new(),
+            most_under_way: 0,
             busy_until: 0,
             unstored: VecDeque::new(),
             wake_at: u64::MAX,
@@ -219,6 +222,8 @@ impl Pair {
             to.inbox
                 .push_back((to.busy_until + self.latency_ms, piece.to_vec()));
         }
+        let under_way = to.inbox.iter().map(|(_, piece)| piece.len()).sum();
+        to.most_under_way = to.most_under_way.max(under_way);
     }
 
     /// When the next thing happens, without timers.

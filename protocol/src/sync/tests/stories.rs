@@ -3,7 +3,7 @@
 use super::pair::{A, B, Pair};
 use super::store::{Identity, grant, id_of, item, record, statement};
 use crate::reconcile::{Cursor, FeedNumber, StoreIncarnation};
-use crate::sync::limits::{MAX_HELLO_BYTES, WINDOW_MOST_BYTES, WINDOW_START_BYTES};
+use crate::sync::limits::MAX_HELLO_BYTES;
 use crate::sync::{
     CloseCode, CloseReason, Event, Holdings, ItemKind, Lane, Refusal, SyncError, Tier,
 };
@@ -140,98 +140,6 @@ fn statements_come_first_then_lanes_in_order() {
     let order: Vec<_> = pair.ends[B].delivered.iter().map(|(_, id)| *id).collect();
     let wanted: Vec<_> = items.iter().rev().map(|bytes| id_of(bytes)).collect();
     assert_eq!(order, wanted);
-}
-
-#[test]
-fn an_urgent_item_overtakes_a_big_record_on_a_slow_link() {
-    let mut pair = Pair::in_sync(1);
-    pair.rate = 8;
-    pair.latency_ms = 300;
-    pair.connect();
-    pair.drive();
-    let big = item(ItemKind::Record, Lane::Attachment, 1, "big", 1_000_000);
-    pair.write(A, big.clone());
-    let start = pair.now;
-    pair.run_until(start + 20_000);
-    let urgent = statement(1, "break-glass");
-    pair.write(A, urgent.clone());
-    let written = pair.now;
-    pair.run_until(start + 300_000);
-    pair.assert_in_sync();
-    let arrival = |bytes: &[u8]| {
-        pair.ends[B]
-            .delivered
-            .iter()
-            .find(|(_, id)| *id == id_of(bytes))
-            .expect("delivered")
-            .0
-    };
-    assert!(
-        arrival(&urgent) - written < 4_000,
-        "{} ms",
-        arrival(&urgent) - written
-    );
-    assert!(arrival(&big) > written + 60_000);
-}
-
-#[test]
-fn after_a_cut_what_was_acknowledged_is_not_sent_again() {
-    for cut_after in [1_500_u64, 4_000, 7_000, 11_000] {
-        let mut pair = Pair::new();
-        pair.rate = 8;
-        pair.latency_ms = 300;
-        for at in 0..200 {
-            pair.ends[A]
-                .store
-                .accept(record(1, &format!("r{at}"), 1000));
-        }
-        pair.connect();
-        let start = pair.now;
-        pair.run_until(start + cut_after);
-        pair.cut();
-        let acknowledged = pair.ends[A].store.peer_has.len();
-        assert!(acknowledged > 0, "nothing after {cut_after} ms");
-        pair.connect();
-        pair.drive();
-        pair.assert_in_sync();
-        assert_eq!(
-            usize::try_from(pair.report(A).traffic.records_sent).unwrap(),
-            200 - acknowledged
-        );
-        pair.cut();
-        pair.connect();
-        pair.drive();
-        assert_eq!(pair.report(A).round_trips, 1);
-    }
-}
-
-#[test]
-fn cuts_on_a_slow_link_cost_at_most_the_window_each() {
-    let mut pair = Pair::new();
-    pair.rate = 8;
-    pair.latency_ms = 300;
-    let (count, size) = (300, 1000);
-    for at in 0..count {
-        pair.ends[A]
-            .store
-            .accept(record(1, &format!("r{at}"), size));
-    }
-    let mut bytes = 0;
-    let mut cuts = 0;
-    while pair.ends[B].store.len() < count {
-        pair.connect();
-        let start = pair.now;
-        pair.run_until(start + 9_000);
-        bytes += pair.ends[A].sent.len();
-        pair.cut();
-        cuts += 1;
-        assert!(cuts < 30);
-    }
-    let framing = count * 20 + cuts * 600;
-    assert!(
-        bytes <= count * size + cuts * WINDOW_START_BYTES + framing,
-        "{bytes} {cuts}"
-    );
 }
 
 #[test]
@@ -471,49 +379,4 @@ fn a_shutdown_ends_both_sides_without_an_error() {
         pair.ends[B].closed,
         Some(CloseReason::ByPeer(CloseCode::Finished))
     );
-}
-
-#[test]
-fn a_fast_link_is_filled_by_a_growing_window() {
-    let mut pair = Pair::new();
-    pair.latency_ms = 300;
-    for at in 0..4000 {
-        pair.ends[A].store.accept(record(1, &format!("{at}"), 1000));
-    }
-    let start = pair.now;
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert!(
-        pair.now - start < 12_000,
-        "{} ms for 4 MB",
-        pair.now - start
-    );
-}
-
-#[test]
-fn what_is_not_durable_is_bounded_by_the_window() {
-    let mut pair = Pair::new();
-    pair.store_ms = 100_000;
-    for at in 0..3000 {
-        pair.ends[A].store.accept(record(1, &format!("{at}"), 1000));
-    }
-    pair.connect();
-    let start = pair.now;
-    pair.run_until(start + 90_000);
-    let delivered = pair.ends[B].delivered.len() * 1000;
-    assert!(delivered > WINDOW_START_BYTES / 2, "{delivered}");
-    assert!(delivered <= WINDOW_MOST_BYTES, "{delivered}");
-}
-
-#[test]
-fn a_record_larger_than_the_window_arrives() {
-    let mut pair = Pair::new();
-    let big = record(1, "largest", 4 * 1024 * 1024);
-    pair.ends[A].store.accept(big.clone());
-    pair.ends[A].store.accept(record(1, "small", 10));
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert!(pair.ends[B].store.has(&big));
 }
