@@ -289,6 +289,7 @@ impl Clinic {
         let names: Vec<CompartmentName> = open.compartments.keys().cloned().collect();
         for name in names.iter().filter(|name| terms.compartments.covers(name)) {
             self.sealing_key(&mut open, name, &mut draft)?;
+            self.hand_over(&mut open, name, &mut draft)?;
         }
         draft.note(Action::Grant, Some(*chart));
         self.file(draft)?;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use chartmesh_crdt::{ActorId, Document};
 use chartmesh_protocol::ClinicId;
-use chartmesh_protocol::ledger::{Body, CompartmentName, Signer};
+use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::seal::actor_id;
-use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch, share_epoch};
+use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch};
 
 use super::draft::Draft;
 use super::open_chart::{OpenChart, OpenCompartment};
@@ -57,34 +57,10 @@ impl Clinic {
             history: if everyone { &heads } else { &[] },
             created: self.tick(),
         };
-        let mut rng = self.chance();
-        let (epoch, key) = make_epoch(&mut rng, &plan).map_err(ClinicError::fault)?;
-        let mut bodies = vec![epoch];
-        if !everyone {
-            // One reader may see only what comes from now on, so the new epoch carries no
-            // history: those who may see all of it get the earlier keys by themselves.
-            let entitled: Vec<Reader> = readers
-                .iter()
-                .filter(|reader| all_history(&reader.clinic))
-                .copied()
-                .collect();
-            for head in &heads {
-                let plan = EpochPlan {
-                    readers: &entitled,
-                    parents: &[],
-                    history: &[],
-                    ..plan
-                };
-                bodies.push(share_epoch(&mut rng, &plan, head).map_err(ClinicError::fault)?);
-            }
-        }
-        for body in bodies {
-            let statement = Body::Epoch(body)
-                .sign(Signer::Node(&self.identity.node))
-                .map_err(ClinicError::fault)?;
-            draft.statement(&statement);
-            open.ledger.insert(statement);
-        }
+        let (epoch, key) = make_epoch(&mut self.chance(), &plan).map_err(ClinicError::fault)?;
+        let statement = self.sign_epoch(epoch)?;
+        draft.statement(&statement);
+        open.ledger.insert(statement);
         open.decision = self.decide(&open.ledger);
         let tag = open.tag(name).ok_or_else(|| no_secret(open))?;
         let own = ActorId(actor_id(&self.node_id(), self.author_incarnation(), &tag));
@@ -93,11 +69,14 @@ impl Clinic {
             .entry(name.clone())
             .or_insert_with(|| OpenCompartment::empty(tag, Document::new(own), Keyring::default()));
         one.keys.insert(key.clone());
+        // An epoch that one reader may see only from now on carries no history: those who may see
+        // all of it get the earlier keys by themselves.
+        self.hand_over(open, name, draft)?;
         Ok(key)
     }
 
     /// A clinic with the key that epoch keys are wrapped to.
-    fn reader(&self, clinic: &ClinicId) -> Result<Reader, ClinicError> {
+    pub(super) fn reader(&self, clinic: &ClinicId) -> Result<Reader, ClinicError> {
         let sealing = self.sealing_key_of(clinic)?.ok_or_else(|| {
             ClinicError::refused(format!(
                 "the sealing key of clinic {clinic}, which may read this chart, is not known \

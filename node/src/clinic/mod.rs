@@ -8,7 +8,7 @@
 //! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
 //! | `items`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
 //! | `charts`, `open_chart`, `judged` | charts opened, and which records count |
-//! | `save`, `epochs` | a chart edited and sealed |
+//! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `grant_list`, `verify`, `witness` | grants, revocations, and checking them |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
@@ -33,6 +33,7 @@ mod epochs;
 mod error;
 mod fold;
 mod grant_list;
+mod handover;
 mod identity;
 mod import;
 mod index_card;

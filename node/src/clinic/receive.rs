@@ -87,12 +87,17 @@ impl Replica {
         let behind = intake.behind;
         let draft = Draft::of_peer(self.peer, intake.items);
         let filed = self.clinic.file(draft)?;
-        for (_, arriving) in intake.charts {
+        let mut charts = Vec::with_capacity(intake.charts.len());
+        for (chart, arriving) in intake.charts {
             self.clinic.know_ledger(arriving.ledger);
+            charts.push(chart);
         }
         self.peer_sent(filed);
         // Now, while the ledgers are at hand.
         self.refresh()?;
+        for chart in charts {
+            self.clinic.hand_over_at_home(&chart)?;
+        }
         if behind {
             self.clinic.draw_incarnations()
         } else {

@@ -133,6 +133,7 @@ impl Clinic {
             self.rotate(open, name, draft)?;
         }
         let mut weight = 0;
+        let before = saved.records;
         for edit in edits {
             if weight + edit.weight() > RECORD_JSON && weight > 0 {
                 self.seal_staged(open, name, draft, saved)?;
@@ -151,7 +152,11 @@ impl Clinic {
                 saved.resources += 1;
             }
         }
-        self.seal_staged(open, name, draft, saved)
+        self.seal_staged(open, name, draft, saved)?;
+        if saved.records > before {
+            self.hand_over(open, name, draft)?;
+        }
+        Ok(())
     }
 
     /// Makes one record of what is staged in a compartment, if anything is.

@@ -10,6 +10,7 @@
 //! - `standing`: which statements hold, whatever the time.
 //! - `decision`: who may read, write and be sent what at a given time.
 //! - `sealing`: which epochs a writer may seal under.
+//! - `handover`: which keys are owed to whom.
 //! - `stream`: an author's records in their sequence, with its forks and gaps.
 //! - `judgement`: which records count.
 //!
@@ -22,6 +23,7 @@ mod decision;
 mod epoch;
 mod genesis;
 mod grant;
+mod handover;
 mod judgement;
 mod revocation;
 mod sealing;
@@ -40,6 +42,7 @@ pub use decision::{Decision, GrantState, GrantView, decide};
 pub use epoch::{Epoch, HistoryKey, ReaderKey};
 pub use genesis::Genesis;
 pub use grant::Grant;
+pub use handover::{OwedKey, owed_keys};
 pub use judgement::{Fork, Gap, Held, Judgement, RecordFacts, Verdict, judge};
 pub use revocation::{FrontierTip, Revocation};
 pub use sealing::SealingEpoch;

@@ -178,3 +178,44 @@ fn a_clinic_that_may_share_passes_on_no_more_than_it_has() {
     sync(hospital, home).unwrap();
     assert_eq!(home.clinic.grants(Some(&id)).unwrap().len(), 2);
 }
+
+#[test]
+fn a_grant_of_all_history_opens_what_a_grant_from_now_on_left_closed() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    home.import(&visit(&home, &id, "before"));
+    let from_now_on = GrantRequest {
+        from_now_on: true,
+        ..request(&id, &away, "all", "read")
+    };
+    home.try_grant(from_now_on).unwrap();
+    sync(&home, &away).unwrap();
+    home.grant(&id, &away, "all", "read");
+    sync(&home, &away).unwrap();
+    let exported = away.clinic.export(&id, false).unwrap();
+    assert_eq!(exported, home.clinic.export(&id, false).unwrap());
+    assert_eq!(away.clinic.chart_view(&id).unwrap().sealed, 0);
+}
+
+#[test]
+fn what_is_sealed_without_knowing_of_a_reader_opens_to_it_once_home_has_heard_of_both() {
+    let houses = ["Home", "Second", "Third"].map(House::new);
+    let [home, second, third] = &houses;
+    introduce(home, second);
+    introduce(home, third);
+    let id = home.register("Amina");
+    home.grant(&id, second, "all", "read,write");
+    sync(home, second).unwrap();
+    home.grant(&id, third, "all", "read");
+    sync(home, third).unwrap();
+    // A key that the second one makes by itself: it does not know of the third.
+    second.import(&visit(second, &id, "unaware"));
+    sync(second, home).unwrap();
+    sync(home, third).unwrap();
+    assert_eq!(third.clinic.chart_view(&id).unwrap().sealed, 0);
+    assert_eq!(
+        home.clinic.export(&id, false).unwrap(),
+        third.clinic.export(&id, false).unwrap()
+    );
+}

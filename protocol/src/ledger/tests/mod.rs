@@ -3,6 +3,7 @@
 mod decisions;
 mod entitlements;
 mod epochs;
+mod handover;
 mod judgements;
 mod laws;
 mod statements;

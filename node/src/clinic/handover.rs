@@ -1,0 +1,120 @@
+//! Handing over keys that are owed: to a clinic that may now see what came before, or that the
+//! author of an epoch did not know of.
+//!
+//! Whoever writes pays what it owes with what it writes. The chart's home pays as soon as it
+//! hears of it, so that no reader waits for the next visit.
+
+use std::collections::BTreeSet;
+
+use chartmesh_protocol::ChartId;
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::ledger::{
+    Body, CompartmentName, Decision, Epoch, Ledger, Signer, Statement, owed_keys,
+};
+use chartmesh_protocol::seal::{EpochPlan, Keyring, Reader, share_epoch};
+
+use super::draft::Draft;
+use super::open_chart::OpenChart;
+use super::{Clinic, ClinicError};
+
+impl Clinic {
+    /// Adds to a draft the keys of a compartment that this clinic owes to others.
+    pub(crate) fn hand_over(
+        &self,
+        open: &mut OpenChart,
+        name: &CompartmentName,
+        draft: &mut Draft,
+    ) -> Result<(), ClinicError> {
+        let Some(one) = open.compartments.get(name) else {
+            return Ok(());
+        };
+        let owed = self.owed_statements(&open.ledger, &open.decision, name, &one.keys)?;
+        if owed.is_empty() {
+            return Ok(());
+        }
+        for statement in owed {
+            draft.statement(&statement);
+            open.ledger.insert(statement);
+        }
+        open.decision = self.decide(&open.ledger);
+        Ok(())
+    }
+
+    /// Hands over what is owed in a chart, if this clinic is its home.
+    pub(crate) fn hand_over_at_home(&self, chart: &ChartId) -> Result<(), ClinicError> {
+        let own = self.clinic_id();
+        let is_home = |ledger: &Ledger| {
+            let genesis = ledger.genesis();
+            genesis.is_some_and(|(_, genesis)| genesis.custodian == own)
+        };
+        let owes = |ledger: &Ledger, decision: &Decision, name: &CompartmentName| {
+            !owed_keys(ledger, decision, name, &own).is_empty()
+        };
+        let ledger = self.ledger(chart)?;
+        if !is_home(&ledger) {
+            return Ok(());
+        }
+        let decision = self.decide(&ledger);
+        let names: BTreeSet<CompartmentName> = ledger
+            .epochs()
+            .map(|(_, epoch)| epoch.compartment.clone())
+            .filter(|name| owes(&ledger, &decision, name))
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let _writing = self.writing();
+        // Somebody here may have paid meanwhile.
+        let ledger = self.ledger(chart)?;
+        let decision = self.decide(&ledger);
+        let mut draft = Draft::default();
+        for name in names {
+            let keys = self.keys_of(&ledger, &name);
+            for statement in self.owed_statements(&ledger, &decision, &name, &keys)? {
+                draft.statement(&statement);
+            }
+        }
+        self.file(draft)?;
+        Ok(())
+    }
+
+    /// What this clinic owes of a compartment, wrapped and signed. A clinic whose sealing key is
+    /// not known here waits until it is.
+    fn owed_statements(
+        &self,
+        ledger: &Ledger,
+        decision: &Decision,
+        name: &CompartmentName,
+        keys: &Keyring,
+    ) -> Result<Vec<Verified<Statement>>, ClinicError> {
+        let mut statements = Vec::new();
+        for owed in owed_keys(ledger, decision, name, &self.clinic_id()) {
+            let readers: Vec<Reader> = owed
+                .clinics
+                .iter()
+                .filter_map(|clinic| self.reader(clinic).ok())
+                .collect();
+            let Some(key) = keys.get(&owed.epoch).filter(|_| !readers.is_empty()) else {
+                continue;
+            };
+            let plan = EpochPlan {
+                chart: ledger.chart(),
+                compartment: name,
+                readers: &readers,
+                parents: &[],
+                history: &[],
+                created: self.tick(),
+            };
+            let epoch = share_epoch(&mut self.chance(), &plan, key).map_err(ClinicError::fault)?;
+            statements.push(self.sign_epoch(epoch)?);
+        }
+        Ok(statements)
+    }
+
+    /// Signs an epoch with the node's key.
+    pub(super) fn sign_epoch(&self, epoch: Epoch) -> Result<Verified<Statement>, ClinicError> {
+        Body::Epoch(epoch)
+            .sign(Signer::Node(&self.identity.node))
+            .map_err(ClinicError::fault)
+    }
+}
