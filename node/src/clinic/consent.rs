@@ -325,7 +325,7 @@ impl Clinic {
             compartments: terms.compartments.clone(),
             rights: terms.rights,
             purpose: terms.purpose.clone(),
-            not_before_ms: self.now_ms(),
+            not_before_ms: self.time_ms(),
             expires_ms: terms.expires_ms,
             history: terms.history,
             parent: None,

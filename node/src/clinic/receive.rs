@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
-use chartmesh_protocol::ledger::{CompartmentName, Decision, Ledger, Statement};
+use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Ledger, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
@@ -212,6 +212,11 @@ impl<'a> Intake<'a> {
 
     fn take_statement(&mut self, statement: Verified<Statement>) -> Result<(), Reason> {
         let chart = statement.payload().chart();
+        if let Body::Epoch(epoch) = statement.body() {
+            // A grant begins by the clock of who signed it, and its first key is made right after:
+            // where the clock is slow, the grant would not have begun yet.
+            self.clinic.observe(epoch.created);
+        }
         self.items.push(statement_item(&statement));
         self.statements.push((chart, statement.id()));
         let arriving = self.chart(&chart)?;

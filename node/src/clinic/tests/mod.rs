@@ -10,14 +10,15 @@ mod sharing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use chartmesh_config::Config;
 use chartmesh_protocol::HybridTime;
 use chartmesh_protocol::sync::{CloseReason, Effect, Event, Patience, Role, Session, Setup};
 use zeroize::Zeroizing;
 
-use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica};
-use crate::clock;
+use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica, Surroundings};
+use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
 use crate::keys::{Cost, Passphrase};
 
@@ -32,12 +33,28 @@ struct House {
 
 impl House {
     fn new(name: &str) -> Self {
+        Self::with(name, Surroundings::default())
+    }
+
+    /// A clinic with a clock that is set by hand, in milliseconds since 1970.
+    fn with_clock(name: &str, clock: &Arc<AtomicU64>) -> Self {
+        let surroundings = Surroundings {
+            clock: Clock::Set(Arc::clone(clock)),
+            ..Surroundings::default()
+        };
+        Self::with(name, surroundings)
+    }
+
+    fn with(name: &str, surroundings: Surroundings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = Config::default_for(name).unwrap();
         let cost = Cost::new(64, 1, 1).unwrap();
-        Clinic::create(dir.path(), &config, &passphrase(), cost).unwrap();
-        let clinic = Arc::new(Clinic::open(dir.path(), config, &passphrase()).unwrap());
-        Self { clinic, dir }
+        Clinic::create_in(&surroundings, dir.path(), &config, &passphrase(), cost).unwrap();
+        let clinic = Clinic::open_in(surroundings, dir.path(), config, &passphrase()).unwrap();
+        Self {
+            clinic: Arc::new(clinic),
+            dir,
+        }
     }
 
     /// Closes the store and opens it again.
@@ -179,33 +196,54 @@ impl End {
     }
 }
 
-/// Joins two clinics until both say that they are in sync, or one ends the session.
-fn sync(one: &House, other: &House) -> Result<(), CloseReason> {
-    let mut ends = [
-        End::new(one, other, Role::Dialer),
-        End::new(other, one, Role::Listener),
-    ];
-    let mut queues = [VecDeque::new(), VecDeque::new()];
-    for index in 0..2 {
-        let sent = ends[index].handle(Event::Opened);
-        queues[1 - index].extend(sent);
-    }
-    for _ in 0..MAX_STEPS {
-        let Some(index) = (0..2).find(|index| !queues[*index].is_empty()) else {
-            break;
+/// Two ends on a link without delay.
+struct Joined {
+    ends: [End; 2],
+    queues: [VecDeque<Vec<u8>>; 2],
+}
+
+impl Joined {
+    /// Opens both ends.
+    fn new(one: &House, other: &House) -> Self {
+        let mut joined = Self {
+            ends: [
+                End::new(one, other, Role::Dialer),
+                End::new(other, one, Role::Listener),
+            ],
+            queues: [VecDeque::new(), VecDeque::new()],
         };
-        let bytes: Vec<u8> = queues[index].pop_front().unwrap();
-        let sent = ends[index].handle(Event::Received(&bytes));
-        queues[1 - index].extend(sent);
+        joined.tell(0, Event::Opened);
+        joined.tell(1, Event::Opened);
+        joined
     }
-    match ends.iter_mut().find_map(|end| end.closed.take()) {
-        Some(reason) => Err(reason),
-        None => {
-            assert!(
-                ends.iter().all(|end| end.in_sync),
-                "nothing is left to send"
-            );
-            Ok(())
+
+    /// Tells one end, and queues what it sends.
+    fn tell(&mut self, index: usize, event: Event<'_>) {
+        let sent = self.ends[index].handle(event);
+        self.queues[1 - index].extend(sent);
+    }
+
+    /// Lets everything arrive. An error says why one end closed.
+    fn run(&mut self) -> Result<(), CloseReason> {
+        for _ in 0..MAX_STEPS {
+            let Some(index) = (0..2).find(|index| !self.queues[*index].is_empty()) else {
+                break;
+            };
+            let bytes: Vec<u8> = self.queues[index].pop_front().unwrap();
+            self.tell(index, Event::Received(&bytes));
+        }
+        match self.ends.iter_mut().find_map(|end| end.closed.take()) {
+            Some(reason) => Err(reason),
+            None => {
+                let in_sync = self.ends.iter().all(|end| end.in_sync);
+                assert!(in_sync, "nothing is left to send");
+                Ok(())
+            }
         }
     }
+}
+
+/// Joins two clinics until both say that they are in sync, or one ends the session.
+fn sync(one: &House, other: &House) -> Result<(), CloseReason> {
+    Joined::new(one, other).run()
 }

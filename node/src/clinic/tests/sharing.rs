@@ -1,5 +1,7 @@
 //! What reaches whom.
 
+use std::sync::atomic::Ordering;
+
 use super::*;
 
 #[test]
@@ -115,6 +117,40 @@ fn a_store_that_is_opened_again_goes_on_where_it_was() {
     assert_eq!(away.compartments(&id), ["clinical", "summary"]);
     let check = away.clinic.verify_ledgers(None, &|_| {}).unwrap();
     assert_eq!((check.ok, check.held, check.records), (true, 0, 2));
+}
+
+#[test]
+fn a_grant_made_while_connected_holds_where_the_clock_is_hours_slow() {
+    let hour = 3_600_000;
+    let clocks = [50 * hour, 45 * hour].map(|ms| Arc::new(AtomicU64::new(ms)));
+    let home = House::with_clock("Home", &clocks[0]);
+    let away = House::with_clock("Away", &clocks[1]);
+    introduce(&home, &away);
+    let mut joined = Joined::new(&home, &away);
+    joined.run().unwrap();
+    // Time goes on, and nobody says HELLO again.
+    for clock in &clocks {
+        clock.fetch_add(hour, Ordering::Relaxed);
+    }
+    let id = home.register("Amina");
+    home.grant(&id, &away, "all", "read,share");
+    joined.tell(0, Event::NewItems);
+    joined.run().unwrap();
+    assert_eq!(away.compartments(&id), ["summary"]);
+}
+
+#[test]
+fn a_clinic_whose_clock_is_slow_can_pass_on_what_it_was_granted() {
+    let hour = 3_600_000;
+    let slow = Arc::new(AtomicU64::new(45 * hour));
+    let home = House::with_clock("Home", &Arc::new(AtomicU64::new(50 * hour)));
+    let (away, third) = (House::with_clock("Away", &slow), House::new("Third"));
+    introduce(&home, &away);
+    introduce(&away, &third);
+    let id = home.register("Amina");
+    home.grant(&id, &away, "all", "read,share");
+    sync(&home, &away).unwrap();
+    away.grant(&id, &third, "summary", "read");
 }
 
 /// A bundle with the chart's patient, as it is, and one new observation.
