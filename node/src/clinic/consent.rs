@@ -103,7 +103,7 @@ struct Terms {
 }
 
 impl Terms {
-    /// Whether a grant in force says the same: signing it again would only leave one more to revoke.
+    /// Whether a grant in force says the same: signing it again would leave one more to revoke.
     fn are_those_of(&self, view: &GrantView) -> bool {
         let grant = &view.grant;
         view.state == GrantState::Valid

@@ -56,8 +56,8 @@
 //! each fragment the first lane that has anything to send goes next, so an urgent item passes a
 //! long record. Fragments that have not come yet, and items that are not durable yet, are bounded
 //! by a window that follows the measured rate and delay of the link: 12 KiB at first, about as much
-//! at 64 kbit/s, up to 1 MiB on a fast one; a fragment is a quarter of it or 4 KiB. What a cut costs is what is in the window; what was
-//! acknowledged is not sent again.
+//! at 64 kbit/s, up to 1 MiB on a fast one; a fragment is a quarter of it or 4 KiB. What a cut
+//! costs is what is in the window; what was acknowledged is not sent again.
 //!
 //! # Driving a session
 //!

@@ -37,8 +37,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         }
         Command::Patient(Patient::Show { .. }) => Ok(chart::patient(&read(answer)?)),
         Command::Patient(Patient::Pin { .. }) => Ok(
-            "The PIN is set. Without it, this clinic can no longer grant in the patient's name; it can \
-             still end grants.\n"
+            "The PIN is set. Without it, this clinic can no longer grant in the patient's name; it \
+             can still end grants.\n"
                 .to_owned(),
         ),
         Command::Import(_) => Ok(imported(&read(answer)?)),

@@ -8,7 +8,8 @@ use super::*;
 
 fn named(id: &str, name: &str, born: &str) -> String {
     format!(
-        r#"{{"resourceType":"Patient","id":"{id}","birthDate":"{born}","name":[{{"family":"{name}"}}]}}"#
+        r#"{{"resourceType":"Patient","id":"{id}","birthDate":"{born}",
+        "name":[{{"family":"{name}"}}]}}"#
     )
 }
 

@@ -17,8 +17,8 @@ use crate::PROGRAM;
 const KILLS: u64 = 10;
 const PATIENTS: usize = 3;
 /// Visits between two syncs, and the size of each: several times what is sent unacknowledged.
-const VISITS: usize = 60;
-const NOTE_BYTES: usize = 2500;
+const VISITS: usize = 20;
+const NOTE_BYTES: usize = 4000;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Items that a clinic holds, and how many of them its one peer has not acknowledged.
