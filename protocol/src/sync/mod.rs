@@ -104,8 +104,8 @@
 //!
 //! `session` is the entry, with `greeting`, `exchange`, `live` and `intake` as its parts; `round`
 //! holds the stage of an exchange, `comparison` the search for a difference, `sender`, `window`
-//! and `receiver` the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire. [`bundle`]
-//! writes the same frames into files.
+//! and `receiver` the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire.
+//! [`bundle`] writes the same frames into files.
 
 pub mod bundle;
 mod close;

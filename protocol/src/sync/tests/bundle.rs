@@ -267,7 +267,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn no_changed_bit_passes_and_what_came_before_it_is_whole(at: proptest::sample::Index, bit in 0_u8..8) {
+    fn no_changed_bit_passes_and_what_came_before_it_is_whole(
+        at: proptest::sample::Index,
+        bit in 0_u8..8,
+    ) {
         let couple = Couple::new(&[40_000; 4]);
         let mut file = couple.part(1, true);
         let index = at.index(file.len());
