@@ -13,10 +13,23 @@
 //! "Change chunk"). Each column is a series of runs: a positive count and one value, a negative
 //! count and that many values, or zero and a count of nulls.
 
-use crate::limits::{MAX_CHANGE_ACTORS, MAX_CHANGE_DEPS, MAX_CHANGE_OPS};
+use crate::limits::{
+    MAX_CHANGE_ACTORS, MAX_CHANGE_BYTES, MAX_CHANGE_DEPS, MAX_CHANGE_OPS, MAX_TIME_MS,
+};
 
-const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE_CHUNK: u8 = 1;
+
+/// What one change or one saved document may stand for.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// Rows of a column.
+    pub(crate) rows: usize,
+    /// Numbers of writers.
+    pub(crate) actors: usize,
+    /// Bytes of text, each run written out.
+    pub(crate) text: usize,
+}
 
 /// Greatest counter of an operation that is taken from a change.
 const MAX_COUNTER: i64 = i32::MAX as i64;
@@ -35,14 +48,24 @@ fn content(column: u64) -> Option<Content> {
     }
 }
 
+/// What a column holds.
 #[derive(Clone, Copy)]
-enum Content {
+pub(crate) enum Content {
+    /// Writers, by their place in a list.
     Actors,
+    /// Numbers.
     Numbers,
+    /// How many values of another column belong to each row.
     Groups,
+    /// Counters, each as the step from the one before.
     Deltas,
+    /// Times, each as the step from the one before.
+    Times,
+    /// Texts.
     Texts,
+    /// Runs of false and true in turn.
     Flags,
+    /// Bytes that another column divides.
     Raw,
 }
 
@@ -85,23 +108,29 @@ fn walk(bytes: &[u8]) -> Option<()> {
     for _ in 0..columns {
         lengths.push((content(chunk.unsigned()?)?, chunk.size()?));
     }
+    let bounds = Bounds {
+        rows: MAX_CHANGE_OPS,
+        actors: others,
+        text: MAX_CHANGE_BYTES,
+    };
     for (content, length) in lengths {
-        column(content, Bytes(chunk.take(length)?), others)?;
+        column(content, Bytes(chunk.take(length)?), bounds)?;
     }
     // Nothing may follow: it would be carried along unseen.
     chunk.0.is_empty().then_some(())
 }
 
-fn column(content: Content, mut data: Bytes<'_>, others: usize) -> Option<()> {
+/// Walks one column.
+pub(crate) fn column(content: Content, mut data: Bytes<'_>, bounds: Bounds) -> Option<()> {
     let mut rows = 0_usize;
-    let mut total = 0_u64;
+    let mut total = 0_usize;
     let mut counter = 0_i64;
     if matches!(content, Content::Raw) {
         return Some(());
     }
     while !data.0.is_empty() {
         if matches!(content, Content::Flags) {
-            rows = bounded(rows.checked_add(data.size()?)?, MAX_CHANGE_OPS)?;
+            rows = bounded(rows.checked_add(data.size()?)?, bounds.rows)?;
             continue;
         }
         let count = data.signed()?;
@@ -113,25 +142,22 @@ fn column(content: Content, mut data: Bytes<'_>, others: usize) -> Option<()> {
                 (literal, literal)
             }
         };
-        rows = bounded(rows.checked_add(run)?, MAX_CHANGE_OPS)?;
+        rows = bounded(rows.checked_add(run)?, bounds.rows)?;
         for _ in 0..values {
             let times = if count > 0 { run } else { 1 };
             match content {
-                Content::Actors => drop(bounded(data.size()?, others)?),
+                Content::Actors => drop(bounded(data.size()?, bounds.actors)?),
                 Content::Numbers => drop(data.unsigned()?),
                 Content::Groups => {
-                    let predecessors = data.unsigned()?.checked_mul(u64::try_from(times).ok()?)?;
-                    total = total.checked_add(predecessors)?;
-                    bounded(usize::try_from(total).ok()?, MAX_CHANGE_OPS)?;
+                    let more = data.size()?.checked_mul(times)?;
+                    total = bounded(total.checked_add(more)?, bounds.rows)?;
                 }
-                Content::Deltas => {
-                    let step = data.signed()?.checked_mul(i64::try_from(times).ok()?)?;
-                    counter = counter.checked_add(step)?;
-                    if !(0..=MAX_COUNTER).contains(&counter) {
-                        return None;
-                    }
+                Content::Deltas => counter = moved(counter, &mut data, times, MAX_COUNTER)?,
+                Content::Times => counter = moved(counter, &mut data, times, MAX_TIME_MS)?,
+                Content::Texts => {
+                    let more = data.text()?.len().checked_mul(times)?;
+                    total = bounded(total.checked_add(more)?, bounds.text)?;
                 }
-                Content::Texts => drop(data.text()?),
                 Content::Flags | Content::Raw => {}
             }
         }
@@ -139,30 +165,37 @@ fn column(content: Content, mut data: Bytes<'_>, others: usize) -> Option<()> {
     Some(())
 }
 
-fn bounded(number: usize, limit: usize) -> Option<usize> {
+/// A counter after so many steps of the size that comes next.
+fn moved(counter: i64, data: &mut Bytes<'_>, times: usize, greatest: i64) -> Option<i64> {
+    let step = data.signed()?.checked_mul(i64::try_from(times).ok()?)?;
+    let counter = counter.checked_add(step)?;
+    (0..=greatest).contains(&counter).then_some(counter)
+}
+
+pub(crate) fn bounded(number: usize, limit: usize) -> Option<usize> {
     (number <= limit).then_some(number)
 }
 
 /// What is left of a slice.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Bytes<'a> {
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(taken)
     }
 
-    fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = self.size()?;
         self.take(length)
     }
 
-    fn size(&mut self) -> Option<usize> {
+    pub(crate) fn size(&mut self) -> Option<usize> {
         usize::try_from(self.unsigned()?).ok()
     }
 
-    fn unsigned(&mut self) -> Option<u64> {
+    pub(crate) fn unsigned(&mut self) -> Option<u64> {
         let mut number = 0_u64;
         for shift in (0..63).step_by(7) {
             let [byte] = *self.take(1)? else { return None };
@@ -210,7 +243,12 @@ mod tests {
 
     #[test]
     fn runs_that_stand_for_too_much_are_refused() {
-        let run = |content, bytes: &[u8]| column(content, Bytes(bytes), 1);
+        let bounds = Bounds {
+            rows: MAX_CHANGE_OPS,
+            actors: 1,
+            text: 100,
+        };
+        let run = |content, bytes: &[u8]| column(content, Bytes(bytes), bounds);
         let huge = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f, 1];
         assert!(run(Content::Numbers, &huge).is_none());
         assert!(run(Content::Flags, &huge[..7]).is_none());
@@ -225,6 +263,11 @@ mod tests {
             "a counter below zero"
         );
         assert!(run(Content::Texts, &[0x7f, 3, b'a']).is_none());
+        assert!(run(Content::Texts, &[50, 2, b'a', b'b']).is_some());
+        assert!(
+            run(Content::Texts, &[51, 2, b'a', b'b']).is_none(),
+            "a text that is repeated beyond what a change may hold"
+        );
     }
 
     #[test]

@@ -50,6 +50,19 @@ pub const MAX_PENDING_BYTES: usize = 192 * 1024 * 1024;
 /// Longest saved document to load, in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 512 * 1024 * 1024;
 
+/// Longest save of another node, in bytes, its columns uncompressed: what a sealed record holds.
+pub const MAX_SAVED_BYTES: usize = 32 * 1024 * 1024;
+
+/// Most changes in one save of another node: twenty saves a day for thirty years.
+pub const MAX_SAVED_CHANGES: usize = 250_000;
+
+/// Most operations in one save of another node: as in two changes of the largest size.
+pub const MAX_SAVED_OPS: usize = 2_000_000;
+
+/// Most bytes of text in one save of another node, each name at each place where it stands: a
+/// name is seldom longer than 40 bytes, so this is as much as the most operations need.
+pub const MAX_SAVED_TEXT: usize = 96 * 1024 * 1024;
+
 /// Longest id of a user, in bytes: a name, a mail address or a key in hex.
 pub const MAX_USER_BYTES: usize = 128;
 

@@ -6,15 +6,18 @@
     reason = "a test fails by panicking"
 )]
 
+use std::collections::BTreeSet;
+
 use automerge::legacy::{Key, ObjectId, OpId, OpType};
 use automerge::transaction::{CommitOptions, Transactable, Transaction};
 use automerge::{Automerge, Change, ExpandedChange, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
 use chartmesh_crdt::{
-    ActorId, Applied, ApplyError, ChangeError, ChangeFacts, Document, LoadError, Refusal, Resource,
-    Stamp, StampError,
+    ActorId, Applied, ApplyError, ChangeError, ChangeFacts, ChangeHash, Document, LoadError,
+    Refusal, Resource, SavedChanges, SavedError, Stamp, StampError,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
+use sha2::{Digest, Sha256};
 
 const MALLORY: ActorId = ActorId([66; 16]);
 const MESSAGE: &str = "1\nphysician\nmallory";
@@ -344,12 +347,88 @@ fn documents_that_are_no_chart_are_not_loaded() {
     tx.put_object(ROOT, "resources", ObjType::Map).unwrap();
     tx.commit();
     assert_eq!(load(&other.save()), LoadError::NotAChart);
-    let (_, mut mallory) = chart();
+}
+
+#[test]
+fn saves_that_are_no_chart_are_not_taken_apart() {
+    let read = |bytes: &[u8]| SavedChanges::read(bytes).map(|_| ()).unwrap_err();
+    assert_eq!(read(b""), SavedError::Malformed);
+    assert_eq!(read(b"garbage"), SavedError::Malformed);
+    let (document, mut mallory) = chart();
+    assert_eq!(
+        read(&[document.save_plain(&all(&document)).unwrap(), vec![0]].concat()),
+        SavedError::Malformed,
+        "something follows"
+    );
     let mut tx = mallory.transaction();
     tx.delete(resources(&tx), "Observation/o").unwrap();
     tx.commit_with(honest_options());
-    let refused = Document::load_checked(&mallory.save(), ActorId([3; 16])).unwrap_err();
-    assert_eq!(refused, LoadError::Change(ChangeError::ForeignOperation(0)));
+    let foreign = SavedError::Change(ChangeError::ForeignOperation(0));
+    assert_eq!(read(&mallory.save_nocompress()), foreign);
+}
+
+#[test]
+fn a_save_with_heads_that_it_does_not_have_is_refused() {
+    let (document, _) = chart();
+    let save = document.save_plain(&all(&document)).unwrap();
+    let head = document.heads()[0].0;
+    let at = save.windows(32).position(|bytes| bytes == head).unwrap();
+    let mut forged = save.clone();
+    forged[at] ^= 1;
+    let sum = Sha256::digest(&forged[8..]);
+    forged[4..8].copy_from_slice(&sum[..4]);
+    assert_eq!(
+        SavedChanges::read(&forged).map(|_| ()),
+        Err(SavedError::Damaged)
+    );
+}
+
+#[test]
+fn a_save_whose_compressed_columns_stand_for_gigabytes_is_refused_unread() {
+    let (document, mut mallory) = chart();
+    for number in 0..200 {
+        let mut tx = mallory.transaction();
+        let text = format!("{:?}", "x".repeat(4_000));
+        tx.put(map(&tx, "Observation/o"), format!("e{number}"), text)
+            .unwrap();
+        tx.commit_with(honest_options());
+    }
+    let compressed = mallory.save();
+    assert!(compressed.len() < mallory.save_nocompress().len() / 10);
+    assert_eq!(
+        SavedChanges::read(&compressed).map(|_| ()),
+        Err(SavedError::Malformed)
+    );
+    assert_eq!(document.len(), 2);
+}
+
+#[test]
+fn a_save_of_some_changes_holds_no_others_and_lacks_none_that_they_need() {
+    let (mut document, _) = chart();
+    let first = all(&document);
+    let text = r#"{"resourceType":"Observation","id":"o","status":"amended"}"#;
+    document.put(&Resource::parse(text).unwrap()).unwrap();
+    let later = document.commit(&Stamp::new("u", "r", 6).unwrap()).unwrap();
+    let later = later.unwrap().hash;
+    let saved = SavedChanges::read(&document.save_plain(&first).unwrap()).unwrap();
+    assert_eq!(saved.facts().len(), 1);
+    assert!(
+        saved
+            .facts()
+            .iter()
+            .all(|facts| first.contains(&facts.hash))
+    );
+    assert_eq!(
+        document.save_plain(&[later].into()),
+        None,
+        "its cause is left out"
+    );
+    assert_eq!(document.save_plain(&[ChangeHash([7; 32])].into()), None);
+    assert!(document.save_plain(&all(&document)).is_some());
+}
+
+fn all(document: &Document) -> BTreeSet<ChangeHash> {
+    document.history().iter().map(|entry| entry.hash).collect()
 }
 
 #[test]
@@ -392,6 +471,28 @@ proptest! {
         }
         let _ = ChangeFacts::read(&bytes);
         let _ = applied(&bytes);
+    }
+
+    #[test]
+    fn no_bytes_make_the_reading_of_a_save_panic(
+        edits in prop::collection::vec((any::<Index>(), any::<u8>()), 1..8),
+        cut in prop::option::of(any::<Index>()),
+    ) {
+        let (document, _) = chart();
+        let mut bytes = document.save_plain(&all(&document)).unwrap();
+        let start = 9;
+        for (at, byte) in edits {
+            let at = start + at.index(bytes.len() - start);
+            bytes[at] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()).max(start));
+        }
+        let sum = Sha256::digest(&bytes[8..]);
+        bytes[4..8].copy_from_slice(&sum[..4]);
+        if let Ok(saved) = SavedChanges::read(&bytes) {
+            let _ = Document::new(ActorId([3; 16])).apply_saved(saved);
+        }
     }
 
     #[test]

@@ -65,25 +65,24 @@ impl ChangeFacts {
     /// # Errors
     /// [`ChangeError`] for everything that no document would take, whatever it holds.
     pub fn read(bytes: &[u8]) -> Result<Self, ChangeError> {
-        let checked = Checked::read(bytes)?;
-        let change = &checked.change;
-        let stamp = Stamp::read(change.message(), change.timestamp())?;
-        Ok(Self {
-            hash: change.hash().into(),
-            deps: change
-                .deps()
-                .iter()
-                .copied()
-                .map(ChangeHash::from)
-                .collect(),
-            seq: change.seq(),
-            time_ms: change.timestamp(),
-            author: stamp.author(checked.actor),
-        })
+        Checked::read(bytes)?.facts()
     }
 }
 
 impl Checked {
+    pub(crate) fn facts(&self) -> Result<ChangeFacts, ChangeError> {
+        let change = &self.change;
+        let stamp = Stamp::read(change.message(), change.timestamp())?;
+        let deps = change.deps().iter().copied();
+        Ok(ChangeFacts {
+            hash: change.hash().into(),
+            deps: deps.map(ChangeHash::from).collect(),
+            seq: change.seq(),
+            time_ms: change.timestamp(),
+            author: stamp.author(self.actor),
+        })
+    }
+
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, ChangeError> {
         if bytes.len() > MAX_CHANGE_BYTES {
             return Err(ChangeError::TooLarge);

@@ -21,6 +21,11 @@ pub(crate) fn document() -> (Automerge, ObjId) {
     (doc, resources())
 }
 
+/// Whether a change is the first one.
+pub(crate) fn is(change: &Change) -> bool {
+    change.raw_bytes() == BYTES
+}
+
 /// The map of resources: made by the first operation of the first change.
 pub(crate) fn resources() -> ObjId {
     ObjId::Id(1, ACTOR.write(), 0)

@@ -4,8 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{Automerge, ROOT, ReadDoc};
 
-use super::check::Checked;
-use super::refusal::{ApplyError, ChangeError, Refusal};
 use super::{Document, RESOURCES, first};
 use crate::limits::MAX_DOCUMENT_BYTES;
 use crate::stamp::ActorId;
@@ -26,12 +24,6 @@ pub enum LoadError {
     /// It holds changes without the changes that they depend on.
     #[error("the saved document lacks changes")]
     Incomplete,
-    /// It holds a change that no document takes.
-    #[error("the saved document holds a change that is refused: {0}")]
-    Change(ChangeError),
-    /// It holds a change that contradicts its past.
-    #[error("the saved document holds a change that is refused: {0}")]
-    Refused(Refusal),
 }
 
 impl Document {
@@ -39,7 +31,7 @@ impl Document {
     ///
     /// The bytes must come from this node's own store: the changes in them were checked when
     /// they were applied, and are not checked again. For bytes of a peer there is
-    /// [`load_checked`](Self::load_checked).
+    /// [`SavedChanges`](crate::SavedChanges).
     ///
     /// # Errors
     /// [`LoadError`]. Damage is found by the hashes that the bytes hold.
@@ -61,36 +53,5 @@ impl Document {
             _ => return Err(LoadError::NotAChart),
         }
         Ok(Self::of(doc, resources, actor))
-    }
-
-    /// Loads what another node saved, and checks every change in it as [`apply`](Self::apply)
-    /// does, whoever wrote it: that each author may write is for the caller to check, with
-    /// [`history`](Self::history).
-    ///
-    /// Compressed bytes can stand for much more than their length. So take them only from who
-    /// is granted to write this compartment.
-    ///
-    /// # Errors
-    /// [`LoadError`].
-    pub fn load_checked(bytes: &[u8], actor: ActorId) -> Result<Self, LoadError> {
-        let loaded = Self::load(bytes, actor)?;
-        let changes = catch_unwind(AssertUnwindSafe(|| loaded.doc.get_changes(&[])));
-        let mut document = Self::new(actor);
-        let known = document.heads();
-        let mut checked = Vec::new();
-        for change in changes.map_err(|_| LoadError::Damaged)? {
-            if !known.contains(&change.hash().into()) {
-                checked.push(Checked::read(change.raw_bytes()).map_err(LoadError::Change)?);
-            }
-        }
-        let report = document.admit(checked).map_err(|error| match error {
-            ApplyError::Change { error, .. } => LoadError::Change(error),
-            ApplyError::TooManyPending => LoadError::Incomplete,
-        })?;
-        match report.refused.first() {
-            Some(refused) => Err(LoadError::Refused(refused.reason)),
-            None if document.pending.len() > 0 => Err(LoadError::Incomplete),
-            None => Ok(document),
-        }
     }
 }

@@ -37,6 +37,7 @@ pub(crate) mod load;
 pub(crate) mod pending;
 pub(crate) mod read;
 pub(crate) mod refusal;
+pub(crate) mod saved;
 pub(crate) mod staged;
 
 use std::collections::BTreeSet;
