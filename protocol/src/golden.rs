@@ -17,12 +17,13 @@ use crate::identity::{
     Verified,
 };
 use crate::ledger::{
-    CompartmentName, Held, Invalid, ParseCompartmentError, ParseTermError, Statement,
+    CompartmentName, FrontierTip, Held, Invalid, ParseCompartmentError, ParseTermError, Statement,
 };
 use crate::seal::{
-    ContentError, EpochKey, OpenEpochError, OpenError, RecordContent, RecordPlace, SealError,
-    VerifiedRecord, WrapError, actor_id, open_epoch, seal_record, sign_changes,
-    unwrap_chart_secret,
+    Compaction, ContentError, EpochKey, Manifest, ManifestRecord, OpenEpochError, OpenError,
+    ProvenanceError, RecordContent, RecordForm, RecordPlace, SealError, UserWord, VerifiedRecord,
+    WrapError, actor_id, open_epoch, record_claim, seal_compaction, seal_manifest, seal_record,
+    sign_changes, unwrap_chart_secret,
 };
 use crate::time::HybridTime;
 use crate::world::{NOW_MS, World};
@@ -171,6 +172,62 @@ fn records_are_written_as_ever() {
     }
 }
 
+/// A compaction of one record and its manifest, and the key that opens both.
+fn compacted(world: &World) -> (VerifiedRecord, VerifiedRecord, EpochKey) {
+    let (covered, key) = record(world, 0);
+    let home = &world.clinics[0];
+    let place = |before: &VerifiedRecord| RecordPlace {
+        sequence: before.header().place.sequence.next().unwrap(),
+        previous: before.id().link(),
+        ..before.header().place
+    };
+    let remains = ManifestRecord {
+        witness: covered.witness(),
+        word: Some(UserWord {
+            changes: 3,
+            signature: content(world).signature,
+        }),
+    };
+    let certificates = [home.certificate.to_bytes()].into();
+    let manifest = Manifest::of(&[remains], certificates).unwrap();
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let (secret, node) = (&world.secret, &home.node);
+    let manifest =
+        seal_manifest(&mut rng, &place(&covered), &key, node, secret, &manifest).unwrap();
+    let compaction = Compaction {
+        coverage: vec![FrontierTip {
+            author: home.node.id(),
+            incarnation: Incarnation::new(0xdead_beef),
+            sequence: Sequence::new(0),
+            record: covered.id(),
+        }],
+        manifest: vec![manifest.id()],
+        time: HybridTime::from_ms(NOW_MS),
+        save: [&b"one save"[..], &[0; 200]].concat(),
+    };
+    let place = place(&manifest);
+    let compaction = seal_compaction(&mut rng, &place, &key, node, secret, &compaction).unwrap();
+    (compaction, manifest, key)
+}
+
+#[test]
+fn compactions_and_manifests_are_written_as_ever() {
+    let world = World::new(1, 1);
+    let (compaction, manifest, key) = compacted(&world);
+    let file = golden("record-compaction.bin", compaction.as_bytes());
+    let read = VerifiedRecord::decode(&file).unwrap();
+    assert_eq!(read.header().form(&world.secret), RecordForm::Compaction);
+    assert_eq!(read.open_compaction(&key), compaction.open_compaction(&key));
+    assert_eq!(
+        read.open_compaction(&key).unwrap().manifest,
+        [manifest.id()]
+    );
+    let file = golden("record-manifest.bin", manifest.as_bytes());
+    let read = VerifiedRecord::decode(&file).unwrap();
+    assert_eq!(read.header().form(&world.secret), RecordForm::Manifest);
+    assert_eq!(read.open_manifest(&key), manifest.open_manifest(&key));
+}
+
 /// What is derived and never written: a change here makes old data unreadable.
 #[test]
 fn derived_values_are_as_ever() {
@@ -194,6 +251,14 @@ fn derived_values_are_as_ever() {
         (
             "pair",
             crate::id::StatementId::new(*pair.as_bytes()).to_string(),
+        ),
+        (
+            "claim of a record",
+            crate::id::StatementId::new(record_claim(
+                &record(&world, 0).0.witness(),
+                &[[1; 32]; 3],
+            ))
+            .to_string(),
         ),
     ] {
         writeln!(text, "{name}: {value}").unwrap();
@@ -248,6 +313,7 @@ fn errors_say_what_they_always_said() {
     .into_iter()
     .chain(INVALID.map(|reason| format!("statement: {reason}")))
     .chain(HELD.map(|reason| format!("record held: {reason}")))
+    .chain(UNPROVEN.map(|reason| format!("compaction held: {reason}")))
     .collect();
     golden("errors.txt", format!("{}\n", texts.join("\n")).as_bytes());
 }
@@ -274,6 +340,19 @@ const HELD: [Held; 5] = [
     Held::AfterRevocation,
     Held::Fork,
     Held::OnFork,
+];
+
+const UNPROVEN: [ProvenanceError; 10] = [
+    ProvenanceError::MissingRecord,
+    ProvenanceError::OtherTip,
+    ProvenanceError::Contradiction,
+    ProvenanceError::NodeSignature,
+    ProvenanceError::OtherForm,
+    ProvenanceError::OtherChanges,
+    ProvenanceError::SeveralUsers,
+    ProvenanceError::UnknownUser,
+    ProvenanceError::UserSignature,
+    ProvenanceError::Certificate,
 ];
 
 /// Bytes of a record of one change beyond the change itself.

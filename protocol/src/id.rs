@@ -182,6 +182,11 @@ byte_id!(
     32
 );
 byte_id!(
+    /// The hash of a record's ciphertext: what stays of it when only its author has to be proved.
+    SealedHash,
+    32
+);
+byte_id!(
     /// A user of a clinic: the first bytes of the hash of the user's ed25519 public key.
     UserId,
     8

@@ -142,7 +142,7 @@ mod world;
 pub use codec::CodecError;
 pub use id::{
     CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, ParseIdError,
-    PatientId, RecordId, RecordLink, SealingPublic, Sequence, SignerId, StatementId,
+    PatientId, RecordId, RecordLink, SealedHash, SealingPublic, Sequence, SignerId, StatementId,
     StatementPrefix, UserId, UserPublic,
 };
 pub use time::{HybridClock, HybridTime};

@@ -12,6 +12,15 @@ pub const MAX_RECORD_PLAIN: usize = 32 * 1024 * 1024;
 /// Changes in one record: one save seldom has more than one, an import has one a resource.
 pub const MAX_CHANGES: usize = 65_536;
 
+/// Records of which one manifest tells: some 230 bytes each, so less than a megabyte.
+pub const MAX_MANIFEST_RECORDS: usize = 4_096;
+
+/// Certificates in one manifest: every node and user of a chart in decades.
+pub const MAX_MANIFEST_CERTIFICATES: usize = 2_048;
+
+/// Manifests of one compaction: each adds what the ones before did not tell of.
+pub const MAX_MANIFEST_PARTS: usize = 1_024;
+
 /// A signed ledger statement: an epoch with the largest reader set needs 25 KiB.
 pub const MAX_STATEMENT_BYTES: usize = 64 * 1024;
 

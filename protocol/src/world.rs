@@ -295,6 +295,7 @@ impl Pen {
             previous: self.previous,
             compartment: self.compartment.clone(),
             depends_on: depends_on.iter().map(|record| record.id).collect(),
+            covers: Vec::new(),
         };
         self.sequence += 1;
         self.previous = record.id.link();

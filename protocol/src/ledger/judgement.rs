@@ -8,14 +8,18 @@
 //! "Inside" is ancestry, not numbers: a record is inside a frontier when following the links back
 //! from the frontier's tip leads to it. A record forged later with an earlier number is not.
 //!
+//! A compaction record builds on everything that it covers, whether those records are here or not.
+//!
 //! Two records of one author with the same number are a fork. One branch is chosen, the other
 //! held: first what lies inside a frontier, then what another author's valid record depends on,
 //! then the smaller id.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::CertificateBook;
 use super::compartment::CompartmentName;
+use super::revocation::FrontierTip;
 use super::set::Ledger;
 use super::standing::{Standing, StandingGrant};
 use super::stream::Streams;
@@ -41,6 +45,9 @@ pub struct RecordFacts {
     pub compartment: CompartmentName,
     /// The records of the same compartment whose changes it builds on. Others are passed over.
     pub depends_on: Vec<RecordId>,
+    /// Of a compaction: for each author the newest record that it covers. It builds on that one
+    /// and on all before.
+    pub covers: Vec<FrontierTip>,
 }
 
 /// Whether a record is part of the chart.
@@ -87,8 +94,9 @@ pub struct Judgement {
 /// Judges the records of one chart. A pure function of three sets: the order of statements,
 /// certificates and records does not matter, nor does repetition.
 pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -> Judgement {
-    let records = by_id(records);
     let standing = Standing::of(ledger, book);
+    let records = on_what_they_cover(records);
+    let records = by_id(&records);
     let streams = Streams::of(&records);
     let inside: BTreeMap<StatementId, BTreeSet<RecordId>> = standing
         .revocations
@@ -111,11 +119,14 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
     let has_right = |id: &RecordId| rights.get(id).is_some_and(Result::is_ok);
 
     let anchored = anchored(&records, has_right);
-    let (forks, gaps) = streams.forks(|id| match id {
+    let valid = records.values().filter(|record| has_right(&record.id));
+    let replaced = valid.flat_map(|one| one.covers.iter().map(|tip| (&one.compartment, tip)));
+    let rank = |id: &RecordId| match id {
         id if inside.values().any(|inside| inside.contains(id)) => 0_u8,
         id if anchored.contains(id) => 1,
         _ => 2,
-    });
+    };
+    let (forks, gaps) = streams.forks(rank, replaced);
     let displaced: BTreeSet<RecordId> = forks
         .iter()
         .flat_map(|fork| &fork.displaced)
@@ -155,6 +166,23 @@ fn by_id(records: &[RecordFacts]) -> Records<'_> {
         *entry = (*entry).min(record);
     }
     known
+}
+
+/// The records, each compaction with what it covers among that on which it builds.
+fn on_what_they_cover(records: &[RecordFacts]) -> Cow<'_, [RecordFacts]> {
+    if records.iter().all(|record| record.covers.is_empty()) {
+        return Cow::Borrowed(records);
+    }
+    let streams = by_id(records);
+    let streams = Streams::of(&streams);
+    let mut records = records.to_vec();
+    for record in &mut records {
+        for tip in &record.covers {
+            let covered = streams.up_to(&record.compartment, tip);
+            record.depends_on.extend(covered);
+        }
+    }
+    Cow::Owned(records)
 }
 
 /// The known records on which a record builds. A compartment is a document of its own: who may

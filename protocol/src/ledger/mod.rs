@@ -13,12 +13,14 @@
 //! - `handover`: which keys are owed to whom.
 //! - `stream`: an author's records in their sequence, with its forks and gaps.
 //! - `judgement`: which records count.
+//! - `coverage`: which need not be sent, because a compaction stands for them.
 //!
 //! Everything decided here is a pure function of sets: it depends on which statements and records
 //! there are, and not on the order in which they came.
 
 mod book;
 mod compartment;
+mod coverage;
 mod decision;
 mod epoch;
 mod genesis;
@@ -38,6 +40,7 @@ mod tests;
 
 pub use book::CertificateBook;
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};
+pub use coverage::{Cover, CoveredRecord, covered, known};
 pub use decision::{Decision, GrantState, GrantView, decide};
 pub use epoch::{Epoch, HistoryKey, ReaderKey};
 pub use genesis::Genesis;

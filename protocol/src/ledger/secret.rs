@@ -35,9 +35,15 @@ impl ChartSecret {
     /// The tag under which records name this compartment: nobody without the secret can tell
     /// which compartment, or which sensitivity label, it stands for.
     pub fn compartment_tag(&self, name: &CompartmentName) -> CompartmentTag {
-        let key = Zeroizing::new(blake3::derive_key(TAG_CONTEXT, self.0.as_ref()));
-        let hash = blake3::keyed_hash(&key, name.as_str().as_bytes());
-        CompartmentTag::new(first_bytes(hash.as_bytes()))
+        CompartmentTag::new(first_bytes(
+            &self.keyed_hash(TAG_CONTEXT, name.as_str().as_bytes()),
+        ))
+    }
+
+    /// A hash that only insiders can make, each use under a context of its own.
+    pub(crate) fn keyed_hash(&self, context: &str, bytes: &[u8]) -> [u8; 32] {
+        let key = Zeroizing::new(blake3::derive_key(context, self.0.as_ref()));
+        *blake3::keyed_hash(&key, bytes).as_bytes()
     }
 }
 

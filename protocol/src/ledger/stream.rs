@@ -1,5 +1,6 @@
 //! Streams: the records of one author, incarnation and compartment, in their sequence.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compartment::CompartmentName;
@@ -92,21 +93,60 @@ impl<'a> Streams<'a> {
         inside
     }
 
-    /// The forks and gaps of all streams. Of several records in a place the one with the lowest
+    /// The records that a compaction covers up to a tip: those to which links lead from it. Where
+    /// the tip itself is not here, links tell nothing, and places have to do.
+    pub(super) fn up_to(
+        &self,
+        compartment: &CompartmentName,
+        tip: &FrontierTip,
+    ) -> BTreeSet<RecordId> {
+        let key = Key {
+            compartment,
+            author: tip.author,
+            incarnation: tip.incarnation,
+        };
+        let mut covered = BTreeSet::new();
+        let Some(places) = self.0.get(&key) else {
+            return covered;
+        };
+        walk_back(places, tip, &mut covered);
+        if covered.is_empty() {
+            let below = places.range(..=tip.sequence);
+            covered.extend(below.flat_map(|(_, there)| there.keys()));
+        }
+        covered
+    }
+
+    /// The forks and gaps of all streams. What a compaction covers is no gap; `replaced` are the
+    /// tips of what valid ones cover. Of several records in a place the one with the lowest
     /// rank is chosen, then the one with the smallest id; later places follow the chosen one.
-    pub(super) fn forks(&self, rank: impl Fn(&RecordId) -> u8) -> (Vec<Fork>, Vec<Gap>) {
+    pub(super) fn forks<'t>(
+        &self,
+        rank: impl Fn(&RecordId) -> u8,
+        replaced: impl Iterator<Item = (&'t CompartmentName, &'t FrontierTip)>,
+    ) -> (Vec<Fork>, Vec<Gap>) {
+        let replaced = newest(replaced);
         let mut forks = Vec::new();
         let mut gaps = Vec::new();
         for (key, places) in &self.0 {
+            let tip = replaced.get(key).copied();
             // Where the next record belongs, and the link it has to carry if that is known.
             let mut expected = (Some(Sequence::new(0)), Some(RecordLink::FIRST));
             // The place before has records, and all of them are displaced.
             let mut lost = false;
             for (sequence, records) in places {
+                if let Some(tip) = tip.filter(|tip| tip.sequence < *sequence)
+                    && expected.0.is_some_and(|place| place <= tip.sequence)
+                {
+                    expected = (tip.sequence.next(), Some(tip.record.link()));
+                    lost = false;
+                }
+                let is_replaced = tip.is_some_and(|tip| *sequence <= tip.sequence);
                 let adjacent = expected.0 == Some(*sequence);
                 if !adjacent {
                     lost = false;
-                    gaps.extend(gap(key, expected.0, *sequence));
+                    let missing = gap(key, expected.0, *sequence);
+                    gaps.extend(missing.filter(|_| !is_replaced));
                 }
                 let follows = |link: &RecordLink| {
                     !adjacent || (!lost && expected.1.is_none_or(|chosen| chosen == *link))
@@ -140,6 +180,27 @@ impl<'a> Streams<'a> {
         }
         (forks, gaps)
     }
+}
+
+/// The newest tip of each stream; of two in one place the smaller.
+fn newest<'t>(
+    tips: impl Iterator<Item = (&'t CompartmentName, &'t FrontierTip)>,
+) -> BTreeMap<Key<'t>, &'t FrontierTip> {
+    let mut newest: BTreeMap<Key<'t>, &'t FrontierTip> = BTreeMap::new();
+    let rank = |tip: &FrontierTip| (Reverse(tip.sequence), tip.record);
+    for (compartment, tip) in tips {
+        let (author, incarnation) = (tip.author, tip.incarnation);
+        let key = Key {
+            compartment,
+            author,
+            incarnation,
+        };
+        let known = newest.entry(key).or_insert(tip);
+        if rank(tip) < rank(known) {
+            *known = tip;
+        }
+    }
+    newest
 }
 
 fn gap(key: &Key<'_>, expected: Option<Sequence>, found: Sequence) -> Option<Gap> {

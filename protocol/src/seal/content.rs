@@ -1,22 +1,21 @@
-//! What a record shows to its readers: `form | bytes`, where form 0 is a CBOR array as it is and
-//! form 1 the same under zstd (RFC 8878), whichever is shorter.
+//! What a record of changes shows to its readers: `form | bytes`, where form 0 is a CBOR array as
+//! it is and form 1 the same under zstd (RFC 8878), whichever is shorter.
 //!
 //! The array: changes, user, role, user's signature, hybrid time, frontier.
 
-use minicbor::decode::Error as DecodeError;
-use minicbor::encode::{Error as EncodeError, Write};
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Decode, Encode};
 
-use crate::codec::{self, Bounded, CodecError, ascending, at_most, plain_text};
+use super::form::RecordForm;
+use super::packed::{self, byte_strings};
+use crate::codec::{Bounded, CodecError, ascending, at_most, plain_text};
 use crate::id::{ChartId, StatementPrefix, UserId};
 use crate::identity::{
     Context, Signature, SignatureError, UserCertificate, UserKey, Verified, verify,
 };
-use crate::limits::{MAX_CHANGES, MAX_FRONTIER, MAX_RECORD_PLAIN, MAX_ROLE_BYTES};
+use crate::limits::{MAX_CHANGES, MAX_FRONTIER, MAX_ROLE_BYTES};
 use crate::time::HybridTime;
 
-const STORED: u8 = 0;
-const ZSTD: u8 = 1;
+/// A save is small, so a high level costs little time.
 const ZSTD_LEVEL: i32 = 9;
 
 /// The content of a record: what one person wrote in one save.
@@ -24,7 +23,7 @@ const ZSTD_LEVEL: i32 = 9;
 #[cbor(array)]
 pub struct RecordContent {
     /// The author's own new changes, opaque here, in the order in which they were made.
-    #[cbor(n(0), with = "changes")]
+    #[cbor(n(0), with = "byte_strings")]
     pub changes: Vec<Vec<u8>>,
     /// Who wrote.
     #[n(1)]
@@ -85,24 +84,11 @@ impl RecordContent {
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, CodecError> {
-        self.check()?;
-        let plain = codec::encode(self);
-        at_most("content", plain.len(), MAX_RECORD_PLAIN)?;
-        let packed = zstd::bulk::compress(&plain, ZSTD_LEVEL).ok();
-        let (form, bytes) = match packed.filter(|packed| packed.len() < plain.len()) {
-            Some(packed) => (ZSTD, packed),
-            None => (STORED, plain),
-        };
-        Ok([&[form], bytes.as_slice()].concat())
+        packed::pack(RecordForm::Changes, ZSTD_LEVEL, self)
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let (form, bytes) = bytes.split_first().ok_or(CodecError::Empty)?;
-        match *form {
-            STORED => codec::decode(bytes),
-            ZSTD => codec::decode(&unpack(bytes)?),
-            found => Err(CodecError::UnknownVersion { found, known: ZSTD }),
-        }
+        packed::unpack(RecordForm::Changes, bytes)
     }
 }
 
@@ -115,18 +101,8 @@ impl Bounded for RecordContent {
     }
 }
 
-/// Unpacks at most [`MAX_RECORD_PLAIN`] bytes, whatever the packed bytes claim.
-fn unpack(packed: &[u8]) -> Result<Vec<u8>, CodecError> {
-    let too_large = CodecError::OutOfBounds { what: "content" };
-    match zstd::bulk::Decompressor::upper_bound(packed) {
-        Some(size) if size > MAX_RECORD_PLAIN => return Err(too_large),
-        Some(size) => zstd::bulk::decompress(packed, size),
-        None => return Err(too_large),
-    }
-    .map_err(|_| CodecError::Malformed { at: 1 })
-}
-
-fn changes_message(chart: &ChartId, role: &str, hashes: &[[u8; 32]]) -> Vec<u8> {
+/// What a user signs.
+pub(super) fn changes_message(chart: &ChartId, role: &str, hashes: &[[u8; 32]]) -> Vec<u8> {
     // The role ends at the zero byte, which no role holds.
     let parts: [&[u8]; 4] = [
         chart.as_bytes(),
@@ -137,40 +113,18 @@ fn changes_message(chart: &ChartId, role: &str, hashes: &[[u8; 32]]) -> Vec<u8> 
     parts.concat()
 }
 
-/// Changes in CBOR: an array of byte strings.
-mod changes {
-    use super::*;
-
-    pub(super) fn encode<C, W: Write>(
-        changes: &[Vec<u8>],
-        e: &mut Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), EncodeError<W::Error>> {
-        e.array(u64::try_from(changes.len()).unwrap_or(u64::MAX))?;
-        for change in changes {
-            e.bytes(change)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<Vec<u8>>, DecodeError> {
-        let at = d.position();
-        let indefinite = DecodeError::message("changes of unknown number").at(at);
-        let mut changes = Vec::new();
-        for _ in 0..d.array()?.ok_or(indefinite)? {
-            changes.push(d.bytes()?.to_vec());
-        }
-        Ok(changes)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::codec;
     use crate::identity::ClinicKey;
+    use crate::limits::MAX_RECORD_PLAIN;
+
+    const STORED: u8 = 0;
+    const ZSTD: u8 = 1;
 
     const CHART: ChartId = ChartId::new([1; 16]);
     const HASHES: [[u8; 32]; 2] = [[3; 32], [4; 32]];

@@ -4,8 +4,10 @@
 //! The incarnation is big-endian; the sequence is unsigned LEB128 in its shortest form, 1 to 10
 //! bytes.
 
+use super::form::{MARK_LEN, RecordForm};
 use crate::codec::CodecError;
 use crate::id::{ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence};
+use crate::ledger::ChartSecret;
 
 /// The version of records that this program writes.
 pub(super) const VERSION: u8 = 1;
@@ -29,7 +31,8 @@ pub struct RecordPlace {
     pub previous: RecordLink,
 }
 
-/// The clear header of a record: all that a relay learns of it.
+/// The clear header of a record: all that a relay learns of it. The nonce tells insiders what the
+/// record holds; see [`RecordForm`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordHeader {
     /// Chart, compartment and place.
@@ -42,6 +45,27 @@ pub struct RecordHeader {
 }
 
 impl RecordHeader {
+    /// What the record holds, by the mark in its nonce. The content may still be something else:
+    /// then the author is at fault, and it does not open.
+    pub fn form(&self, secret: &ChartSecret) -> RecordForm {
+        RecordForm::read(secret, &self.encode())
+    }
+
+    /// Puts the mark of a form into the nonce.
+    pub(super) fn marked(mut self, form: RecordForm, secret: &ChartSecret) -> Self {
+        let head = self.encode();
+        let before = head
+            .split_last_chunk::<MARK_LEN>()
+            .map_or(&[][..], |(head, _)| head);
+        if let (Some(mark), Some(end)) = (
+            form.mark(secret, before),
+            self.nonce.last_chunk_mut::<MARK_LEN>(),
+        ) {
+            *end = mark;
+        }
+        self
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
         let place = &self.place;
         let mut bytes = vec![VERSION];

@@ -10,12 +10,16 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rand_core::CryptoRng;
 
+use super::compaction::Compaction;
 use super::content::RecordContent;
+use super::form::RecordForm;
 use super::header::{NONCE_LEN, RecordHeader, RecordPlace};
 use super::key::EpochKey;
+use super::manifest::Manifest;
 use crate::codec::CodecError;
-use crate::id::RecordId;
+use crate::id::{EpochId, RecordId, SealedHash};
 use crate::identity::{Context, NodeKey, Signature, SignatureError, verify};
+use crate::ledger::ChartSecret;
 use crate::limits::MAX_RECORD_BYTES;
 
 const RECORD_CONTEXT: &str = "chartmesh 2026-01 record key";
@@ -76,28 +80,73 @@ pub fn seal_record<R: CryptoRng + ?Sized>(
     author: &NodeKey,
     content: &RecordContent,
 ) -> Result<VerifiedRecord, SealError> {
+    let header = new_header(rng, place, epoch, author)?;
+    seal(header, epoch, author, &content.encode()?)
+}
+
+/// Seals and signs a compaction. `secret` is the chart's: by it insiders see what the record is.
+pub fn seal_compaction<R: CryptoRng + ?Sized>(
+    rng: &mut R,
+    place: &RecordPlace,
+    epoch: &EpochKey,
+    author: &NodeKey,
+    secret: &ChartSecret,
+    content: &Compaction,
+) -> Result<VerifiedRecord, SealError> {
+    let header = new_header(rng, place, epoch, author)?;
+    let header = header.marked(RecordForm::Compaction, secret);
+    seal(header, epoch, author, &content.encode()?)
+}
+
+/// Seals and signs a manifest. `secret` is the chart's: by it insiders see what the record is.
+pub fn seal_manifest<R: CryptoRng + ?Sized>(
+    rng: &mut R,
+    place: &RecordPlace,
+    epoch: &EpochKey,
+    author: &NodeKey,
+    secret: &ChartSecret,
+    content: &Manifest,
+) -> Result<VerifiedRecord, SealError> {
+    let header = new_header(rng, place, epoch, author)?;
+    let header = header.marked(RecordForm::Manifest, secret);
+    seal(header, epoch, author, &content.encode()?)
+}
+
+fn new_header<R: CryptoRng + ?Sized>(
+    rng: &mut R,
+    place: &RecordPlace,
+    epoch: &EpochKey,
+    author: &NodeKey,
+) -> Result<RecordHeader, SealError> {
     place.check()?;
     let mut nonce = [0; NONCE_LEN];
     rng.fill_bytes(&mut nonce);
-    let header = RecordHeader {
+    Ok(RecordHeader {
         place: *place,
         epoch: epoch.id(),
         author: author.id(),
         nonce,
-    };
+    })
+}
+
+fn seal(
+    header: RecordHeader,
+    epoch: &EpochKey,
+    author: &NodeKey,
+    plain: &[u8],
+) -> Result<VerifiedRecord, SealError> {
     let mut bytes = header.encode();
     let head_len = bytes.len();
-    let plain = content.encode()?;
     let sealed = cipher(&header, epoch)
         .encrypt(
-            &XNonce::from(nonce),
+            &XNonce::from(header.nonce),
             Payload {
-                msg: &plain,
+                msg: plain,
                 aad: &bytes,
             },
         )
         .map_err(|_| SealError::Cipher)?;
-    let signature = author.sign(Context::RECORD, &signed_bytes(&bytes, &sealed));
+    let signature = author.sign(Context::RECORD, &signed_bytes(&bytes, &hash_of(&sealed)));
     bytes.extend_from_slice(&sealed);
     let id = RecordId::new(*blake3::hash(&bytes).as_bytes());
     bytes.extend_from_slice(signature.as_bytes());
@@ -166,15 +215,18 @@ impl SealedRecord {
 
     /// Checks that the author that the header names signed the record. Anyone can, a relay too.
     pub fn verify(self) -> Result<VerifiedRecord, SignatureError> {
-        let (head, sealed) = self.parts();
-        let message = signed_bytes(head, sealed);
-        verify(
-            Context::RECORD,
-            self.header.author.as_bytes(),
-            &message,
-            &self.signature,
-        )?;
+        self.witness().verify()?;
         Ok(VerifiedRecord { record: self })
+    }
+
+    fn witness(&self) -> Witness {
+        let (_, sealed) = self.parts();
+        Witness {
+            id: self.id,
+            header: self.header,
+            sealed: hash_of(sealed),
+            signature: self.signature,
+        }
     }
 
     /// The header's bytes and the ciphertext.
@@ -224,15 +276,38 @@ impl VerifiedRecord {
         self.record.bytes
     }
 
-    /// Opens the record with the key of its epoch. Whether it counts is for the ledger to judge,
-    /// and whether its user signed for [`RecordContent::verify_user`].
+    /// What proves who wrote the record once its ciphertext is gone.
+    pub fn witness(&self) -> Witness {
+        self.record.witness()
+    }
+
+    /// Opens a record of changes with the key of its epoch. Whether it counts is for the ledger to
+    /// judge, and whether its user signed for [`RecordContent::verify_user`].
     pub fn open(&self, epoch: &EpochKey) -> Result<RecordContent, OpenError> {
+        Ok(RecordContent::decode(&self.unseal(epoch)?)?)
+    }
+
+    /// Opens a compaction with the key of its epoch. What it claims is for [`prove`] to check.
+    ///
+    /// [`prove`]: super::prove
+    pub fn open_compaction(&self, epoch: &EpochKey) -> Result<Compaction, OpenError> {
+        Ok(Compaction::decode(&self.unseal(epoch)?)?)
+    }
+
+    /// Opens a manifest with the key of its epoch. What it claims is for [`prove`] to check.
+    ///
+    /// [`prove`]: super::prove
+    pub fn open_manifest(&self, epoch: &EpochKey) -> Result<Manifest, OpenError> {
+        Ok(Manifest::decode(&self.unseal(epoch)?)?)
+    }
+
+    fn unseal(&self, epoch: &EpochKey) -> Result<Vec<u8>, OpenError> {
         let header = &self.record.header;
         if epoch.id() != header.epoch {
             return Err(OpenError::OtherEpoch);
         }
         let (head, sealed) = self.record.parts();
-        let plain = cipher(header, epoch)
+        cipher(header, epoch)
             .decrypt(
                 &XNonce::from(header.nonce),
                 Payload {
@@ -240,8 +315,43 @@ impl VerifiedRecord {
                     aad: head,
                 },
             )
-            .map_err(|_| OpenError::NotAuthentic)?;
-        Ok(RecordContent::decode(&plain)?)
+            .map_err(|_| OpenError::NotAuthentic)
+    }
+}
+
+/// What proves who wrote a record once its ciphertext is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Witness {
+    /// The record's id. The signature does not cover it: whoever has the record can check it, and
+    /// who has the author's next one its first bytes.
+    pub id: RecordId,
+    /// The header.
+    pub header: RecordHeader,
+    /// The hash of the ciphertext.
+    pub sealed: SealedHash,
+    /// The author's signature over header and hash.
+    pub signature: Signature,
+}
+
+impl Witness {
+    /// Checks that the author that the header names signed the record.
+    pub fn verify(&self) -> Result<(), SignatureError> {
+        verify(
+            Context::RECORD,
+            self.header.author.as_bytes(),
+            &signed_bytes(&self.header.encode(), &self.sealed),
+            &self.signature,
+        )
+    }
+
+    /// The epoch under which the record was sealed.
+    pub fn epoch(&self) -> EpochId {
+        self.header.epoch
+    }
+
+    /// What the author signed, under one hash: two witnesses of one record have the same.
+    pub fn signed_hash(&self) -> [u8; 32] {
+        *blake3::hash(&signed_bytes(&self.header.encode(), &self.sealed)).as_bytes()
     }
 }
 
@@ -257,8 +367,12 @@ fn cipher(header: &RecordHeader, epoch: &EpochKey) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&Key::from(*epoch.derive(RECORD_CONTEXT, &parts)))
 }
 
-fn signed_bytes(head: &[u8], sealed: &[u8]) -> Vec<u8> {
-    [head, blake3::hash(sealed).as_bytes()].concat()
+fn hash_of(sealed: &[u8]) -> SealedHash {
+    SealedHash::new(*blake3::hash(sealed).as_bytes())
+}
+
+fn signed_bytes(head: &[u8], sealed: &SealedHash) -> Vec<u8> {
+    [head, sealed.as_bytes()].concat()
 }
 
 #[cfg(test)]

@@ -32,6 +32,9 @@ pub enum Lane {
     /// Older records.
     #[n(3)]
     Older,
+    /// Who wrote what compactions stand for: nobody needs it to read a chart.
+    #[n(5)]
+    Provenance,
     /// Attachments.
     #[n(4)]
     Attachment,
@@ -39,11 +42,12 @@ pub enum Lane {
 
 impl Lane {
     /// All lanes, the first to travel first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Urgent,
         Self::Summary,
         Self::Recent,
         Self::Older,
+        Self::Provenance,
         Self::Attachment,
     ];
 }
@@ -68,6 +72,7 @@ pub(super) struct Lanes<T> {
     summary: T,
     recent: T,
     older: T,
+    provenance: T,
     attachment: T,
 }
 
@@ -79,6 +84,7 @@ impl<T> Lanes<T> {
             Lane::Summary => &self.summary,
             Lane::Recent => &self.recent,
             Lane::Older => &self.older,
+            Lane::Provenance => &self.provenance,
             Lane::Attachment => &self.attachment,
         }
     }
@@ -90,6 +96,7 @@ impl<T> Lanes<T> {
             Lane::Summary => &mut self.summary,
             Lane::Recent => &mut self.recent,
             Lane::Older => &mut self.older,
+            Lane::Provenance => &mut self.provenance,
             Lane::Attachment => &mut self.attachment,
         }
     }

@@ -3,7 +3,8 @@
 use crate::id::{RecordLink, Sequence};
 use crate::identity::Verified;
 use crate::ledger::{
-    CompartmentName, Held, Judgement, RecordFacts, Rights, Signer, Statement, Verdict, judge,
+    CompartmentName, FrontierTip, Held, Judgement, RecordFacts, Rights, Signer, Statement, Verdict,
+    judge,
 };
 use crate::world::{NOW_MS, World};
 
@@ -323,4 +324,81 @@ fn the_last_possible_sequence_is_judged_without_overflow() {
     top.previous = below.id.link();
     top.id = crate::id::RecordId::new([9; 32]);
     assert_eq!(verdicts(&world, &[], &[&below, &top]), [COUNTS; 2]);
+}
+
+/// Where an author's records end.
+fn tip(record: &RecordFacts) -> FrontierTip {
+    FrontierTip {
+        author: record.author,
+        incarnation: record.incarnation,
+        sequence: record.sequence,
+        record: record.id,
+    }
+}
+
+#[test]
+fn a_compaction_that_counts_admits_what_it_covers() {
+    let mut world = World::new(1, 3);
+    let grant = world.grant(1, |_| ());
+    let mut pen = world.pen(1, &SUMMARY);
+    let [seen, beyond, later] = ["a", "b", "c"].map(|text| pen.write(text, &[]));
+    let revocation = world.revoke(&grant, &[&seen]);
+    let mut compaction = world.pen(0, &SUMMARY).write("compaction", &[]);
+    compaction.covers = vec![tip(&beyond)];
+    let all = [&seen, &beyond, &later, &compaction];
+    let late = held(Held::AfterRevocation);
+    assert_eq!(
+        verdicts(&world, &[&grant, &revocation], &all),
+        [COUNTS, COUNTS, late, COUNTS]
+    );
+    let mut strange = world.pen(2, &SUMMARY).write("compaction", &[]);
+    strange.covers = vec![tip(&later)];
+    assert_eq!(
+        verdicts(
+            &world,
+            &[&grant, &revocation],
+            &[&seen, &beyond, &later, &strange]
+        ),
+        [COUNTS, late, late, held(Held::NoRight)]
+    );
+}
+
+#[test]
+fn what_a_compaction_covers_is_no_gap_and_what_follows_it_has_to_follow_it() {
+    let world = World::new(1, 2);
+    let mut pen = world.pen(0, &SUMMARY);
+    let [_, _, newest] = ["a", "b", "c"].map(|text| pen.write(text, &[]));
+    let after = pen.write("d", &[]);
+    let mut compaction = pen.write("compaction", &[]);
+    compaction.covers = vec![tip(&newest)];
+    let judgement = judged(&world, &[], &[&after, &compaction]);
+    assert!(judgement.gaps.is_empty() && judgement.forks.is_empty());
+    let without = judged(&world, &[], &[&after]);
+    assert_eq!(without.gaps.len(), 1);
+
+    let mut stray = after.clone();
+    stray.id = crate::id::RecordId::new([9; 32]);
+    stray.previous = RecordLink::new([9; 8]);
+    compaction.sequence = Sequence::new(9);
+    let judgement = judged(&world, &[], &[&stray, &compaction]);
+    assert_eq!(judgement.verdicts[&stray.id], held(Held::Fork));
+}
+
+#[test]
+fn records_from_before_a_compaction_count_with_it_while_its_manifest_has_not_come() {
+    let mut world = World::new(1, 2);
+    let grant = world.grant(1, |_| ());
+    let mut pen = world.pen(1, &SUMMARY);
+    let [first, second, third] = ["a", "b", "c"].map(|text| pen.write(text, &[]));
+    let revocation = world.revoke(&grant, &[]);
+    let mut compaction = world.pen(0, &SUMMARY).write("compaction", &[]);
+    compaction.covers = vec![tip(&second)];
+    assert_eq!(
+        verdicts(
+            &world,
+            &[&grant, &revocation],
+            &[&first, &third, &compaction]
+        ),
+        [COUNTS, held(Held::AfterRevocation), COUNTS]
+    );
 }

@@ -23,12 +23,12 @@ const NAMES: [CompartmentName; 3] = [
     CompartmentName::Billing,
 ];
 
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     let cases = std::env::var("CHARTMESH_PROPTEST_CASES");
     cases.ok().and_then(|text| text.parse().ok()).unwrap_or(256)
 }
 
-fn config(cases: u32) -> Config {
+pub(super) fn config(cases: u32) -> Config {
     Config {
         failure_persistence: None,
         ..Config::with_cases(cases)

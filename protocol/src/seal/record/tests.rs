@@ -148,7 +148,7 @@ fn content_moved_to_another_place_and_signed_anew_does_not_open() {
     let (head, ciphertext) = record.parts();
     let mut moved = head.to_vec();
     moved[17] ^= 1;
-    let signature = author().sign(Context::RECORD, &signed_bytes(&moved, ciphertext));
+    let signature = author().sign(Context::RECORD, &signed_bytes(&moved, &hash_of(ciphertext)));
     let bytes = [&moved, ciphertext, signature.as_bytes()].concat();
     let record = VerifiedRecord::decode(&bytes).unwrap();
     assert_eq!(record.open(&epoch()), Err(OpenError::NotAuthentic));
