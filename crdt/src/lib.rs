@@ -81,7 +81,7 @@ pub use document::check::ChangeFacts;
 pub use document::commit::{CommitError, CommittedChange};
 pub use document::conflict::{Conflict, Version};
 pub use document::edit::{Put, PutError, ResolveError};
-pub use document::history::{ElementWrite, HistoryEntry};
+pub use document::history::{ChangeOutline, ElementWrite, HistoryEntry};
 pub use document::load::LoadError;
 pub use document::refusal::{ApplyError, ChangeError, Refusal, Refused};
 pub use document::saved::{SavedChanges, SavedError};

@@ -425,6 +425,10 @@ fn a_save_of_some_changes_holds_no_others_and_lacks_none_that_they_need() {
     );
     assert_eq!(document.save_plain(&[ChangeHash([7; 32])].into()), None);
     assert!(document.save_plain(&all(&document)).is_some());
+    let outline = &document.outline()[&document.actor()];
+    let deps: Vec<&[ChangeHash]> = outline.iter().map(|one| one.deps.as_slice()).collect();
+    assert_eq!(deps, [&[][..], &[outline[0].hash]]);
+    assert_eq!(outline[1].hash, later);
 }
 
 fn all(document: &Document) -> BTreeSet<ChangeHash> {

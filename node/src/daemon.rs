@@ -19,6 +19,8 @@ use crate::{control, folder};
 
 /// Where a running node says who it is.
 const RUN_FILE: &str = "run.json";
+/// How long nothing must have come before charts are compacted.
+const COMPACT_AFTER: Duration = Duration::from_secs(5);
 /// How long index cards wait for the rest of what has begun to come.
 const CARD_DELAY: Duration = Duration::from_secs(1);
 
@@ -93,6 +95,7 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
         parts.spawn(async move { Ok(server.serve(clinic, end).await?) });
     }
     parts.spawn(keep_cards_fresh(Arc::clone(&clinic), end.clone()));
+    parts.spawn(compact_when_idle(Arc::clone(&clinic), end.clone()));
     let file = RunFile {
         pid: std::process::id(),
         node_id,
@@ -152,6 +155,29 @@ async fn keep_cards_fresh(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow
         tokio::select! {
             () = tokio::time::sleep(CARD_DELAY) => {}
             () = end.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Compacts charts that were saved to, once nothing has come for a while: nobody waits for it.
+async fn compact_when_idle(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow::Result<()> {
+    let mut news = clinic.subscribe();
+    loop {
+        tokio::select! {
+            changed = news.changed() => if changed.is_err() { return Ok(()) },
+            () = end.cancelled() => return Ok(()),
+        }
+        loop {
+            tokio::select! {
+                changed = news.changed() => if changed.is_err() { return Ok(()) },
+                () = tokio::time::sleep(COMPACT_AFTER) => break,
+                () = end.cancelled() => return Ok(()),
+            }
+        }
+        let compacting = Arc::clone(&clinic);
+        let compacted = tokio::task::spawn_blocking(move || compacting.compact_saved()).await?;
+        if let Err(error) = compacted {
+            tracing::error!(%error, "charts cannot be compacted");
         }
     }
 }

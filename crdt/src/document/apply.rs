@@ -74,6 +74,11 @@ impl Document {
         self.doc.get_change_meta_by_hash(&hash.into()).is_some()
     }
 
+    /// Whether a change is in the document or waits for what it depends on.
+    pub fn knows_change(&self, hash: ChangeHash) -> bool {
+        self.has_change(hash) || self.pending.contains(hash)
+    }
+
     /// Takes changes that are sound by themselves.
     pub(crate) fn admit(&mut self, changes: Vec<Checked>) -> Result<Applied, ApplyError> {
         let mut report = Applied::default();

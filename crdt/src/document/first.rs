@@ -5,7 +5,7 @@
 
 use automerge::{Automerge, Change, ObjId};
 
-use crate::stamp::ActorId;
+use crate::stamp::{ActorId, ChangeHash};
 
 /// Its writer, who writes nothing else.
 pub(crate) const ACTOR: ActorId = ActorId(*b"chartmesh/chart1");
@@ -24,6 +24,13 @@ pub(crate) fn document() -> (Automerge, ObjId) {
 /// Whether a change is the first one.
 pub(crate) fn is(change: &Change) -> bool {
     change.raw_bytes() == BYTES
+}
+
+/// Its hash.
+pub(crate) fn hash() -> Option<ChangeHash> {
+    Change::try_from(BYTES)
+        .ok()
+        .map(|change| change.hash().into())
 }
 
 /// The map of resources: made by the first operation of the first change.

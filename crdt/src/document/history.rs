@@ -1,12 +1,12 @@
 //! The history of a document: who changed what, and when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Document;
 use super::check::{Checked, Edit, Write};
 use super::index::Index;
+use super::{Document, first};
 use crate::resource_key::ResourceKey;
-use crate::stamp::{Author, ChangeHash, Stamp};
+use crate::stamp::{ActorId, Author, ChangeHash, Stamp};
 
 /// One change of the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,15 @@ pub struct ElementWrite {
     /// The JSON text as stored (a whole resource without `resourceType` and `id`), or `None`
     /// where the element was removed.
     pub value: Option<String>,
+}
+
+/// A change and what it depends on; the first change of every document is left out of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeOutline {
+    /// The change.
+    pub hash: ChangeHash,
+    /// The changes that it depends on.
+    pub deps: Vec<ChangeHash>,
 }
 
 impl Document {
@@ -92,6 +101,35 @@ impl Document {
             }
         }
         writes
+    }
+
+    /// Every change but the first, with what it depends on, those of each writer in their order.
+    pub fn outline(&self) -> BTreeMap<ActorId, Vec<ChangeOutline>> {
+        let mut outline: BTreeMap<ActorId, Vec<(u64, ChangeOutline)>> = BTreeMap::new();
+        let first = first::hash();
+        let others = |deps: Vec<automerge::ChangeHash>| {
+            let deps = deps.into_iter().map(ChangeHash::from);
+            deps.filter(|dep| Some(*dep) != first).collect()
+        };
+        for change in self.doc.get_changes_meta(&[]) {
+            let Some(actor) = ActorId::read(&change.actor).filter(|one| *one != first::ACTOR)
+            else {
+                continue;
+            };
+            let one = ChangeOutline {
+                hash: change.hash.into(),
+                deps: others(change.deps),
+            };
+            outline.entry(actor).or_default().push((change.seq, one));
+        }
+        let in_order = |mut changes: Vec<(u64, ChangeOutline)>| {
+            changes.sort_by_key(|(seq, _)| *seq);
+            changes.into_iter().map(|(_, change)| change).collect()
+        };
+        let outline = outline.into_iter();
+        outline
+            .map(|(actor, changes)| (actor, in_order(changes)))
+            .collect()
     }
 
     fn past_changes(&self) -> (Index, Vec<PastChange>) {

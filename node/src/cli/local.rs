@@ -161,6 +161,10 @@ pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<An
         scope.spawn(move || progress.iter().for_each(|step| bar.show(&step)));
         let service = Service::new(Arc::clone(&clinic), None, visiting);
         let outcome = runtime.block_on(service.execute(request, report));
+        // What is compacted now spares others the waiting; what is not is compacted later.
+        if let Err(error) = clinic.compact_saved() {
+            tracing::warn!(%error, "charts are not compacted");
+        }
         clinic.flush()?;
         outcome
     })

@@ -95,6 +95,22 @@ impl Certificates {
         self.users.iter().find(|one| one.payload().user == *user)
     }
 
+    /// The certificates that a clinic gave to both an author's node and its user.
+    pub(crate) fn of_author(
+        &self,
+        node: &NodeId,
+        user: &UserId,
+    ) -> Option<(&Verified<NodeCertificate>, &Verified<UserCertificate>)> {
+        let user = self.of_user(user)?;
+        let clinic = user.payload().clinic;
+        let mine = self.nodes.iter().filter(|one| {
+            let one = one.payload();
+            (one.node, one.clinic) == (*node, clinic)
+        });
+        let newest = mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms));
+        newest.map(|node| (node, user))
+    }
+
     /// What a receiver needs to verify what these nodes signed and their users wrote, and to wrap
     /// keys to these clinics.
     fn needed(&self, nodes: &[NodeId], clinics: &[ClinicId]) -> Vec<CertificateHash> {

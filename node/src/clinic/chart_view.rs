@@ -51,6 +51,9 @@ pub struct ChartView {
     pub held: Vec<HeldLine>,
     /// Records that this clinic has and cannot open.
     pub sealed: usize,
+    /// Changes that only the clinic which compacted the chart attests: what proves who made them
+    /// is still on its way.
+    pub attested: usize,
 }
 
 /// What this clinic may do with a chart.
@@ -145,6 +148,21 @@ pub struct HistoryLine {
     pub clinic_name: Option<String>,
     /// The resources that were touched.
     pub resources: Vec<String>,
+    /// On whose word it is known.
+    pub provenance: Provenance,
+    /// The clinic that attests it, where no signature does yet.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub attested_by: Option<ClinicId>,
+}
+
+/// On whose word it is known who made a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Provenance {
+    /// The author's own signature.
+    Signed,
+    /// That of a clinic which compacted the chart; the authors' signatures are on their way.
+    Attested,
 }
 
 /// Whether a patient died (FHIR Patient.deceased[x]).
@@ -205,6 +223,10 @@ impl Clinic {
                 .sum(),
             held: self.held_lines(open),
             sealed: open.sealed(),
+            attested: open
+                .compartments()
+                .map(|(_, one)| one.attested().len())
+                .sum(),
         })
     }
 
@@ -296,6 +318,7 @@ impl Clinic {
                 for entry in one.document().history() {
                     let at = u64::try_from(entry.time_ms).unwrap_or(0);
                     let clinic = self.clinic_of_actor(open, &entry.author.actor);
+                    let attested_by = one.attested().get(&entry.hash);
                     let line = HistoryLine {
                         at: date::moment(at),
                         compartment: name.to_string(),
@@ -304,6 +327,14 @@ impl Clinic {
                         clinic,
                         clinic_name: clinic.and_then(|id| names.get(&id).cloned()),
                         resources: entry.touched.iter().map(ToString::to_string).collect(),
+                        provenance: match attested_by {
+                            Some(_) => Provenance::Attested,
+                            None => Provenance::Signed,
+                        },
+                        attested_by: attested_by.and_then(|node| {
+                            let certificates = self.certificates_read();
+                            certificates.book().clinics(node).next()
+                        }),
                     };
                     lines.push((at, line));
                 }

@@ -11,6 +11,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
+use super::compact::Occasion;
 use super::draft::Draft;
 use super::epochs::no_secret;
 use super::open_chart::{OpenChart, Scope};
@@ -258,6 +259,28 @@ impl Clinic {
     }
 
     fn grant_chart(
+        &self,
+        chart: &ChartId,
+        terms: &Terms,
+        pin: Option<&Pin>,
+    ) -> Result<GrantMade, ClinicError> {
+        let made = self.file_grant(chart, terms, pin)?;
+        if terms.history == History::All {
+            self.compact_for_reader(chart, &terms.compartments);
+        }
+        Ok(made)
+    }
+
+    /// The new reader gets each compartment in one record. Without, it gets it in many: no reason
+    /// to refuse the grant.
+    fn compact_for_reader(&self, chart: &ChartId, granted: &Compartments) {
+        let covered = |name: &CompartmentName| granted.covers(name);
+        if let Err(error) = self.compact(chart, covered, Occasion::NewReader) {
+            tracing::warn!(%error, "a chart is not compacted for its new reader");
+        }
+    }
+
+    fn file_grant(
         &self,
         chart: &ChartId,
         terms: &Terms,

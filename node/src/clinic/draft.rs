@@ -5,11 +5,11 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::ItemId;
-use chartmesh_protocol::seal::VerifiedRecord;
+use chartmesh_protocol::seal::{RecordForm, VerifiedRecord};
 use chartmesh_protocol::{ChartId, NodeId};
 
 use super::audit::{self, Action, Note};
-use super::items::{self, Header, NewItem, What};
+use super::items::{self, Header, Marked, NewItem, What};
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, StoreError};
 
@@ -44,7 +44,12 @@ impl Draft {
 
     /// Adds a record.
     pub(crate) fn record(&mut self, record: &VerifiedRecord) {
-        self.items.push(record_item(record));
+        self.items.push(record_item(record, RecordForm::Changes));
+    }
+
+    /// Adds a record that holds something else than changes.
+    pub(crate) fn marked_record(&mut self, record: &VerifiedRecord, form: RecordForm) {
+        self.items.push(record_item(record, form));
     }
 
     /// Adds an audit entry.
@@ -65,7 +70,7 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
 }
 
 /// A record as it is filed.
-pub(crate) fn record_item(record: &VerifiedRecord) -> NewItem {
+pub(crate) fn record_item(record: &VerifiedRecord, form: RecordForm) -> NewItem {
     let header = record.header();
     NewItem {
         chart: header.place.chart,
@@ -78,6 +83,7 @@ pub(crate) fn record_item(record: &VerifiedRecord) -> NewItem {
             sequence: header.place.sequence,
             previous: header.place.previous,
             epoch: header.epoch,
+            marked: Marked::of(form),
         }),
         party: None,
     }
@@ -104,6 +110,10 @@ impl Clinic {
             at_ms,
         }));
         let notes = all;
+        let saved = items
+            .iter()
+            .filter(|item| from.is_none() && item.is_of_changes());
+        let saved: Vec<ChartId> = saved.map(|item| item.chart).collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);
         let mark = self.tick().value().to_be_bytes().to_vec();
@@ -135,6 +145,7 @@ impl Clinic {
             self.unnoted().splice(0..0, waiting);
         })?;
         if !filed.is_empty() {
+            self.saved_records(saved);
             self.changed(&charts);
         }
         Ok(filed)

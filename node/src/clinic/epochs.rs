@@ -9,7 +9,8 @@ use chartmesh_protocol::seal::actor_id;
 use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch};
 
 use super::draft::Draft;
-use super::open_chart::{OpenChart, OpenCompartment};
+use super::open_chart::OpenChart;
+use super::open_compartment::OpenCompartment;
 use super::{Clinic, ClinicError};
 
 impl Clinic {

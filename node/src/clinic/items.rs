@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 
 use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
+use chartmesh_protocol::seal::RecordForm;
 use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
 use chartmesh_protocol::{
     ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence,
@@ -37,6 +38,13 @@ pub(crate) struct NewItem {
     pub(crate) what: What,
     /// The clinic that it names, of a statement that names one.
     pub(crate) party: Option<ClinicId>,
+}
+
+impl NewItem {
+    /// Whether it is a record of changes.
+    pub(crate) fn is_of_changes(&self) -> bool {
+        matches!(&self.what, What::Record(header) if header.marked.is_none())
+    }
 }
 
 /// What is known of an item without opening it.
@@ -82,6 +90,32 @@ pub(crate) struct Header {
     /// The epoch that it is sealed under.
     #[n(5)]
     pub(crate) epoch: EpochId,
+    /// What it is marked as; none for a record of changes.
+    #[n(6)]
+    pub(crate) marked: Option<Marked>,
+}
+
+/// What a record is marked to hold in place of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub(crate) enum Marked {
+    /// A compaction.
+    #[n(0)]
+    Compaction,
+    /// A manifest.
+    #[n(1)]
+    Manifest,
+}
+
+impl Marked {
+    /// What a form is marked as.
+    pub(crate) fn of(form: RecordForm) -> Option<Self> {
+        match form {
+            RecordForm::Changes => None,
+            RecordForm::Compaction => Some(Self::Compaction),
+            RecordForm::Manifest => Some(Self::Manifest),
+        }
+    }
 }
 
 impl What {

@@ -3,44 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_crdt::{ChangeFacts, ChangeHash};
-use chartmesh_protocol::ledger::{CompartmentName, Judgement, RecordFacts, Verdict, judge};
-use chartmesh_protocol::{CompartmentTag, RecordId};
+use chartmesh_protocol::RecordId;
+use chartmesh_protocol::ledger::{Judgement, RecordFacts, Verdict, judge};
 
-use super::open_chart::{HeldRecord, Listed, OpenChart};
+use super::compact::known_of;
+use super::open_chart::{OpenChart, Part};
+use super::records::{HeldRecord, Listed};
 use super::{Clinic, ClinicError};
 
 /// Which records count.
 pub(super) struct Judged(Judgement);
 
 impl Judged {
-    /// Judges by the clear headers; only where a record is in question are the records opened to
-    /// see which of them build on it.
+    /// Judges by the clear headers, and by what compactions tell of; only where a record is in
+    /// question are the records opened to see which of them build on it.
     pub(super) fn of(
         clinic: &Clinic,
         open: &OpenChart,
-        records: &[Listed],
+        parts: &[Part],
     ) -> Result<Self, ClinicError> {
-        let names: BTreeMap<CompartmentTag, CompartmentName> = open
-            .ledger
-            .epochs()
-            .filter_map(|(_, epoch)| {
-                Some((open.tag(&epoch.compartment)?, epoch.compartment.clone()))
-            })
-            .collect();
-        let mut facts: Vec<RecordFacts> = records
-            .iter()
-            .filter_map(|one| {
-                Some(RecordFacts {
-                    id: one.id,
-                    author: one.header.author,
-                    incarnation: one.header.incarnation,
-                    sequence: one.header.sequence,
-                    previous: one.header.previous,
-                    compartment: names.get(&one.header.tag)?.clone(),
-                    depends_on: Vec::new(),
-                })
-            })
-            .collect();
+        let known = |part: &Part| known_of(&open.decision, &part.name, &part.records, &part.found);
+        let mut facts: Vec<RecordFacts> = parts.iter().flat_map(known).collect();
         let book = clinic.certificates_read().book().clone();
         let quick = judge(&open.ledger, &book, &facts);
         if quick
@@ -50,7 +33,7 @@ impl Judged {
         {
             return Ok(Self(quick));
         }
-        let depends = clinic.dependencies(open, records, &names)?;
+        let depends = clinic.dependencies(open, parts)?;
         for fact in &mut facts {
             fact.depends_on = depends.get(&fact.id).cloned().unwrap_or_default();
         }
@@ -75,14 +58,17 @@ impl Clinic {
     fn dependencies(
         &self,
         open: &OpenChart,
-        records: &[Listed],
-        names: &BTreeMap<CompartmentTag, CompartmentName>,
+        parts: &[Part],
     ) -> Result<BTreeMap<RecordId, Vec<RecordId>>, ClinicError> {
         let mut made_by: BTreeMap<ChangeHash, RecordId> = BTreeMap::new();
         let mut needs: BTreeMap<RecordId, Vec<ChangeHash>> = BTreeMap::new();
-        for (tag, name) in names {
-            let keys = self.keys_of(&open.ledger, name);
-            for one in records.iter().filter(|one| one.header.tag == *tag) {
+        for part in parts {
+            let keys = self.keys_of(&open.ledger, &part.name);
+            let changes = part
+                .records
+                .iter()
+                .filter(|one| one.header.marked.is_none());
+            for one in changes {
                 let Some(opened) = self.open_record(&open.id(), one, &keys)? else {
                     continue;
                 };

@@ -6,8 +6,9 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
-//! | `items`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
-//! | `charts`, `open_chart`, `judged` | charts opened, and which records count |
+//! | `items`, `records`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
+//! | `charts`, `open_chart`, `open_compartment`, `judged` | charts opened, and which records count |
+//! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `grant_list`, `verify`, `witness` | grants, revocations, and checking them |
@@ -24,6 +25,7 @@ mod cards;
 mod certificates;
 mod chart_view;
 mod charts;
+mod compact;
 mod conflicts;
 mod consent;
 mod custody;
@@ -41,8 +43,10 @@ mod items;
 mod judged;
 mod ledgers;
 mod open_chart;
+mod open_compartment;
 mod peers;
 mod receive;
+mod records;
 mod register;
 mod replica;
 mod save;
@@ -56,7 +60,7 @@ mod tests;
 mod verify;
 mod witness;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -75,7 +79,9 @@ use zeroize::Zeroizing;
 
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
-pub use chart_view::{Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView};
+pub use chart_view::{
+    Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView, Provenance,
+};
 pub use conflicts::{ConflictView, Resolved, VersionView};
 pub use consent::{GrantMade, GrantsMade, Revoked};
 pub use custody::PinSet;
@@ -141,6 +147,8 @@ pub struct Clinic {
     /// Counts commits that changed charts: a chart opened before the last one may be old.
     changes: AtomicU64,
     news: watch::Sender<u64>,
+    /// Charts with records that were saved here and may make a compaction due.
+    saved: Mutex<BTreeSet<ChartId>>,
     writing: Mutex<()>,
     /// Readings that are to be noted when the disk has space again.
     unnoted: Mutex<Vec<Note>>,
@@ -245,6 +253,7 @@ impl Clinic {
             shares: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
             news: watch::Sender::new(0),
+            saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),
             addresses: Mutex::new(None),

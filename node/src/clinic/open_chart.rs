@@ -5,24 +5,16 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::{iter, thread};
 
-use chartmesh_crdt::{ActorId, ChangeFacts, Document, Resource, ResourceKey};
-use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, FrontierTip, Ledger};
-use chartmesh_protocol::reconcile::ItemId;
-use chartmesh_protocol::seal::{Keyring, RecordContent, VerifiedRecord, actor_id};
-use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{
-    ChartId, CompartmentTag, Incarnation, NodeId, RecordId, RecordLink, Sequence,
-};
+use chartmesh_crdt::{ActorId, Document, Resource, ResourceKey};
+use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, Ledger};
+use chartmesh_protocol::seal::actor_id;
+use chartmesh_protocol::{ChartId, CompartmentTag, NodeId};
 
-use super::items::{self, Header, What};
+use super::compact::{Compartment, Found};
 use super::judged::Judged;
-use super::snapshot::{self, Snapshot};
+use super::open_compartment::OpenCompartment;
+use super::records::{HeldRecord, Listed};
 use super::{Clinic, ClinicError};
-
-/// How many records beyond the snapshot, or how many bytes of changes in them, make a new one
-/// worth its writing: applying them takes as long as writing it.
-const RECORDS_PER_SNAPSHOT: usize = 8;
-const BYTES_PER_SNAPSHOT: usize = 32 * 1024;
 
 /// How much of a chart is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,85 +39,14 @@ pub(crate) struct OpenChart {
     unknown: usize,
 }
 
-/// A compartment, opened.
-pub(crate) struct OpenCompartment {
+/// A compartment that is about to be opened.
+pub(super) struct Part {
+    pub(super) name: CompartmentName,
     pub(super) tag: CompartmentTag,
-    pub(super) document: Document,
-    pub(super) keys: Keyring,
-    /// The newest record of each author.
-    pub(super) tips: Vec<FrontierTip>,
-    held: Vec<HeldRecord>,
-    sealed: usize,
-}
-
-/// A record that is kept but does not count.
-pub(crate) struct HeldRecord {
-    pub(super) record: RecordId,
-    pub(super) author: NodeId,
-    /// Why, for people.
-    pub(super) reason: String,
-}
-
-/// A compartment that is about to be opened, with its records in the order of the feed.
-struct Part {
-    name: CompartmentName,
-    tag: CompartmentTag,
-    records: Vec<Listed>,
-}
-
-/// A record of the chart as the store lists it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Listed {
-    pub(super) id: RecordId,
-    pub(super) header: Header,
-}
-
-/// A record whose content could be opened.
-pub(super) struct Opened {
-    pub(super) id: RecordId,
-    actor: ActorId,
-    pub(super) content: RecordContent,
-}
-
-impl OpenCompartment {
-    /// A compartment without records.
-    pub(crate) fn empty(tag: CompartmentTag, document: Document, keys: Keyring) -> Self {
-        Self {
-            tag,
-            document,
-            keys,
-            tips: Vec::new(),
-            held: Vec::new(),
-            sealed: 0,
-        }
-    }
-
-    /// The merged document.
-    pub(crate) fn document(&self) -> &Document {
-        &self.document
-    }
-
-    /// Where this author's next record stands: its number and the link to the one before.
-    pub(crate) fn next(
-        &self,
-        author: &NodeId,
-        incarnation: Incarnation,
-    ) -> Option<(Sequence, RecordLink)> {
-        let own = |tip: &&FrontierTip| tip.author == *author && tip.incarnation == incarnation;
-        match self.tips.iter().find(own) {
-            Some(tip) => Some((tip.sequence.next()?, tip.record.link())),
-            None => Some((Sequence::new(0), RecordLink::FIRST)),
-        }
-    }
-
-    /// Notes a record that was just sealed.
-    pub(crate) fn sealed_now(&mut self, tip: FrontierTip) {
-        let same =
-            |old: &FrontierTip| old.author == tip.author && old.incarnation == tip.incarnation;
-        self.tips.retain(|old| !same(old));
-        self.tips.push(tip);
-        self.tips.sort_unstable();
-    }
+    /// Its records in the order of the feed.
+    pub(super) records: Vec<Listed>,
+    /// The compactions among them.
+    pub(super) found: Vec<Found>,
 }
 
 impl OpenChart {
@@ -210,7 +131,7 @@ impl OpenChart {
     pub(crate) fn held(&self) -> impl Iterator<Item = (&CompartmentName, &HeldRecord)> {
         self.compartments
             .iter()
-            .flat_map(|(name, one)| one.held.iter().map(move |held| (name, held)))
+            .flat_map(|(name, one)| one.held().map(move |held| (name, held)))
     }
 
     /// Records that this clinic has and cannot place or open.
@@ -219,7 +140,7 @@ impl OpenChart {
             + self
                 .compartments
                 .values()
-                .map(|one| one.sealed)
+                .map(OpenCompartment::sealed)
                 .sum::<usize>()
     }
 
@@ -251,38 +172,51 @@ impl Clinic {
             ledger,
         };
         let records = self.records(chart)?;
-        let judged = Judged::of(self, &open, &records)?;
-        let names: BTreeSet<CompartmentName> = open
-            .ledger
-            .epochs()
-            .map(|(_, epoch)| epoch.compartment.clone())
-            .collect();
-        let (mut parts, mut placed) = (Vec::new(), 0);
-        for name in names {
-            let Some(tag) = open.tag(&name) else { continue };
-            let mine: Vec<Listed> = records
-                .iter()
-                .filter(|one| one.header.tag == tag)
-                .copied()
-                .collect();
-            placed += mine.len();
-            if scope == Scope::Summary && name != CompartmentName::Summary {
-                continue;
-            }
-            for one in &mine {
-                let header = &one.header;
-                let actor = ActorId(actor_id(&header.author, header.incarnation, &tag));
-                open.authors.insert(actor, header.author);
-            }
-            parts.push(Part {
-                name,
-                tag,
-                records: mine,
-            });
-        }
+        let mut parts = self.parts(&open, &records)?;
+        let placed: usize = parts.iter().map(|part| part.records.len()).sum();
         open.unknown = records.len().saturating_sub(placed);
+        let judged = Judged::of(self, &open, &parts)?;
+        if scope == Scope::Summary {
+            parts.retain(|part| part.name == CompartmentName::Summary);
+        }
+        for part in &parts {
+            open.authors.extend(part.authors());
+        }
         open.compartments = self.open_compartments(&open, parts, scope, &judged)?;
         Ok(open)
+    }
+
+    /// The records of each compartment whose name is known here.
+    fn parts(&self, open: &OpenChart, records: &[Listed]) -> Result<Vec<Part>, ClinicError> {
+        let Some(secret) = &open.secret else {
+            return Ok(Vec::new());
+        };
+        let names: BTreeSet<&CompartmentName> = open
+            .ledger
+            .epochs()
+            .map(|(_, epoch)| &epoch.compartment)
+            .collect();
+        let mut parts = Vec::with_capacity(names.len());
+        for name in names {
+            let tag = secret.compartment_tag(name);
+            let mine = records.iter().filter(|one| one.header.tag == tag);
+            let mut part = Part {
+                name: name.clone(),
+                tag,
+                records: mine.copied().collect(),
+                found: Vec::new(),
+            };
+            part.found = self.compactions(&Compartment {
+                chart: open.id,
+                name,
+                tag,
+                secret,
+                ledger: &open.ledger,
+                records: &part.records,
+            })?;
+            parts.push(part);
+        }
+        Ok(parts)
     }
 
     /// Opens compartments side by side: reading documents takes by far most of the time.
@@ -309,175 +243,17 @@ impl Clinic {
         let names = parts.into_iter().map(|part| part.name);
         Ok(names.zip(opened).collect())
     }
+}
 
-    fn records(&self, chart: &ChartId) -> Result<Vec<Listed>, ClinicError> {
-        let listed = items::of_chart(&self.store, chart, ItemKind::Record)?;
-        Ok(listed
-            .into_iter()
-            .filter_map(|item| match item.entry.what {
-                What::Record(header) => Some(Listed {
-                    id: RecordId::new(*item.id.as_bytes()),
-                    header,
-                }),
-                What::Statement => None,
-            })
-            .collect())
-    }
-
-    fn open_compartment(
-        &self,
-        open: &OpenChart,
-        Part { name, tag, records }: &Part,
-        scope: Scope,
-        judged: &Judged,
-    ) -> Result<OpenCompartment, ClinicError> {
-        let tag = *tag;
-        let own = ActorId(actor_id(&self.node_id(), self.author_incarnation(), &tag));
-        let keys = self.keys_of(&open.ledger, name);
-        if scope == Scope::Keys {
-            let empty = OpenCompartment::empty(tag, Document::new(own), keys);
-            return Ok(OpenCompartment {
-                tips: tips(records),
-                ..empty
-            });
-        }
-        let counted: Vec<&Listed> = records
-            .iter()
-            .filter(|one| judged.counts(&one.id))
-            .collect();
-        let ids: BTreeSet<RecordId> = counted.iter().map(|one| one.id).collect();
-        let snapshot = snapshot::read(&self.store, &open.id, &tag)?
-            .filter(|snapshot| snapshot.covered.is_subset(&ids))
-            .and_then(|found| Some((Document::load(&found.save, own).ok()?, found.covered)));
-        let (mut document, covered) =
-            snapshot.unwrap_or_else(|| (Document::new(own), BTreeSet::new()));
-        let mut held = judged.held_among(records);
-        let (mut sealed, mut applied, mut applied_bytes) = (0, 0, 0);
-        for one in counted.iter().filter(|one| !covered.contains(&one.id)) {
-            match self.open_record(&open.id, one, &keys)? {
-                None => sealed += 1,
-                Some(opened) => {
-                    if let Some(reason) = self.user_fault(&open.id, one, &opened.content) {
-                        held.push(one.held_because(reason));
-                        continue;
-                    }
-                    let reason = match document.apply(&opened.content.changes, opened.actor) {
-                        Ok(report) => report.refused.first().map(|one| one.reason.to_string()),
-                        Err(error) => Some(error.to_string()),
-                    };
-                    match reason {
-                        None => {
-                            applied += 1;
-                            let bytes = opened.content.changes.iter().map(Vec::len);
-                            applied_bytes += bytes.sum::<usize>();
-                        }
-                        Some(reason) => held.push(one.held_because(reason)),
-                    }
-                }
-            }
-        }
-        let whole = sealed == 0 && held.is_empty() && document.pending().next().is_none();
-        let worth = applied >= RECORDS_PER_SNAPSHOT || applied_bytes >= BYTES_PER_SNAPSHOT;
-        if worth && whole {
-            let snapshot = Snapshot {
-                covered: ids,
-                save: document.save(),
-            };
-            snapshot::write(&self.store, &open.id, &tag, &snapshot)?;
-        }
-        Ok(OpenCompartment {
-            tag,
-            document,
-            keys,
-            tips: tips(records),
-            held,
-            sealed,
+impl Part {
+    /// The nodes that wrote here, by the actors as which they made changes.
+    fn authors(&self) -> impl Iterator<Item = (ActorId, NodeId)> + '_ {
+        let records = self.records.iter();
+        let here = records.map(|one| (one.header.author, one.header.incarnation));
+        let tips = self.found.iter().flat_map(|one| &one.finding.coverage);
+        let covered = tips.map(|tip| (tip.author, tip.incarnation));
+        here.chain(covered).map(|(author, incarnation)| {
+            (ActorId(actor_id(&author, incarnation, &self.tag)), author)
         })
-    }
-
-    /// Why a record is not by the user that it names. A user whose certificate has not arrived is
-    /// vouched for by the node, which signed the record.
-    fn user_fault(&self, chart: &ChartId, one: &Listed, content: &RecordContent) -> Option<String> {
-        let certificates = self.certificates_read();
-        let certificate = certificates.of_user(&content.user)?;
-        if !certificates
-            .book()
-            .belongs(&one.header.author, &certificate.payload().clinic)
-        {
-            return Some("it names a user of another clinic".to_owned());
-        }
-        let read = |change: &Vec<u8>| ChangeFacts::read(change).map(|facts| facts.hash.0);
-        let hashes: Result<Vec<[u8; 32]>, _> = content.changes.iter().map(read).collect();
-        match hashes {
-            Ok(hashes) => content
-                .verify_user(certificate, chart, &hashes)
-                .err()
-                .map(|error| error.to_string()),
-            Err(error) => Some(error.to_string()),
-        }
-    }
-
-    /// The content of a record, or `None` where its key is not here.
-    pub(super) fn open_record(
-        &self,
-        chart: &ChartId,
-        one: &Listed,
-        keys: &Keyring,
-    ) -> Result<Option<Opened>, ClinicError> {
-        let damaged = |reason: String| ClinicError::Unreadable {
-            chart: *chart,
-            reason,
-        };
-        let bytes = items::bytes(&self.store, &ItemId::from(one.id))?
-            .ok_or_else(|| damaged(format!("record {} is missing", one.id)))?;
-        // Checked when it was filed, and the store authenticates it.
-        let record = VerifiedRecord::recall(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let header = record.header();
-        let Some(key) = keys.get(&header.epoch) else {
-            return Ok(None);
-        };
-        let content = record
-            .open(key)
-            .map_err(|error| damaged(error.to_string()))?;
-        let place = &header.place;
-        let actor = ActorId(actor_id(
-            &header.author,
-            place.incarnation,
-            &place.compartment,
-        ));
-        Ok(Some(Opened {
-            id: one.id,
-            actor,
-            content,
-        }))
-    }
-}
-
-/// The newest record of each author, ascending.
-fn tips(records: &[Listed]) -> Vec<FrontierTip> {
-    let mut newest: BTreeMap<(NodeId, Incarnation), FrontierTip> = BTreeMap::new();
-    for one in records {
-        let header = &one.header;
-        let tip = FrontierTip {
-            author: header.author,
-            incarnation: header.incarnation,
-            sequence: header.sequence,
-            record: one.id,
-        };
-        let known = newest
-            .entry((header.author, header.incarnation))
-            .or_insert(tip);
-        *known = (*known).max(tip);
-    }
-    newest.into_values().collect()
-}
-
-impl Listed {
-    pub(super) fn held_because(&self, reason: String) -> HeldRecord {
-        HeldRecord {
-            record: self.id,
-            author: self.header.author,
-            reason,
-        }
     }
 }

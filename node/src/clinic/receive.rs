@@ -1,16 +1,18 @@
 //! Taking in what a peer sends: verified, placed, and filed in one commit.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
-use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Ledger, Statement};
+use chartmesh_protocol::ledger::{
+    Body, ChartSecret, CompartmentName, Decision, Ledger, Statement,
+};
 use chartmesh_protocol::reconcile::ItemId;
-use chartmesh_protocol::seal::{RecordError, VerifiedRecord};
+use chartmesh_protocol::seal::{RecordError, RecordForm, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
 use chartmesh_protocol::{ChartId, CompartmentTag, StatementId};
 use thiserror::Error;
@@ -84,7 +86,8 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let behind = intake.behind;
+        let mut behind = intake.behind;
+        let compacted = compacted(&intake.items);
         let draft = Draft::of_peer(self.peer, intake.items);
         let filed = self.clinic.file(draft)?;
         let mut charts = Vec::with_capacity(intake.charts.len());
@@ -93,6 +96,9 @@ impl Replica {
             charts.push(chart);
         }
         self.peer_sent(filed);
+        for chart in compacted {
+            behind |= self.clinic.is_told_of_more(&chart)?;
+        }
         // Now, while the ledgers are at hand.
         self.refresh()?;
         for chart in charts {
@@ -104,6 +110,14 @@ impl Replica {
             Ok(())
         }
     }
+}
+
+/// The charts of which a compaction, or a part of its manifest, is among items.
+fn compacted(items: &[NewItem]) -> BTreeSet<ChartId> {
+    let marked = items
+        .iter()
+        .filter(|item| matches!(&item.what, What::Record(header) if header.marked.is_some()));
+    marked.map(|item| item.chart).collect()
 }
 
 /// A delivery whose signature holds.
@@ -151,6 +165,7 @@ struct Intake<'a> {
     clinic: &'a Clinic,
     items: Vec<NewItem>,
     charts: BTreeMap<ChartId, Arriving>,
+    secrets: BTreeMap<ChartId, Option<ChartSecret>>,
     statements: Vec<(ChartId, StatementId)>,
     /// A record came that this node wrote in its present incarnation and does not remember.
     behind: bool,
@@ -198,6 +213,7 @@ impl<'a> Intake<'a> {
             clinic: &replica.clinic,
             items: Vec::new(),
             charts: BTreeMap::new(),
+            secrets: BTreeMap::new(),
             statements: Vec::new(),
             behind: false,
         }
@@ -219,6 +235,7 @@ impl<'a> Intake<'a> {
         }
         self.items.push(statement_item(&statement));
         self.statements.push((chart, statement.id()));
+        self.secrets.remove(&chart);
         let arriving = self.chart(&chart)?;
         arriving.ledger.insert(statement);
         arriving.standing = None;
@@ -246,7 +263,7 @@ impl<'a> Intake<'a> {
     }
 
     fn take_record(&mut self, record: &VerifiedRecord) -> Result<(), Reason> {
-        let item = record_item(record);
+        let item = record_item(record, self.form_of(record)?);
         let What::Record(header) = &item.what else {
             return Err(Refusal::Malformed.into());
         };
@@ -257,6 +274,24 @@ impl<'a> Intake<'a> {
         self.behind |= ours && !clinic.has_item(&item.id)?;
         self.items.push(item);
         Ok(())
+    }
+
+    /// What a record is marked to hold: who has the chart secret sees it.
+    fn form_of(&mut self, record: &VerifiedRecord) -> Result<RecordForm, ClinicError> {
+        let chart = record.header().place.chart;
+        let clinic = self.clinic;
+        let secret = match self.secrets.entry(chart) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let secret = match self.charts.get(&chart) {
+                    Some(arriving) => clinic.chart_secret(&arriving.ledger),
+                    None => clinic.chart_secret(clinic.ledger(&chart)?.as_ref()),
+                };
+                new.insert(secret)
+            }
+        };
+        let secret = secret.as_ref();
+        Ok(secret.map_or(RecordForm::Changes, |secret| record.header().form(secret)))
     }
 
     /// A record has to be of a chart that is shared with us, in a compartment that we may read.

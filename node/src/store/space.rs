@@ -88,6 +88,8 @@ spaces! {
     Shares = 0x83,
     /// Which clinics the ledger of each chart names.
     Parties = 0x84,
+    /// What was found of each compaction.
+    Compactions = 0x85,
 }
 
 impl Space {
@@ -157,7 +159,14 @@ mod tests {
             .collect();
         assert_eq!(
             derived,
-            ["Snapshots", "Cards", "Tokens", "Shares", "Parties"]
+            [
+                "Snapshots",
+                "Cards",
+                "Tokens",
+                "Shares",
+                "Parties",
+                "Compactions"
+            ]
         );
     }
 }

@@ -21,6 +21,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use minicbor::{Decode, Encode};
+
 use super::book::CertificateBook;
 use super::compartment::CompartmentName;
 use super::judgement::{RecordFacts, Verdict, judge};
@@ -29,21 +31,29 @@ use super::set::Ledger;
 use crate::id::{Incarnation, NodeId, RecordId, RecordLink, Sequence};
 
 /// A record that a manifest tells of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(array)]
 pub struct CoveredRecord {
     /// Its id, as the manifest says.
+    #[n(0)]
     pub id: RecordId,
     /// Its author.
+    #[n(1)]
     pub author: NodeId,
     /// The incarnation of the author's store.
+    #[n(2)]
     pub incarnation: Incarnation,
     /// Its place among the author's records.
+    #[n(3)]
     pub sequence: Sequence,
     /// The link to the author's record before it.
+    #[n(4)]
     pub previous: RecordLink,
     /// What its author signed, hashed; see [`Witness::signed_hash`](crate::seal::Witness).
+    #[cbor(n(5), with = "minicbor::bytes")]
     pub signed: [u8; 32],
     /// That and the changes that it is said to hold; see [`record_claim`](crate::seal::record_claim).
+    #[cbor(n(6), with = "minicbor::bytes")]
     pub claim: [u8; 32],
 }
 

@@ -126,6 +126,16 @@ impl Decision {
         self.may(clinic, name, Rights::WRITE)
     }
 
+    /// Whether a clinic may write into this compartment now, or ever might.
+    pub fn might_write(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.custodian.as_ref() == Some(clinic)
+            || self.standing_grants().any(|grant| {
+                grant.grantee == *clinic
+                    && grant.rights.includes(Rights::WRITE)
+                    && grant.compartments.covers(name)
+            })
+    }
+
     /// Whether a clinic may pass on its right to this compartment now.
     pub fn may_share(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
         self.may(clinic, name, Rights::SHARE)

@@ -301,6 +301,11 @@ impl VerifiedRecord {
         Ok(Manifest::decode(&self.unseal(epoch)?)?)
     }
 
+    /// Whether this is the key that the record is sealed under, whatever it holds.
+    pub fn opens_with(&self, epoch: &EpochKey) -> bool {
+        self.unseal(epoch).is_ok()
+    }
+
     fn unseal(&self, epoch: &EpochKey) -> Result<Vec<u8>, OpenError> {
         let header = &self.record.header;
         if epoch.id() != header.epoch {

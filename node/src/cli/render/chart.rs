@@ -5,7 +5,8 @@ use chartmesh_protocol::ClinicId;
 
 use super::{consent, line, short};
 use crate::clinic::{
-    Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Registered,
+    Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Provenance,
+    Registered,
 };
 
 /// What stands where this clinic may not look: nothing is not the same as none.
@@ -132,6 +133,16 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
             &format!(
                 "{} records are here that this clinic cannot open.",
                 chart.sealed
+            ),
+        );
+    }
+    if chart.attested > 0 {
+        line(
+            &mut out,
+            &format!(
+                "ATTESTED: for {} entries there is only the word of the clinic that sent them; the \
+                 signatures of those who wrote them are on their way.",
+                chart.attested
             ),
         );
     }
@@ -305,10 +316,19 @@ pub(super) fn history(lines: &[HistoryLine]) -> String {
             [one] => one.clone(),
             many => format!("{} resources", many.len()),
         };
+        let word = match entry.provenance {
+            Provenance::Signed => String::new(),
+            Provenance::Attested => {
+                let by = entry
+                    .attested_by
+                    .map_or_else(String::new, |id| format!(" by {}", short(&id)));
+                format!("  (attested{by}; signature on its way)")
+            }
+        };
         line(
             &mut out,
             &format!(
-                "{}  {:<10}  {clinic}, {} {}  {touched}",
+                "{}  {:<10}  {clinic}, {} {}  {touched}{word}",
                 entry.at,
                 entry.compartment,
                 entry.role,

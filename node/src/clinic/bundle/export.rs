@@ -135,10 +135,20 @@ impl Clinic {
         let mut loads: Vec<Load> = charts.into_values().collect();
         for load in &mut loads {
             load.records
-                .sort_by_key(|entry| (entry.lane != Lane::Summary, entry.feed));
+                .sort_by_key(|entry| (rank(entry.lane), entry.feed));
         }
         loads.sort_by_key(|load| std::cmp::Reverse(load.newest));
         Ok(loads)
+    }
+}
+
+/// In which order the records of a chart are written: `summary` first, and last what nobody needs
+/// to read it.
+fn rank(lane: Lane) -> u8 {
+    match lane {
+        Lane::Urgent | Lane::Summary => 0,
+        Lane::Recent | Lane::Older => 1,
+        Lane::Provenance | Lane::Attachment => 2,
     }
 }
 

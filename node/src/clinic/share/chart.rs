@@ -3,18 +3,20 @@
 //! An item is shared when both clinics may have it. A clinic may have a statement that the ledger
 //! entitles it to, and a record of a compartment that it may read or that it wrote itself. Both
 //! sides compute this from their own part of the ledger and come to the same set, which is what
-//! the digests compare.
+//! the digests compare. Records that a compaction stands for are left out, at both sides alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::ledger::{Body, CompartmentName, Grant, Ledger};
+use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Grant, Ledger};
 use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, StatementId};
 use minicbor::{Decode, Encode};
 
 use super::audience::{Access, Audience};
-use crate::clinic::items::{self, Header, What};
+use crate::clinic::compact::{Compartment, covered_of};
+use crate::clinic::items::{self, Header, Marked};
+use crate::clinic::records::Listed;
 use crate::clinic::{Clinic, ClinicError};
 
 /// What is shared of one chart with one peer, and by what rules.
@@ -52,6 +54,9 @@ pub(super) struct SharedItem {
     pub(super) kind: ItemKind,
     #[n(2)]
     pub(super) lane: Lane,
+    /// It is a compaction: of use to a clinic that has not got what it stands for.
+    #[n(3)]
+    pub(super) compacts: bool,
 }
 
 /// Which records of a compartment each of the two clinics may have.
@@ -66,6 +71,9 @@ struct Rule {
     peer: Access,
     #[n(3)]
     own: Access,
+    /// There are compactions or manifests: what comes may change which records are left out.
+    #[n(4)]
+    compacted: bool,
 }
 
 /// The two clinics, and the key of their nodes.
@@ -104,6 +112,7 @@ impl ChartShare {
                     feed: item.entry.feed,
                     kind: ItemKind::Statement,
                     lane: Lane::Urgent,
+                    compacts: false,
                 });
             }
         }
@@ -113,21 +122,65 @@ impl ChartShare {
         ];
         share.theirs_come_home = receivers[0].goes_home();
         share.ours_go_home = receivers[1].goes_home();
+        let records = clinic.records(chart)?;
         for (tag, name) in tags(clinic, &ledger) {
+            let marked = |one: &Listed| one.header.tag == tag && one.header.marked.is_some();
             share.rules.push(Rule {
                 tag,
                 lane: lane_of(&name),
                 peer: receivers[0].access(&decision, &name),
                 own: receivers[1].access(&decision, &name),
+                compacted: records.iter().any(marked),
             });
-        }
-        for item in items::of_chart(&clinic.store, chart, ItemKind::Record)? {
-            if let What::Record(header) = &item.entry.what {
-                share.take_record(clinic, pair, item.entry.feed, &item.id, header);
-            }
+            let mine = records.iter().filter(|one| one.header.tag == tag);
+            let mine: Vec<Listed> = mine.copied().collect();
+            share.take_records(clinic, pair, (&ledger, &decision), &name, &mine)?;
         }
         share.items.sort_unstable_by_key(|item| item.feed);
         Ok(share)
+    }
+
+    /// Takes in the records of a compartment, but for those that a compaction stands for.
+    fn take_records(
+        &mut self,
+        clinic: &Clinic,
+        pair: Pair<'_>,
+        (ledger, decision): (&Ledger, &Decision),
+        name: &CompartmentName,
+        records: &[Listed],
+    ) -> Result<(), ClinicError> {
+        let mut shared = Vec::with_capacity(records.len());
+        for one in records {
+            if self.is_shared(clinic, pair, &one.header) {
+                shared.push(*one);
+            }
+        }
+        let mut covered = BTreeSet::new();
+        let secret = clinic.chart_secret(ledger);
+        if let (Some(secret), Some(first)) = (&secret, shared.first())
+            && shared.iter().any(|one| one.header.marked.is_some())
+        {
+            let found = clinic.compactions(&Compartment {
+                chart: ledger.chart(),
+                name,
+                tag: first.header.tag,
+                secret,
+                ledger,
+                records,
+            })?;
+            let book = clinic.certificates_read().book().clone();
+            covered = covered_of(ledger, decision, &book, name, &shared, &found);
+        }
+        for one in shared.iter().filter(|one| !covered.contains(&one.id)) {
+            self.push(pair, one.feed, &ItemId::from(one.id), &one.header);
+        }
+        Ok(())
+    }
+
+    /// Whether a record that comes may change more than that it is shared itself.
+    pub(super) fn is_changed_by(&self, header: &Header) -> bool {
+        let rule = self.rules.iter().find(|rule| rule.tag == header.tag);
+        rule.is_some_and(|rule| rule.compacted || header.marked.is_some())
     }
 
     /// Takes in a record that came after this was worked out, while no statement did. Records come
@@ -140,34 +193,37 @@ impl ChartShare {
         id: &ItemId,
         header: &Header,
     ) {
-        if self.items.last().is_none_or(|last| last.feed < feed) {
-            self.take_record(clinic, pair, feed, id, header);
+        let newest = self.items.last().map(|last| last.feed);
+        if newest.is_none_or(|last| last < feed) && self.is_shared(clinic, pair, header) {
+            self.push(pair, feed, id, header);
         }
     }
 
-    fn take_record(
-        &mut self,
-        clinic: &Clinic,
-        pair: Pair<'_>,
-        feed: u64,
-        id: &ItemId,
-        header: &Header,
-    ) {
+    /// Whether both clinics may have a record.
+    fn is_shared(&self, clinic: &Clinic, pair: Pair<'_>, header: &Header) -> bool {
         let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
-            return;
+            return false;
         };
         let certificates = clinic.certificates_read();
         let wrote = |clinic: &ClinicId| certificates.book().belongs(&header.author, clinic);
         let peer = rule.peer.covers(&header.epoch) || (self.theirs_come_home && wrote(&pair.peer));
         let own = rule.own.covers(&header.epoch) || (self.ours_go_home && wrote(&pair.own));
-        if peer && own {
-            self.digests.records.add(pair.key, id);
-            self.items.push(SharedItem {
-                feed,
-                kind: ItemKind::Record,
-                lane: rule.lane,
-            });
-        }
+        peer && own
+    }
+
+    fn push(&mut self, pair: Pair<'_>, feed: u64, id: &ItemId, header: &Header) {
+        let rule = self.rules.iter().find(|rule| rule.tag == header.tag);
+        let lane = match header.marked {
+            Some(Marked::Manifest) => Lane::Provenance,
+            Some(Marked::Compaction) | None => rule.map_or(Lane::Older, |rule| rule.lane),
+        };
+        self.digests.records.add(pair.key, id);
+        self.items.push(SharedItem {
+            feed,
+            kind: ItemKind::Record,
+            lane,
+            compacts: header.marked == Some(Marked::Compaction),
+        });
     }
 
     /// Whether our clinic may have a record; none where the compartment is not known.

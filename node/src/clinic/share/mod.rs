@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chartmesh_protocol::reconcile::{Digest, FeedNumber, PairKey, SharedDigests};
-use chartmesh_protocol::sync::{FeedEntry, ItemKind};
+use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use lru::LruCache;
 
@@ -136,6 +136,12 @@ impl Share {
         let (Some(known), true) = (known, records.len() == arrivals.len()) else {
             return self.work_out(clinic, chart);
         };
+        if records
+            .iter()
+            .any(|(_, header)| known.is_changed_by(header))
+        {
+            return self.work_out(clinic, chart);
+        }
         let mut share = ChartShare::clone(&known);
         let pair = pair(self.own, self.peer, &self.key);
         for (arrival, header) in records {
@@ -232,12 +238,14 @@ impl Share {
                 .iter()
                 .filter(|item| (whole || item.feed > after.value()) && !is_held(item.feed));
             for item in mine {
-                owed.extend(items::feed_entry(
-                    &clinic.store,
-                    item.feed,
-                    item.kind,
-                    item.lane,
-                )?);
+                // To who has followed so far, a compaction tells nothing new.
+                let lane = if item.compacts && !whole {
+                    Lane::Provenance
+                } else {
+                    item.lane
+                };
+                let entry = items::feed_entry(&clinic.store, item.feed, item.kind, lane)?;
+                owed.extend(entry);
             }
         }
         owed.sort_unstable_by_key(|item| item.feed);

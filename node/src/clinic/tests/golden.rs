@@ -2,15 +2,17 @@
 //! and the bytes of one value in it, and every line ever committed still reads.
 
 use chartmesh_protocol::identity::NodeKey;
+use chartmesh_protocol::ledger::{CoveredRecord, FrontierTip};
 use chartmesh_protocol::{
-    ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordId, RecordLink, Sequence,
+    ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, RecordId, RecordLink, Sequence,
 };
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use crate::clinic::audit::{Action, Note};
+use crate::clinic::compact::{Finding, Proof, State};
 use crate::clinic::index_card::{Identifier, IndexCard};
-use crate::clinic::items::{Entry, Header, What, encode};
+use crate::clinic::items::{Entry, Header, Marked, What, encode};
 use crate::clinic::replica::PeerNote;
 use crate::clinic::{audit, snapshot};
 
@@ -25,6 +27,11 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
         sequence: Sequence::new(4),
         previous: RecordLink::new([5; 8]),
         epoch: EpochId::new([6; 8]),
+        marked: None,
+    };
+    let marked = Header {
+        marked: Some(Marked::Manifest),
+        ..header
     };
     let note = Note {
         action: Action::Read,
@@ -58,6 +65,14 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
             .unwrap(),
         ),
         (
+            "record-entry-v2",
+            encode(&Entry {
+                feed: 3,
+                what: What::Record(marked),
+            })
+            .unwrap(),
+        ),
+        (
             "audit-entry-v1",
             audit::sealed(1, [0; 32], &key, &note).unwrap(),
         ),
@@ -66,8 +81,37 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
             "snapshot-v1",
             snapshot::encoded(&covered, b"a saved document").unwrap(),
         ),
+        ("compaction-finding-v1", encode(&finding()).unwrap()),
         ("index-card-v1", serde_json::to_vec(&card()).unwrap()),
     ]
+}
+
+fn finding() -> Finding {
+    let (author, incarnation) = (NodeId::new([14; 32]), Incarnation::new(15));
+    let record = RecordId::new([16; 32]);
+    Finding {
+        coverage: vec![FrontierTip {
+            author,
+            incarnation,
+            sequence: Sequence::new(0),
+            record,
+        }],
+        manifest: vec![RecordId::new([17; 32])],
+        state: State::Proven(Proof {
+            covered: vec![CoveredRecord {
+                id: record,
+                author,
+                incarnation,
+                sequence: Sequence::new(0),
+                previous: RecordLink::FIRST,
+                signed: [18; 32],
+                claim: [19; 32],
+            }],
+            vouchers: vec![vec![ClinicId::new([20; 32])]],
+            compared: 21,
+            against: vec![RecordId::new([22; 32])],
+        }),
+    }
 }
 
 fn card() -> IndexCard {
@@ -107,6 +151,9 @@ fn every_line_of_the_golden_file_still_reads() {
             "audit-entry" => assert!(audit::is_whole(&bytes)),
             "peer-note" => assert_eq!(minicbor::decode::<PeerNote>(&bytes).unwrap().ahead_ms, -11),
             "snapshot" => assert_eq!(snapshot::decoded(&bytes).unwrap().save, b"a saved document"),
+            "compaction-finding" => {
+                assert_eq!(minicbor::decode::<Finding>(&bytes).unwrap(), finding());
+            }
             "index-card" => {
                 assert_eq!(serde_json::from_slice::<IndexCard>(&bytes).unwrap(), card());
             }

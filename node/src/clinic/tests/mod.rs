@@ -2,6 +2,7 @@
 
 mod audit;
 mod cards;
+mod compaction;
 mod consent;
 mod golden;
 mod mistaken;
@@ -9,6 +10,7 @@ mod opening;
 mod sharing;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -68,6 +70,19 @@ impl House {
         }
     }
 
+    /// The same store as it is now, in another folder: what a backup would bring back.
+    fn copy(&self) -> Self {
+        self.clinic.flush().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        copy_folder(self.dir.path(), dir.path());
+        let config = self.clinic.config().clone();
+        let clinic = Clinic::open(dir.path(), config, &passphrase()).unwrap();
+        Self {
+            clinic: Arc::new(clinic),
+            dir,
+        }
+    }
+
     fn register(&self, name: &str) -> String {
         let registration = Registration {
             given: vec![name.to_owned()],
@@ -109,6 +124,19 @@ impl House {
     fn compartments(&self, patient: &str) -> Vec<String> {
         let view = self.clinic.chart_view(patient).unwrap();
         view.compartments.into_keys().collect()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
     }
 }
 
@@ -200,6 +228,10 @@ impl End {
 struct Joined {
     ends: [End; 2],
     queues: [VecDeque<Vec<u8>>; 2],
+    /// Bytes that went to each end.
+    received: [usize; 2],
+    /// Bytes that are passed on at once.
+    piece: usize,
 }
 
 impl Joined {
@@ -211,6 +243,8 @@ impl Joined {
                 End::new(other, one, Role::Listener),
             ],
             queues: [VecDeque::new(), VecDeque::new()],
+            received: [0, 0],
+            piece: usize::MAX,
         };
         joined.tell(0, Event::Opened);
         joined.tell(1, Event::Opened);
@@ -223,14 +257,38 @@ impl Joined {
         self.queues[1 - index].extend(sent);
     }
 
+    /// Passes one piece on; says whether there was one.
+    fn step(&mut self) -> bool {
+        let Some(index) = (0..2).find(|index| !self.queues[*index].is_empty()) else {
+            return false;
+        };
+        let mut bytes = self.queues[index].pop_front().unwrap();
+        if bytes.len() > self.piece {
+            let rest = bytes.split_off(self.piece);
+            self.queues[index].push_front(rest);
+        }
+        self.received[index] += bytes.len();
+        self.tell(index, Event::Received(&bytes));
+        true
+    }
+
+    /// Goes on until something is so.
+    fn run_until(&mut self, so: impl Fn(&[End; 2]) -> bool) {
+        for _ in 0..MAX_STEPS {
+            if so(&self.ends) {
+                return;
+            }
+            assert!(self.step(), "it never comes");
+        }
+        panic!("it takes too long");
+    }
+
     /// Lets everything arrive. An error says why one end closed.
     fn run(&mut self) -> Result<(), CloseReason> {
         for _ in 0..MAX_STEPS {
-            let Some(index) = (0..2).find(|index| !self.queues[*index].is_empty()) else {
+            if !self.step() {
                 break;
-            };
-            let bytes: Vec<u8> = self.queues[index].pop_front().unwrap();
-            self.tell(index, Event::Received(&bytes));
+            }
         }
         match self.ends.iter_mut().find_map(|end| end.closed.take()) {
             Some(reason) => Err(reason),

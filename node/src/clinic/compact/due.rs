@@ -1,0 +1,163 @@
+//! When a compaction is made.
+//!
+//! It goes to every clinic that reads there, and most of them have the records already. So it is
+//! made when it has become worth that, and not by everybody at once:
+//!
+//! - by the clinic whose save was the one too many: after 32 records that no compaction covers, or
+//!   64 KiB of them, and once these are twice as large as the last compaction. So all compactions
+//!   of a compartment together never cost as much as its records;
+//! - by a clinic that grants a new reader the whole history, who would otherwise be sent each
+//!   record: as soon as a few records are left over.
+//!
+//! A save is acknowledged first; the compaction is made in idle time, or when the command ends.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use chartmesh_protocol::{ChartId, CompartmentTag, Incarnation, NodeId, Sequence};
+
+use super::check::Compartment;
+use super::known::Found;
+use crate::clinic::items::Marked;
+use crate::clinic::records::Listed;
+use crate::clinic::{Clinic, ClinicError};
+
+/// Records that no compaction covers, and their bytes, after which one is made.
+const LOOSE_RECORDS: usize = 32;
+const LOOSE_BYTES: usize = 64 * 1024;
+/// How many times as large as the last compaction these are by then.
+const LOOSE_TO_LAST: usize = 2;
+/// The records that reach [`LOOSE_BYTES`]: fewer large ones gain nothing by being compacted.
+const LOOSE_LARGE_RECORDS: usize = 4;
+/// Records that no compaction covers after which one is made for a new reader.
+const LOOSE_FOR_READER: usize = 8;
+/// And what part of the last compaction fewer of them have as bytes: one in so many.
+const LAST_TO_LOOSE_FOR_READER: usize = 20;
+
+/// Why a compaction might be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// Records were saved here.
+    Saved,
+    /// Somebody was let read everything.
+    NewReader,
+}
+
+impl Clinic {
+    /// Notes that records of charts were saved.
+    pub(crate) fn saved_records(&self, charts: Vec<ChartId>) {
+        let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+        saved.extend(charts);
+    }
+
+    /// Compacts what has become due by what was saved, and says how many compartments it did.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read or written. A chart that cannot be
+    /// read is passed over.
+    pub fn compact_saved(&self) -> Result<usize, ClinicError> {
+        let saved = {
+            let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *saved)
+        };
+        let mut made = 0;
+        for chart in saved {
+            match self.compact(&chart, |_| true, Occasion::Saved) {
+                Ok(one) => made += one,
+                Err(error @ ClinicError::Store(_)) => return Err(error),
+                Err(error) => tracing::warn!(%error, "a chart is not compacted"),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Whether a chart has a compartment with enough records to look closer.
+    pub(super) fn may_be_due(
+        &self,
+        chart: &ChartId,
+        occasion: Occasion,
+    ) -> Result<bool, ClinicError> {
+        let least = match occasion {
+            Occasion::Saved => LOOSE_LARGE_RECORDS,
+            Occasion::NewReader => 2,
+        };
+        let mut loose: BTreeMap<CompartmentTag, usize> = BTreeMap::new();
+        let mut compacted = false;
+        for one in self.records(chart)? {
+            match one.header.marked {
+                Some(Marked::Compaction) => compacted = true,
+                Some(Marked::Manifest) => {}
+                None => *loose.entry(one.header.tag).or_default() += 1,
+            }
+        }
+        let least = match occasion {
+            Occasion::NewReader if !compacted => LOOSE_FOR_READER,
+            Occasion::NewReader | Occasion::Saved => least,
+        };
+        Ok(loose.values().any(|count| *count >= least))
+    }
+
+    /// Whether a compartment is to be compacted. `last` are the bytes of the compactions that it
+    /// has.
+    pub(super) fn is_due(
+        &self,
+        compartment: &Compartment<'_>,
+        found: &[Found],
+        last: usize,
+        occasion: Occasion,
+    ) -> Result<bool, ClinicError> {
+        let loose = loose(compartment.records, found);
+        let mut bytes = 0;
+        for one in &loose {
+            bytes += self.record(&compartment.chart, &one.id)?.as_bytes().len();
+        }
+        Ok(match occasion {
+            Occasion::Saved => {
+                let many = loose.len() >= LOOSE_RECORDS;
+                let large = loose.len() >= LOOSE_LARGE_RECORDS && bytes >= LOOSE_BYTES;
+                (many || large) && bytes >= last.saturating_mul(LOOSE_TO_LAST)
+            }
+            Occasion::NewReader => {
+                let left_over = bytes.saturating_mul(LAST_TO_LOOSE_FOR_READER) > last;
+                loose.len() >= LOOSE_FOR_READER || (last > 0 && !loose.is_empty() && left_over)
+            }
+        })
+    }
+
+    /// The bytes of the compactions that none of the others covers.
+    pub(super) fn base_bytes(
+        &self,
+        compartment: &Compartment<'_>,
+        found: &[Found],
+    ) -> Result<usize, ClinicError> {
+        let mut bytes = 0;
+        for one in found {
+            let within = |other: &&Found| {
+                other.record != one.record && one.is_covered_by(&other.finding.coverage)
+            };
+            if !found.iter().any(|other| within(&other)) {
+                bytes += self
+                    .record(&compartment.chart, &one.record)?
+                    .as_bytes()
+                    .len();
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// The records of changes that no compaction covers, by their places.
+fn loose<'a>(records: &'a [Listed], found: &[Found]) -> Vec<&'a Listed> {
+    let mut covered: BTreeMap<(NodeId, Incarnation), Sequence> = BTreeMap::new();
+    for tip in found.iter().flat_map(|one| &one.finding.coverage) {
+        let newest = covered
+            .entry((tip.author, tip.incarnation))
+            .or_insert(tip.sequence);
+        *newest = (*newest).max(tip.sequence);
+    }
+    let is_loose = |one: &&Listed| {
+        let newest = covered.get(&(one.header.author, one.header.incarnation));
+        one.header.marked.is_none() && newest.is_none_or(|newest| *newest < one.header.sequence)
+    };
+    records.iter().filter(is_loose).collect()
+}

@@ -1,0 +1,148 @@
+//! What is known of a compartment's records, whether they are here or covered by a compaction.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartmesh_protocol::ledger::{
+    CertificateBook, CompartmentName, Cover, Decision, FrontierTip, Ledger, RecordFacts, covered,
+    known,
+};
+use chartmesh_protocol::{ClinicId, Incarnation, NodeId, RecordId};
+
+use super::finding::{Finding, Proof, State};
+use crate::clinic::records::Listed;
+
+/// A compaction that is here, and what was found of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    pub(crate) record: RecordId,
+    pub(crate) author: NodeId,
+    pub(crate) finding: Finding,
+}
+
+impl Found {
+    /// Why it is not read, for people.
+    pub(crate) fn fault(&self, decision: &Decision, name: &CompartmentName) -> Option<String> {
+        match &self.finding.state {
+            State::Attested => None,
+            State::Faulty(reason) => Some(reason.clone()),
+            State::Proven(proof) if !proof.against.is_empty() => {
+                Some("a record that it covers shows that it was not written so".to_owned())
+            }
+            State::Proven(proof) => (!vouched(proof, decision, name))
+                .then(|| "it names users of clinics that never might write here".to_owned()),
+        }
+    }
+
+    /// Whether a compaction with this coverage covers all that this one does.
+    pub(crate) fn is_covered_by(&self, coverage: &[FrontierTip]) -> bool {
+        self.finding.coverage.iter().all(|tip| {
+            coverage.iter().any(|other| {
+                (other.author, other.incarnation) == (tip.author, tip.incarnation)
+                    && other.sequence >= tip.sequence
+            })
+        })
+    }
+
+    /// Whether its manifest is still missing.
+    pub(crate) fn is_attested(&self) -> bool {
+        self.finding.state == State::Attested
+    }
+}
+
+/// Whether a clinic that might ever write in the compartment stands for each user.
+fn vouched(proof: &Proof, decision: &Decision, name: &CompartmentName) -> bool {
+    let might = |clinics: &Vec<ClinicId>| {
+        let mut clinics = clinics.iter();
+        clinics.any(|clinic| decision.might_write(clinic, name))
+    };
+    proof.vouchers.iter().all(might)
+}
+
+/// Everything that is known of a compartment's records, for them to be judged: those that are
+/// here, and those that compactions tell of.
+pub(crate) fn known_of(
+    decision: &Decision,
+    name: &CompartmentName,
+    records: &[Listed],
+    found: &[Found],
+) -> Vec<RecordFacts> {
+    let facts = facts_of(name, records, found);
+    if found.is_empty() {
+        return facts;
+    }
+    known(name, &facts, &covers_of(decision, name, found))
+}
+
+/// The records that need not be sent, of those that two clinics share of a compartment.
+pub(crate) fn covered_of(
+    ledger: &Ledger,
+    decision: &Decision,
+    book: &CertificateBook,
+    name: &CompartmentName,
+    records: &[Listed],
+    found: &[Found],
+) -> BTreeSet<RecordId> {
+    let facts = facts_of(name, records, found);
+    covered(
+        ledger,
+        book,
+        name,
+        &facts,
+        &covers_of(decision, name, found),
+    )
+}
+
+fn facts_of(name: &CompartmentName, records: &[Listed], found: &[Found]) -> Vec<RecordFacts> {
+    let coverage: BTreeMap<RecordId, &Vec<FrontierTip>> = found
+        .iter()
+        .map(|one| (one.record, &one.finding.coverage))
+        .collect();
+    let facts = |one: &Listed| RecordFacts {
+        id: one.id,
+        author: one.header.author,
+        incarnation: one.header.incarnation,
+        sequence: one.header.sequence,
+        previous: one.header.previous,
+        compartment: name.clone(),
+        depends_on: Vec::new(),
+        covers: coverage
+            .get(&one.id)
+            .map_or_else(Vec::new, |tips| (*tips).clone()),
+    };
+    records.iter().map(facts).collect()
+}
+
+/// The compactions that are proven, by users of clinics that might ever write here.
+fn covers_of(decision: &Decision, name: &CompartmentName, found: &[Found]) -> Vec<Cover> {
+    let cover = |one: &Found| {
+        let State::Proven(proof) = &one.finding.state else {
+            return None;
+        };
+        vouched(proof, decision, name).then(|| Cover {
+            record: one.record,
+            manifest: one.finding.manifest.clone(),
+            covered: proof.covered.clone(),
+            contradicted_by: proof.against.clone(),
+        })
+    };
+    found.iter().filter_map(cover).collect()
+}
+
+/// The newest record of each author, ascending: of those here, and of those covered.
+pub(crate) fn tips_of<'a>(
+    records: &[Listed],
+    coverage: impl Iterator<Item = &'a FrontierTip>,
+) -> Vec<FrontierTip> {
+    let mut newest: BTreeMap<(NodeId, Incarnation), FrontierTip> = BTreeMap::new();
+    let here = records.iter().map(|one| FrontierTip {
+        author: one.header.author,
+        incarnation: one.header.incarnation,
+        sequence: one.header.sequence,
+        record: one.id,
+    });
+    for tip in here.chain(coverage.copied()) {
+        let known = newest.entry((tip.author, tip.incarnation)).or_insert(tip);
+        *known = (*known).max(tip);
+    }
+    newest.into_values().collect()
+}

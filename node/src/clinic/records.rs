@@ -1,0 +1,149 @@
+//! Records of a chart out of the store, and what is in them.
+
+use chartmesh_crdt::{ActorId, ChangeFacts, ChangeHash};
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::seal::{EpochKey, Keyring, RecordContent, VerifiedRecord, actor_id};
+use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::{ChartId, NodeId, RecordId};
+
+use super::items::{self, Header, What};
+use super::{Clinic, ClinicError};
+
+/// A record of a chart as the store lists it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed {
+    pub(crate) id: RecordId,
+    pub(crate) header: Header,
+    /// Its number in the feed.
+    pub(crate) feed: u64,
+}
+
+/// A record that is kept but does not count.
+pub(crate) struct HeldRecord {
+    pub(super) record: RecordId,
+    pub(super) author: NodeId,
+    /// Why, for people.
+    pub(super) reason: String,
+}
+
+/// A record of changes whose content could be opened.
+pub(super) struct Opened {
+    pub(super) id: RecordId,
+    pub(super) actor: ActorId,
+    pub(super) content: RecordContent,
+}
+
+impl Listed {
+    pub(super) fn held_because(&self, reason: String) -> HeldRecord {
+        HeldRecord {
+            record: self.id,
+            author: self.header.author,
+            reason,
+        }
+    }
+
+    /// The actor as which its author makes changes.
+    pub(super) fn actor(&self) -> ActorId {
+        let header = &self.header;
+        ActorId(actor_id(&header.author, header.incarnation, &header.tag))
+    }
+}
+
+/// The hashes of changes, in their order; none when one of them does not read.
+pub(crate) fn hashes(changes: &[Vec<u8>]) -> Option<Vec<ChangeHash>> {
+    let read = |change: &Vec<u8>| ChangeFacts::read(change).ok().map(|facts| facts.hash);
+    changes.iter().map(read).collect()
+}
+
+impl Clinic {
+    /// The records of a chart, in the order of the feed.
+    pub(super) fn records(&self, chart: &ChartId) -> Result<Vec<Listed>, ClinicError> {
+        let listed = items::of_chart(&self.store, chart, ItemKind::Record)?;
+        Ok(listed
+            .into_iter()
+            .filter_map(|item| match item.entry.what {
+                What::Record(header) => Some(Listed {
+                    id: RecordId::new(*item.id.as_bytes()),
+                    header,
+                    feed: item.entry.feed,
+                }),
+                What::Statement => None,
+            })
+            .collect())
+    }
+
+    /// A record, sealed as it is.
+    pub(super) fn record(
+        &self,
+        chart: &ChartId,
+        id: &RecordId,
+    ) -> Result<VerifiedRecord, ClinicError> {
+        let bytes = items::bytes(&self.store, &ItemId::from(*id))?
+            .ok_or_else(|| damaged(*chart, format!("record {id} is missing")))?;
+        // Checked when it was filed, and the store authenticates it.
+        VerifiedRecord::recall(&bytes).map_err(|error| damaged(*chart, error.to_string()))
+    }
+
+    /// The content of a record of changes, or `None` where its key is not here.
+    pub(super) fn open_record(
+        &self,
+        chart: &ChartId,
+        one: &Listed,
+        keys: &Keyring,
+    ) -> Result<Option<Opened>, ClinicError> {
+        let Some(key) = keys.get(&one.header.epoch) else {
+            return Ok(None);
+        };
+        let record = self.record(chart, &one.id)?;
+        self.open_changes(chart, one, &record, key).map(Some)
+    }
+
+    /// The content of a record of changes.
+    pub(super) fn open_changes(
+        &self,
+        chart: &ChartId,
+        one: &Listed,
+        record: &VerifiedRecord,
+        key: &EpochKey,
+    ) -> Result<Opened, ClinicError> {
+        let content = record
+            .open(key)
+            .map_err(|error| damaged(*chart, error.to_string()))?;
+        Ok(Opened {
+            id: one.id,
+            actor: one.actor(),
+            content,
+        })
+    }
+
+    /// Why a record is not by the user that it names. A user whose certificate has not arrived is
+    /// vouched for by the node, which signed the record.
+    pub(super) fn user_fault(
+        &self,
+        chart: &ChartId,
+        one: &Listed,
+        content: &RecordContent,
+    ) -> Option<String> {
+        let certificates = self.certificates_read();
+        let certificate = certificates.of_user(&content.user)?;
+        if !certificates
+            .book()
+            .belongs(&one.header.author, &certificate.payload().clinic)
+        {
+            return Some("it names a user of another clinic".to_owned());
+        }
+        let read = |change: &Vec<u8>| ChangeFacts::read(change).map(|facts| facts.hash.0);
+        let hashes: Result<Vec<[u8; 32]>, _> = content.changes.iter().map(read).collect();
+        match hashes {
+            Ok(hashes) => content
+                .verify_user(certificate, chart, &hashes)
+                .err()
+                .map(|error| error.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
+fn damaged(chart: ChartId, reason: String) -> ClinicError {
+    ClinicError::Unreadable { chart, reason }
+}
