@@ -29,9 +29,12 @@ const LOOSE_BYTES: usize = 64 * 1024;
 const LOOSE_TO_LAST: usize = 2;
 /// The records that reach [`LOOSE_BYTES`]: fewer large ones gain nothing by being compacted.
 const LOOSE_LARGE_RECORDS: usize = 4;
-/// Records that no compaction covers after which one is made for a new reader.
+/// Records that no compaction covers after which one is made for a new reader; in a chart that has
+/// [`LOOSE_RECORDS`] of them in all, fewer will do in each compartment.
 const LOOSE_FOR_READER: usize = 8;
-/// And what part of the last compaction fewer of them have as bytes: one in so many.
+const FEW_FOR_READER: usize = 2;
+/// Fewer than these are enough, too, when their bytes are more than this part of the last
+/// compaction: one in so many.
 const LAST_TO_LOOSE_FOR_READER: usize = 20;
 
 /// Why a compaction might be made.
@@ -71,16 +74,12 @@ impl Clinic {
         Ok(made)
     }
 
-    /// Whether a chart has a compartment with enough records to look closer.
-    pub(super) fn may_be_due(
+    /// How many records of changes a chart has, when one of its compartments may be due.
+    pub(super) fn long_enough(
         &self,
         chart: &ChartId,
         occasion: Occasion,
-    ) -> Result<bool, ClinicError> {
-        let least = match occasion {
-            Occasion::Saved => LOOSE_LARGE_RECORDS,
-            Occasion::NewReader => 2,
-        };
+    ) -> Result<Option<usize>, ClinicError> {
         let mut loose: BTreeMap<CompartmentTag, usize> = BTreeMap::new();
         let mut compacted = false;
         for one in self.records(chart)? {
@@ -90,19 +89,22 @@ impl Clinic {
                 None => *loose.entry(one.header.tag).or_default() += 1,
             }
         }
+        let total = loose.values().sum();
         let least = match occasion {
-            Occasion::NewReader if !compacted => LOOSE_FOR_READER,
-            Occasion::NewReader | Occasion::Saved => least,
+            Occasion::Saved => LOOSE_LARGE_RECORDS,
+            Occasion::NewReader if compacted || total >= LOOSE_RECORDS => FEW_FOR_READER,
+            Occasion::NewReader => LOOSE_FOR_READER,
         };
-        Ok(loose.values().any(|count| *count >= least))
+        Ok(loose.values().any(|count| *count >= least).then_some(total))
     }
 
-    /// Whether a compartment is to be compacted. `last` are the bytes of the compactions that it
-    /// has.
+    /// Whether a compartment is to be compacted, in a chart with so many records of changes. `last`
+    /// are the bytes of the compactions that it has.
     pub(super) fn is_due(
         &self,
         compartment: &Compartment<'_>,
         found: &[Found],
+        total: usize,
         last: usize,
         occasion: Occasion,
     ) -> Result<bool, ClinicError> {
@@ -118,8 +120,17 @@ impl Clinic {
                 (many || large) && bytes >= last.saturating_mul(LOOSE_TO_LAST)
             }
             Occasion::NewReader => {
+                let least = if total >= LOOSE_RECORDS {
+                    FEW_FOR_READER
+                } else {
+                    LOOSE_FOR_READER
+                };
                 let left_over = bytes.saturating_mul(LAST_TO_LOOSE_FOR_READER) > last;
-                loose.len() >= LOOSE_FOR_READER || (last > 0 && !loose.is_empty() && left_over)
+                if last > 0 {
+                    !loose.is_empty() && left_over
+                } else {
+                    loose.len() >= least
+                }
             }
         })
     }

@@ -34,9 +34,9 @@ impl Clinic {
         wanted: impl Fn(&CompartmentName) -> bool,
         occasion: Occasion,
     ) -> Result<usize, ClinicError> {
-        if !self.may_be_due(chart, occasion)? {
+        let Some(total) = self.long_enough(chart, occasion)? else {
             return Ok(0);
-        }
+        };
         let _writing = self.writing();
         self.change_chart(chart, |open| {
             let records = self.records(chart)?;
@@ -44,7 +44,7 @@ impl Clinic {
             let names: Vec<CompartmentName> = names.cloned().collect();
             let mut made = 0;
             for name in names {
-                if self.compact_one(open, &name, &records, occasion)? {
+                if self.compact_one(open, &name, &records, (total, occasion))? {
                     made += 1;
                 }
             }
@@ -57,12 +57,12 @@ impl Clinic {
         open: &mut OpenChart,
         name: &CompartmentName,
         records: &[Listed],
-        occasion: Occasion,
+        why: (usize, Occasion),
     ) -> Result<bool, ClinicError> {
         if !self.may_compact(open, name) {
             return Ok(false);
         }
-        let Some((plan, save, before)) = self.prepare(open, name, records, occasion)? else {
+        let Some((plan, save, before)) = self.prepare(open, name, records, why)? else {
             return Ok(false);
         };
         let mut draft = Draft::default();
@@ -128,7 +128,7 @@ impl Clinic {
         open: &OpenChart,
         name: &CompartmentName,
         records: &[Listed],
-        occasion: Occasion,
+        (total, occasion): (usize, Occasion),
     ) -> Result<Option<(Plan, Vec<u8>, usize)>, ClinicError> {
         let (Some(secret), Some(one)) = (&open.secret, open.compartments.get(name)) else {
             return Ok(None);
@@ -145,7 +145,7 @@ impl Clinic {
         };
         let found = self.compactions(&compartment)?;
         let before = self.base_bytes(&compartment, &found)?;
-        if !self.is_due(&compartment, &found, before, occasion)? {
+        if !self.is_due(&compartment, &found, total, before, occasion)? {
             return Ok(None);
         }
         let Some(plan) = self.plan(&compartment, &found, one)? else {

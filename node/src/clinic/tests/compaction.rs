@@ -1,10 +1,17 @@
 //! Compactions: what a clinic gets that comes late, and what it knows of who wrote it.
 
+use std::cell::Cell;
+
+use chartmesh_crdt::{Bundle, Resource};
+
 use super::sharing::visit;
 use super::*;
-use crate::clinic::Provenance;
+use crate::clinic::audit::Action;
 use crate::clinic::compact::Occasion;
 use crate::clinic::items::Marked;
+use crate::clinic::open_chart::Scope;
+use crate::clinic::save::Edit;
+use crate::clinic::{HistoryLine, Provenance};
 
 /// So many visits at a clinic, one record each.
 fn visits(house: &House, id: &str, from: usize, to: usize) {
@@ -30,7 +37,7 @@ fn export(house: &House, id: &str) -> String {
 /// How many entries of a chart's history are only attested.
 fn attested(house: &House, id: &str) -> usize {
     let history = house.clinic.history(id).unwrap();
-    let attested = |one: &&crate::clinic::HistoryLine| one.provenance == Provenance::Attested;
+    let attested = |one: &&HistoryLine| one.provenance == Provenance::Attested;
     history.iter().filter(attested).count()
 }
 
@@ -329,4 +336,60 @@ fn a_compaction_is_made_when_it_is_worth_it_and_not_again_until_it_is_again() {
     let home = home.reopen();
     assert!(export(&home, &id).contains("o63"));
     assert_eq!(home.clinic.history(&id).unwrap().len(), 65);
+}
+
+/// A chart of 200 saves of invented resources, three each.
+fn long_chart(home: &House) -> String {
+    let id = home.register("Amina");
+    let patient = home.clinic.patient(&id).unwrap().fhir_id;
+    let mut resources = Vec::new();
+    for invented in crate::generate::generate(60, 7) {
+        let mut no_id = || panic!("every resource has an id");
+        let parsed = Bundle::parse(&invented.json, &mut no_id).unwrap();
+        let theirs = parsed.patient.id().unwrap().to_owned();
+        let others = parsed.resources.iter();
+        let others = others.filter(|one| one.resource_type() != "Patient");
+        let json = others.map(|one| one.to_json().replace(&theirs, &patient));
+        resources.extend(json.map(|json| Edit::Put(Resource::parse(&json).unwrap())));
+    }
+    assert!(resources.len() >= 600, "{}", resources.len());
+    let chart = id.parse().unwrap();
+    for edits in resources.chunks(3).take(200) {
+        let edits = edits.to_vec();
+        home.clinic.save(&chart, edits, Action::Write).unwrap();
+    }
+    id
+}
+
+#[test]
+fn everything_needed_to_read_a_chart_of_200_saves_is_a_tenth_more_than_its_save_at_most() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = long_chart(&home);
+    let chart = id.parse().unwrap();
+    let open = home.clinic.open_chart(&chart, Scope::Whole).unwrap();
+    let documents = open.documents();
+    let save: usize = documents.iter().map(|one| one.save().len()).sum();
+    let records = home.clinic.sealed_records(&chart).unwrap();
+    let one_by_one: usize = records.iter().map(|one| one.as_bytes().len()).sum();
+    home.grant(&id, &away, "all", "read,write");
+
+    let wanted = export(&home, &id);
+    let mut pair = Joined::new(&home, &away);
+    pair.piece = 256;
+    let seen = Cell::new(0);
+    pair.run_until(|_| {
+        let newest = crate::clinic::items::newest(&away.clinic.store).unwrap();
+        // Looking costs more than a record.
+        seen.replace(newest.value()) != newest.value()
+            && away.clinic.find_chart(&id).is_ok()
+            && export(&away, &id) == wanted
+    });
+    let bytes = pair.received[1];
+    println!("{bytes} bytes until it is read; as one save {save}, as records {one_by_one}");
+    assert!(bytes * 10 <= save * 11, "{bytes} bytes for {save}");
+    assert!(
+        one_by_one > save * 5,
+        "{one_by_one} bytes in records for {save}"
+    );
 }
