@@ -23,18 +23,18 @@ use crate::clinic::{Clinic, ClinicError};
 const MAX_PARTS: usize = 32;
 
 /// What a compaction would cover, and what has to be told of it.
-pub(super) struct Plan {
-    pub(super) coverage: Vec<FrontierTip>,
+pub(crate) struct Plan {
+    pub(crate) coverage: Vec<FrontierTip>,
     /// The changes of the covered records.
-    pub(super) changes: BTreeSet<ChangeHash>,
+    pub(crate) changes: BTreeSet<ChangeHash>,
     /// Manifests that tell of some of the records already.
-    pub(super) parts: BTreeMap<RecordId, Manifest>,
+    pub(crate) parts: BTreeMap<RecordId, Manifest>,
     /// The records that they do not tell of.
-    pub(super) untold: Vec<ManifestRecord>,
+    pub(crate) untold: Vec<ManifestRecord>,
     /// By which the users of those are known.
-    pub(super) certificates: BTreeSet<Vec<u8>>,
+    pub(crate) certificates: BTreeSet<Vec<u8>>,
     /// Bytes of the records of changes that are sent one by one until now.
-    pub(super) loose_bytes: usize,
+    pub(crate) loose_bytes: usize,
 }
 
 type Stream = (NodeId, Incarnation);
@@ -56,7 +56,7 @@ impl Candidate {
 
 impl Clinic {
     /// Plans a compaction of an open compartment; none when nothing can be covered.
-    pub(super) fn plan(
+    pub(crate) fn plan(
         &self,
         compartment: &Compartment<'_>,
         found: &[Found],

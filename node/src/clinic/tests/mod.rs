@@ -3,6 +3,8 @@
 mod audit;
 mod cards;
 mod compaction;
+mod compaction_forged;
+mod compaction_random;
 mod consent;
 mod golden;
 mod mistaken;
