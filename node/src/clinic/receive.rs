@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
-use chartmesh_protocol::ledger::{
-    Body, ChartSecret, CompartmentName, Decision, Ledger, Statement,
-};
+use chartmesh_protocol::ledger::{Body, ChartSecret, CompartmentName, Decision, Ledger, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, RecordForm, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};

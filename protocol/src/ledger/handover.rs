@@ -58,6 +58,16 @@ pub fn owed_keys(
     owed
 }
 
+/// The epochs of a compartment that a clinic can open, directly or through later ones.
+///
+/// A pure function of the statements: it does not matter in which order they came.
+pub fn openable(ledger: &Ledger, name: &CompartmentName, clinic: &ClinicId) -> BTreeSet<EpochId> {
+    let holders = Holders::of(ledger, name);
+    let epochs = holders.created.keys().copied();
+    let able = |epoch: &EpochId| holders.able(*epoch).contains(clinic);
+    epochs.filter(able).collect()
+}
+
 /// Who can open the epochs of a compartment, as its statements tell.
 #[derive(Default)]
 struct Holders {

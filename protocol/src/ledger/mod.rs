@@ -45,7 +45,7 @@ pub use decision::{Decision, GrantState, GrantView, decide};
 pub use epoch::{Epoch, HistoryKey, ReaderKey};
 pub use genesis::Genesis;
 pub use grant::Grant;
-pub use handover::{OwedKey, owed_keys};
+pub use handover::{OwedKey, openable, owed_keys};
 pub use judgement::{Fork, Gap, Held, Judgement, RecordFacts, Verdict, judge};
 pub use revocation::{FrontierTip, Revocation};
 pub use sealing::SealingEpoch;

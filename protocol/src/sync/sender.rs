@@ -228,11 +228,7 @@ impl Sender {
     fn may_send(&mut self, lane: Lane, bytes: usize) -> bool {
         let beyond = match lane {
             Lane::Urgent => WINDOW_URGENT_BYTES,
-            Lane::Summary
-            | Lane::Recent
-            | Lane::Older
-            | Lane::Provenance
-            | Lane::Attachment => 0,
+            Lane::Summary | Lane::Recent | Lane::Older | Lane::Provenance | Lane::Attachment => 0,
         };
         let credit = self.window.credit();
         let cost = bytes.saturating_add(ITEM_OVERHEAD_BYTES);

@@ -9,6 +9,8 @@
 //! - by a clinic that grants a new reader the whole history, who would otherwise be sent each
 //!   record: as soon as a few records are left over.
 //!
+//! What was imported is packed in large records already and gains nothing.
+//!
 //! A save is acknowledged first; the compaction is made in idle time, or when the command ends.
 
 use std::collections::BTreeMap;
@@ -27,8 +29,9 @@ const LOOSE_RECORDS: usize = 32;
 const LOOSE_BYTES: usize = 64 * 1024;
 /// How many times as large as the last compaction these are by then.
 const LOOSE_TO_LAST: usize = 2;
-/// The records that reach [`LOOSE_BYTES`]: fewer large ones gain nothing by being compacted.
-const LOOSE_LARGE_RECORDS: usize = 4;
+/// The mean length of a record above which it is one of an import: packed together already, so
+/// that a compaction would be as large.
+const LARGE_RECORD_BYTES: usize = 4 * 1024;
 /// Records that no compaction covers after which one is made for a new reader; in a chart that has
 /// [`LOOSE_RECORDS`] of them in all, fewer will do in each compartment.
 const LOOSE_FOR_READER: usize = 8;
@@ -91,7 +94,7 @@ impl Clinic {
         }
         let total = loose.values().sum();
         let least = match occasion {
-            Occasion::Saved => LOOSE_LARGE_RECORDS,
+            Occasion::Saved => LOOSE_BYTES / LARGE_RECORD_BYTES,
             Occasion::NewReader if compacted || total >= LOOSE_RECORDS => FEW_FOR_READER,
             Occasion::NewReader => LOOSE_FOR_READER,
         };
@@ -113,11 +116,13 @@ impl Clinic {
         for one in &loose {
             bytes += self.record(&compartment.chart, &one.id)?.as_bytes().len();
         }
+        if bytes > loose.len().saturating_mul(LARGE_RECORD_BYTES) {
+            return Ok(false);
+        }
         Ok(match occasion {
             Occasion::Saved => {
-                let many = loose.len() >= LOOSE_RECORDS;
-                let large = loose.len() >= LOOSE_LARGE_RECORDS && bytes >= LOOSE_BYTES;
-                (many || large) && bytes >= last.saturating_mul(LOOSE_TO_LAST)
+                let many = loose.len() >= LOOSE_RECORDS || bytes >= LOOSE_BYTES;
+                many && bytes >= last.saturating_mul(LOOSE_TO_LAST)
             }
             Occasion::NewReader => {
                 let least = if total >= LOOSE_RECORDS {

@@ -7,14 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Grant, Ledger};
+use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Grant, Ledger, openable};
 use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{ItemKind, Lane};
-use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, EpochId, RecordId, StatementId};
 use minicbor::{Decode, Encode};
 
 use super::audience::{Access, Audience};
-use crate::clinic::compact::{Compartment, covered_of};
+use crate::clinic::compact::{Compartment, Found, covered_of};
 use crate::clinic::items::{self, Header, Marked};
 use crate::clinic::records::Listed;
 use crate::clinic::{Clinic, ClinicError};
@@ -168,6 +168,10 @@ impl ChartShare {
                 ledger,
                 records,
             })?;
+            // Before its key is handed over, a compaction is of no use to who lacks it.
+            let (own, peer) = (&pair.own, &pair.peer);
+            let keys = &openable(ledger, name, own) & &openable(ledger, name, peer);
+            let found = opening(found, records, &keys);
             let book = clinic.certificates_read().book().clone();
             covered = covered_of(ledger, decision, &book, name, &shared, &found);
         }
@@ -244,6 +248,16 @@ impl ChartShare {
             .binary_search_by_key(&feed, |item| item.feed)
             .is_ok()
     }
+}
+
+/// The compactions that open with one of these keys, with the whole of their manifests.
+fn opening(found: Vec<Found>, records: &[Listed], keys: &BTreeSet<EpochId>) -> Vec<Found> {
+    let opens = |id: &RecordId| {
+        let record = records.iter().find(|one| one.id == *id);
+        record.is_none_or(|one| keys.contains(&one.header.epoch))
+    };
+    let whole = |one: &Found| opens(&one.record) && one.finding.manifest.iter().all(opens);
+    found.into_iter().filter(whole).collect()
 }
 
 fn lane_of(name: &CompartmentName) -> Lane {

@@ -3,7 +3,7 @@
 use std::slice::from_ref;
 
 use crate::identity::Verified;
-use crate::ledger::{CompartmentName, History, OwedKey, Statement, decide, owed_keys};
+use crate::ledger::{CompartmentName, History, OwedKey, Statement, decide, openable, owed_keys};
 use crate::world::{NOW_MS, World};
 
 const SUMMARY: CompartmentName = CompartmentName::Summary;
@@ -69,4 +69,19 @@ fn nothing_is_owed_to_a_clinic_whose_grant_was_revoked() {
     assert_eq!(owed(&world, &[&grant, &epoch], 0).len(), 1);
     let revocation = world.revoke(&grant, &[]);
     assert_eq!(owed(&world, &[&grant, &epoch, &revocation], 0), []);
+}
+
+#[test]
+fn a_clinic_opens_what_is_wrapped_to_it_and_what_later_epochs_carry() {
+    let mut world = World::new(1, 3);
+    let (first, first_key) = world.epoch(0, &SUMMARY, &[0], &[]);
+    let (second, second_key) = world.epoch(0, &SUMMARY, &[0, 1], &[first_key.clone()]);
+    let (third, third_key) = world.epoch(0, &SUMMARY, &[0, 2], &[]);
+    let ledger = world.ledger(&[&first, &second, &third]);
+    let opens = |clinic| openable(&ledger, &SUMMARY, &world.id(clinic));
+    let [first, second, third] = [first_key, second_key, third_key].map(|key| key.id());
+    assert_eq!(opens(0), [first, second, third].into());
+    assert_eq!(opens(1), [first, second].into());
+    assert_eq!(opens(2), [third].into());
+    assert!(openable(&ledger, &CompartmentName::Clinical, &world.id(0)).is_empty());
 }

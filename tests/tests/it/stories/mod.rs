@@ -2,6 +2,7 @@
 
 mod cards;
 mod commands;
+mod compaction;
 mod edits;
 mod grants;
 mod health;
