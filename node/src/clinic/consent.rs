@@ -11,7 +11,6 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
-use super::compact::Occasion;
 use super::draft::Draft;
 use super::epochs::no_secret;
 use super::open_chart::{OpenChart, Scope};
@@ -269,15 +268,6 @@ impl Clinic {
             self.compact_for_reader(chart, &terms.compartments);
         }
         Ok(made)
-    }
-
-    /// The new reader gets each compartment in one record. Without, it gets it in many: no reason
-    /// to refuse the grant.
-    fn compact_for_reader(&self, chart: &ChartId, granted: &Compartments) {
-        let covered = |name: &CompartmentName| granted.covers(name);
-        if let Err(error) = self.compact(chart, covered, Occasion::NewReader) {
-            tracing::warn!(%error, "a chart is not compacted for its new reader");
-        }
     }
 
     fn file_grant(

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
 //! | `items`, `records`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
-//! | `charts`, `open_chart`, `open_compartment`, `judged` | charts opened, and which records count |
+//! | `charts`, `open_chart`, `open_compartment` | charts opened, their parts as documents |
+//! | `judged` | which records count |
 //! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |

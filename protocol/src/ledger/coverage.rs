@@ -49,10 +49,12 @@ pub struct CoveredRecord {
     /// The link to the author's record before it.
     #[n(4)]
     pub previous: RecordLink,
-    /// What its author signed, hashed; see [`Witness::signed_hash`](crate::seal::Witness).
+    /// What its author signed, hashed; see
+    /// [`Witness::signed_hash`](crate::seal::Witness::signed_hash).
     #[cbor(n(5), with = "minicbor::bytes")]
     pub signed: [u8; 32],
-    /// That and the changes that it is said to hold; see [`record_claim`](crate::seal::record_claim).
+    /// That and the changes that it is said to hold; see
+    /// [`record_claim`](crate::seal::record_claim).
     #[cbor(n(6), with = "minicbor::bytes")]
     pub claim: [u8; 32],
 }

@@ -16,11 +16,11 @@ use crate::ledger::FrontierTip;
 use crate::limits::{MAX_FRONTIER_AUTHORS, MAX_MANIFEST_PARTS};
 use crate::time::HybridTime;
 
-/// It is made seldom and sent often: as small as zstd makes it in less than a second. A long one
-/// is made faster, and is a twentieth larger.
+/// It is made seldom and sent often: as small as zstd makes it in a fraction of a second. A long
+/// one is made faster, and is a twentieth larger.
 const ZSTD_LEVEL: i32 = 19;
 const ZSTD_LEVEL_LONG: i32 = 9;
-const LONG_BYTES: usize = 1024 * 1024;
+const LONG_BYTES: usize = 256 * 1024;
 
 /// A whole compartment, in place of the records that it covers.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

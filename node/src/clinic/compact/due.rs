@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
+use chartmesh_protocol::ledger::{CompartmentName, Compartments};
 use chartmesh_protocol::{ChartId, CompartmentTag, Incarnation, NodeId, Sequence};
 
 use super::check::Compartment;
@@ -75,6 +76,15 @@ impl Clinic {
             }
         }
         Ok(made)
+    }
+
+    /// Compacts a chart for a new reader of its history, who gets each compartment in one record
+    /// then. Where that fails it comes in many: no reason to refuse a grant.
+    pub(crate) fn compact_for_reader(&self, chart: &ChartId, granted: &Compartments) {
+        let covered = |name: &CompartmentName| granted.covers(name);
+        if let Err(error) = self.compact(chart, covered, Occasion::NewReader) {
+            tracing::warn!(%error, "a chart is not compacted for its new reader");
+        }
     }
 
     /// How many records of changes a chart has, when one of its compartments may be due.

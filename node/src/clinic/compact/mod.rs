@@ -23,6 +23,7 @@ mod make;
 mod plan;
 
 pub(super) use check::Compartment;
+#[cfg(test)]
 pub(super) use due::Occasion;
 #[cfg(test)]
 pub(super) use finding::{Finding, Proof, State};

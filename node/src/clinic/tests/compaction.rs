@@ -12,6 +12,7 @@ use crate::clinic::items::Marked;
 use crate::clinic::open_chart::Scope;
 use crate::clinic::save::Edit;
 use crate::clinic::{HistoryLine, Provenance};
+use crate::control::BundleOrder;
 
 /// So many visits at a clinic, one record each.
 fn visits(house: &House, id: &str, from: usize, to: usize) {
@@ -336,6 +337,25 @@ fn a_compaction_is_made_when_it_is_worth_it_and_not_again_until_it_is_again() {
     let home = home.reopen();
     assert!(export(&home, &id).contains("o63"));
     assert_eq!(home.clinic.history(&id).unwrap().len(), 65);
+}
+
+#[test]
+fn a_stick_carries_the_compaction_and_its_manifest() {
+    let (home, late, id) = chart(40);
+    home.grant(&id, &late, "all", "read,write");
+    let stick = tempfile::tempdir().unwrap();
+    let order = BundleOrder {
+        peer: late.clinic.clinic_id().to_string(),
+        out: stick.path().join("for-late"),
+        max_size: 1024 * 1024,
+        everything: true,
+    };
+    let written = home.clinic.export_bundle(&order, &|_| {}).unwrap();
+    let read = late.clinic.import_bundles(&written.files, &|_| {}).unwrap();
+    assert_eq!((&read.files[0].error, read.files[0].whole), (&None, true));
+    assert_eq!(counts(&late, &id), [1, 1, 1]);
+    assert_eq!(export(&late, &id), export(&home, &id));
+    assert_eq!(attested(&late, &id), 0);
 }
 
 /// A chart of 200 saves of invented resources, three each.

@@ -99,7 +99,7 @@ fn forge(
     place.previous = manifest.id().link();
     let compaction = Compaction {
         coverage: forgery.coverage,
-        manifest: vec![forgery.manifest.unwrap_or(manifest.id())],
+        manifest: vec![forgery.manifest.unwrap_or_else(|| manifest.id())],
         time: clinic.tick(),
         save: forgery.save,
     };

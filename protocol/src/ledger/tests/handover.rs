@@ -75,7 +75,7 @@ fn nothing_is_owed_to_a_clinic_whose_grant_was_revoked() {
 fn a_clinic_opens_what_is_wrapped_to_it_and_what_later_epochs_carry() {
     let mut world = World::new(1, 3);
     let (first, first_key) = world.epoch(0, &SUMMARY, &[0], &[]);
-    let (second, second_key) = world.epoch(0, &SUMMARY, &[0, 1], &[first_key.clone()]);
+    let (second, second_key) = world.epoch(0, &SUMMARY, &[0, 1], from_ref(&first_key));
     let (third, third_key) = world.epoch(0, &SUMMARY, &[0, 2], &[]);
     let ledger = world.ledger(&[&first, &second, &third]);
     let opens = |clinic| openable(&ledger, &SUMMARY, &world.id(clinic));
