@@ -404,7 +404,7 @@ impl Clinic {
         let frontier = open
             .compartments
             .iter()
-            .map(|(name, one)| (name.clone(), one.tips.clone()));
+            .map(|(name, one)| (name.clone(), one.seen().to_vec()));
         let body = Body::Revocation(Revocation {
             chart,
             grant: id,

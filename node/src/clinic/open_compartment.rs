@@ -1,8 +1,9 @@
 //! A compartment, opened: its document out of records and compactions.
 //!
-//! Records come first, compactions after them, the one that covers most before the others: where a
-//! compaction and a record of the same author disagree, the record is what is read, at every node
-//! that has it.
+//! Records come first, compactions after them: those that are proven before those that are only
+//! attested, the one that covers most before the others. Where a compaction and a record of the
+//! same author disagree, the record is what is read, at every node that has it. What is only
+//! attested says nothing about what else need not be read.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +31,10 @@ pub(crate) struct OpenCompartment {
     pub(super) tag: CompartmentTag,
     pub(super) document: Document,
     pub(super) keys: Keyring,
-    /// The newest record of each author, here or covered.
-    pub(super) tips: Vec<FrontierTip>,
+    /// The newest record of each author, here or said to be covered.
+    tips: Vec<FrontierTip>,
+    /// The newest record of each author, here or proven to be covered.
+    seen: Vec<FrontierTip>,
     held: Vec<HeldRecord>,
     sealed: usize,
     attested: BTreeMap<ChangeHash, NodeId>,
@@ -45,6 +48,7 @@ impl OpenCompartment {
             document,
             keys,
             tips: Vec::new(),
+            seen: Vec::new(),
             held: Vec::new(),
             sealed: 0,
             attested: BTreeMap::new(),
@@ -72,6 +76,12 @@ impl OpenCompartment {
         &self.attested
     }
 
+    /// The newest record of each author that this clinic has seen. What a compaction only says to
+    /// cover is left out: it may name records that nobody wrote.
+    pub(crate) fn seen(&self) -> &[FrontierTip] {
+        &self.seen
+    }
+
     /// Where this author's next record stands: its number and the link to the one before.
     pub(crate) fn next(
         &self,
@@ -89,9 +99,11 @@ impl OpenCompartment {
     pub(crate) fn sealed_now(&mut self, tip: FrontierTip) {
         let same =
             |old: &FrontierTip| old.author == tip.author && old.incarnation == tip.incarnation;
-        self.tips.retain(|old| !same(old));
-        self.tips.push(tip);
-        self.tips.sort_unstable();
+        for tips in [&mut self.tips, &mut self.seen] {
+            tips.retain(|old| !same(old));
+            tips.push(tip);
+            tips.sort_unstable();
+        }
     }
 }
 
@@ -110,11 +122,14 @@ impl Clinic {
             judged.counts(&one.record) && one.fault(&open.decision, &part.name).is_none()
         };
         let compactions: Vec<&Found> = part.found.iter().filter(readable).collect();
-        let coverage = compactions.iter().flat_map(|one| &one.finding.coverage);
-        let tips = tips_of(&part.records, coverage);
+        let coverage = |one: &&Found| one.finding.coverage.clone();
+        let proven = compactions.iter().filter(|one| !one.is_attested());
+        let seen = tips_of(&part.records, proven.flat_map(coverage));
+        let tips = tips_of(&part.records, compactions.iter().flat_map(coverage));
         if scope == Scope::Keys {
             return Ok(OpenCompartment {
                 tips,
+                seen,
                 ..OpenCompartment::empty(part.tag, Document::new(own), keys)
             });
         }
@@ -138,6 +153,7 @@ impl Clinic {
             document: reading.document,
             keys,
             tips,
+            seen,
             held: reading.held,
             sealed: reading.sealed,
             attested: reading.attested,
@@ -219,7 +235,9 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// Takes in the compactions that hold what no record here does, whichever covers most first.
+    /// Takes in the compactions that hold what no record here does: the proven ones first, and
+    /// whichever covers most. Two that tell different things of one record are both taken in, for
+    /// their contradiction to be seen.
     fn take_compactions(
         &mut self,
         counted: &[&Listed],
@@ -234,16 +252,26 @@ impl<'a> Reading<'a> {
             |one: &&&Listed| one.header.marked.is_some() || keys.get(&one.header.epoch).is_some();
         let here: Vec<&Listed> = counted.iter().filter(readable).copied().collect();
         let in_snapshot = |one: &&&Found| self.covered.contains(&one.record);
+        let mut taken: Vec<&Found> = compactions.iter().filter(in_snapshot).copied().collect();
         let mut extent = Extent::default();
-        for one in compactions.iter().filter(in_snapshot) {
+        for one in taken.iter().filter(|one| !one.is_attested()) {
             extent.cover(&one.finding.coverage);
         }
         extent.follow(&here);
-        compactions.sort_by_key(|one| (Reverse(size(&one.finding.coverage)), one.record));
+        compactions.retain(|one| !self.covered.contains(&one.record));
+        compactions.sort_by_key(|one| {
+            let size = Reverse(size(&one.finding.coverage));
+            (one.is_attested(), size, one.record)
+        });
         for found in compactions {
             let coverage = &found.finding.coverage;
-            if !extent.includes(coverage) {
-                self.take_compaction(&here, found, keys)?;
+            let is_at_odds = taken.iter().any(|one| one.is_at_odds_with(found));
+            if extent.includes(coverage) && !is_at_odds {
+                continue;
+            }
+            self.take_compaction(&here, found, keys)?;
+            taken.push(found);
+            if !found.is_attested() {
                 extent.cover(coverage);
                 extent.follow(&here);
             }

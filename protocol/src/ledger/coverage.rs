@@ -97,21 +97,23 @@ pub fn known(
     known
 }
 
-/// The records that are not held, and told of. One record is told of once: of two manifests that
-/// give different ids to it one lies, and must not make a fork of it.
+/// The records that are not held, and told of. One record is told of once. Of two manifests that
+/// give different ids to it one lies, and must not make a fork of it, nor of what follows it: such
+/// a record is as good as not told of, and is sent, for neither of the two stands for it.
 fn told_of(
     compartment: &CompartmentName,
     records: &[RecordFacts],
     covers: &[&Cover],
 ) -> Vec<RecordFacts> {
     let held: BTreeSet<RecordId> = records.iter().map(|one| one.id).collect();
-    let mut told: BTreeMap<[u8; 32], &CoveredRecord> = BTreeMap::new();
+    let mut told: BTreeMap<[u8; 32], BTreeMap<RecordId, &CoveredRecord>> = BTreeMap::new();
     for one in covers.iter().flat_map(|cover| &cover.covered) {
-        let known = told.entry(one.signed).or_insert(one);
-        *known = (*known).min(one);
+        told.entry(one.signed).or_default().insert(one.id, one);
     }
     let facts = told
         .into_values()
+        .filter(|ids| ids.len() == 1)
+        .flat_map(BTreeMap::into_values)
         .filter(|one| !held.contains(&one.id))
         .map(|one| RecordFacts {
             id: one.id,

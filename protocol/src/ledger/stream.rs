@@ -1,6 +1,5 @@
 //! Streams: the records of one author, incarnation and compartment, in their sequence.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compartment::CompartmentName;
@@ -118,7 +117,8 @@ impl<'a> Streams<'a> {
     }
 
     /// The forks and gaps of all streams. What a compaction covers is no gap; `replaced` are the
-    /// tips of what valid ones cover. Of several records in a place the one with the lowest
+    /// places up to which valid ones cover. Which records are there they only claim: nothing has
+    /// to follow those before they are known. Of several records in a place the one with the lowest
     /// rank is chosen, then the one with the smallest id; later places follow the chosen one.
     pub(super) fn forks<'t>(
         &self,
@@ -135,13 +135,13 @@ impl<'a> Streams<'a> {
             // The place before has records, and all of them are displaced.
             let mut lost = false;
             for (sequence, records) in places {
-                if let Some(tip) = tip.filter(|tip| tip.sequence < *sequence)
-                    && expected.0.is_some_and(|place| place <= tip.sequence)
+                if let Some(tip) = tip.filter(|tip| tip < sequence)
+                    && expected.0.is_some_and(|place| place <= tip)
                 {
-                    expected = (tip.sequence.next(), Some(tip.record.link()));
+                    expected = (tip.next(), None);
                     lost = false;
                 }
-                let is_replaced = tip.is_some_and(|tip| *sequence <= tip.sequence);
+                let is_replaced = tip.is_some_and(|tip| *sequence <= tip);
                 let adjacent = expected.0 == Some(*sequence);
                 if !adjacent {
                     lost = false;
@@ -182,12 +182,11 @@ impl<'a> Streams<'a> {
     }
 }
 
-/// The newest tip of each stream; of two in one place the smaller.
+/// The newest place of each stream that is covered.
 fn newest<'t>(
     tips: impl Iterator<Item = (&'t CompartmentName, &'t FrontierTip)>,
-) -> BTreeMap<Key<'t>, &'t FrontierTip> {
-    let mut newest: BTreeMap<Key<'t>, &'t FrontierTip> = BTreeMap::new();
-    let rank = |tip: &FrontierTip| (Reverse(tip.sequence), tip.record);
+) -> BTreeMap<Key<'t>, Sequence> {
+    let mut newest: BTreeMap<Key<'t>, Sequence> = BTreeMap::new();
     for (compartment, tip) in tips {
         let (author, incarnation) = (tip.author, tip.incarnation);
         let key = Key {
@@ -195,10 +194,8 @@ fn newest<'t>(
             author,
             incarnation,
         };
-        let known = newest.entry(key).or_insert(tip);
-        if rank(tip) < rank(known) {
-            *known = tip;
-        }
+        let known = newest.entry(key).or_insert(tip.sequence);
+        *known = (*known).max(tip.sequence);
     }
     newest
 }

@@ -259,41 +259,49 @@ impl Clinic {
             .records
             .iter()
             .filter(|one| one.feed > proof.compared);
-        let mut compared = proof.compared;
+        let (mut compared, mut closed) = (proof.compared, false);
         for one in new {
             // What is not covered costs nothing, and is passed over again next time.
             let Some(told) = covered_at(&proof.covered, one) else {
                 continue;
             };
-            if self.contradicts(compartment, one, told, keys)? {
-                proof.against.push(one.id);
+            match self.contradicts(compartment, one, told, keys)? {
+                Some(true) if !proof.against.contains(&one.id) => proof.against.push(one.id),
+                Some(_) => {}
+                // Its key may still come: it is compared then, with all that came after it.
+                None => closed = true,
             }
-            compared = compared.max(one.feed);
+            if !closed {
+                compared = compared.max(one.feed);
+            }
         }
         proof.compared = compared;
         Ok(())
     }
 
+    /// Whether a record shows that a manifest tells something else of it; none where its key is not
+    /// here.
     fn contradicts(
         &self,
         compartment: &Compartment<'_>,
         one: &Listed,
         told: &CoveredRecord,
         keys: &Keys<'_>,
-    ) -> Result<bool, ClinicError> {
+    ) -> Result<Option<bool>, ClinicError> {
         let record = self.record(&compartment.chart, &one.id)?;
         let witness = record.witness();
         if told.id != one.id {
             // Another record in the same place is a fork, and no fault of the compaction.
-            return Ok(told.signed == witness.signed_hash());
+            return Ok(Some(told.signed == witness.signed_hash()));
         }
         let changes = match (one.header.marked, keys.ring().get(&one.header.epoch)) {
             (Some(_), _) => Some(Vec::new()),
-            (None, None) => return Ok(false),
+            (None, None) => return Ok(None),
             (None, Some(key)) => record.open(key).ok().and_then(|one| hashes(&one.changes)),
         };
         let changes = changes.map(|all| all.into_iter().map(|one| one.0).collect::<Vec<_>>());
-        Ok(changes.is_none_or(|changes| record_claim(&witness, &changes) != told.claim))
+        let differs = changes.is_none_or(|changes| record_claim(&witness, &changes) != told.claim);
+        Ok(Some(differs))
     }
 }
 

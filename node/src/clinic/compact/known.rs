@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::ledger::{
-    CertificateBook, CompartmentName, Cover, Decision, FrontierTip, Ledger, RecordFacts, covered,
-    known,
+    CertificateBook, CompartmentName, Cover, CoveredRecord, Decision, FrontierTip, Ledger,
+    RecordFacts, covered, known,
 };
 use chartmesh_protocol::{ClinicId, Incarnation, NodeId, RecordId};
 
@@ -41,6 +41,22 @@ impl Found {
                     && other.sequence >= tip.sequence
             })
         })
+    }
+
+    /// Whether both are proven, and tell different things of one record.
+    pub(crate) fn is_at_odds_with(&self, other: &Self) -> bool {
+        let (State::Proven(one), State::Proven(other)) =
+            (&self.finding.state, &other.finding.state)
+        else {
+            return false;
+        };
+        let told = |one: &CoveredRecord| {
+            let place = (one.author, one.incarnation, one.sequence);
+            (place, (one.id, one.claim))
+        };
+        let others: BTreeMap<_, _> = other.covered.iter().map(told).collect();
+        let mut mine = one.covered.iter().map(told);
+        mine.any(|(place, says)| others.get(&place).is_some_and(|other| *other != says))
     }
 
     /// Whether its manifest is still missing.
@@ -128,21 +144,28 @@ fn covers_of(decision: &Decision, name: &CompartmentName, found: &[Found]) -> Ve
     found.iter().filter_map(cover).collect()
 }
 
-/// The newest record of each author, ascending: of those here, and of those covered.
-pub(crate) fn tips_of<'a>(
+/// The newest record of each author, ascending: of those here, and of those covered. In one place
+/// the record that is here goes before what a compaction says to be there.
+pub(crate) fn tips_of(
     records: &[Listed],
-    coverage: impl Iterator<Item = &'a FrontierTip>,
+    coverage: impl Iterator<Item = FrontierTip>,
 ) -> Vec<FrontierTip> {
-    let mut newest: BTreeMap<(NodeId, Incarnation), FrontierTip> = BTreeMap::new();
+    let mut newest: BTreeMap<(NodeId, Incarnation), (bool, FrontierTip)> = BTreeMap::new();
     let here = records.iter().map(|one| FrontierTip {
         author: one.header.author,
         incarnation: one.header.incarnation,
         sequence: one.header.sequence,
         record: one.id,
     });
-    for tip in here.chain(coverage.copied()) {
-        let known = newest.entry((tip.author, tip.incarnation)).or_insert(tip);
-        *known = (*known).max(tip);
+    let here = here.map(|tip| (true, tip));
+    let rank = |(here, tip): &(bool, FrontierTip)| (tip.sequence, *here, tip.record);
+    for one in here.chain(coverage.map(|tip| (false, tip))) {
+        let known = newest
+            .entry((one.1.author, one.1.incarnation))
+            .or_insert(one);
+        if rank(&one) > rank(known) {
+            *known = one;
+        }
     }
-    newest.into_values().collect()
+    newest.into_values().map(|(_, tip)| tip).collect()
 }

@@ -53,8 +53,9 @@ impl Clinic {
         let Some(total) = self.long_enough(chart, occasion)? else {
             return Ok(0);
         };
-        let open = self.open_chart(chart, Scope::Whole)?;
+        // In this order every one of the records is judged by what is open.
         let records = self.records(chart)?;
+        let open = self.open_chart(chart, Scope::Whole)?;
         let mut ready = Vec::new();
         for name in open.compartments.keys().filter(|name| wanted(name)) {
             if self.may_compact(&open, name) {
@@ -70,7 +71,8 @@ impl Clinic {
             let mut made = 0;
             for one in ready {
                 // By another ledger, other records may count and others may read.
-                if open.ledger.frontier() == prepared_by || made > 0 {
+                let same = open.ledger.frontier() == prepared_by || made > 0;
+                if same && self.may_compact(open, &one.name) {
                     made += usize::from(self.file_compaction(open, one)?);
                 }
             }

@@ -18,20 +18,20 @@ use crate::clinic::compact::Compartment;
 use crate::clinic::draft::Draft;
 use crate::clinic::open_chart::{OpenChart, Scope};
 
-const CLINICAL: CompartmentName = CompartmentName::Clinical;
+pub(super) const CLINICAL: CompartmentName = CompartmentName::Clinical;
 
 /// What a compaction and its manifest are made of, for a forger to change.
-struct Forgery {
-    coverage: Vec<FrontierTip>,
-    remains: Vec<ManifestRecord>,
-    certificates: BTreeSet<Vec<u8>>,
-    save: Vec<u8>,
+pub(super) struct Forgery {
+    pub(super) coverage: Vec<FrontierTip>,
+    pub(super) remains: Vec<ManifestRecord>,
+    pub(super) certificates: BTreeSet<Vec<u8>>,
+    pub(super) save: Vec<u8>,
     /// Names this as its manifest instead.
-    manifest: Option<RecordId>,
+    pub(super) manifest: Option<RecordId>,
 }
 
 /// A clinic and one that writes for it, and what both wrote: three visits here, two there.
-fn two_writers() -> (House, House, String) {
+pub(super) fn two_writers() -> (House, House, String) {
     let (home, away) = (House::new("Home"), House::new("Away"));
     introduce(&home, &away);
     let id = home.register("Amina");
@@ -48,7 +48,7 @@ fn two_writers() -> (House, House, String) {
 }
 
 /// Makes a compaction at a clinic as it ought to be, but for a change, and files it there.
-fn forge(
+pub(super) fn forge(
     house: &House,
     id: &str,
     change: impl FnOnce(&mut Forgery, &OpenChart),
@@ -111,11 +111,11 @@ fn forge(
     [manifest, compaction]
 }
 
-fn export(house: &House, id: &str) -> String {
+pub(super) fn export(house: &House, id: &str) -> String {
     house.clinic.export(id, false).unwrap()
 }
 
-fn held(house: &House, id: &str) -> Vec<String> {
+pub(super) fn held(house: &House, id: &str) -> Vec<String> {
     let view = house.clinic.chart_view(id).unwrap();
     view.held.into_iter().map(|line| line.reason).collect()
 }
@@ -246,7 +246,12 @@ fn a_compaction_whose_manifest_never_comes_takes_nobodys_place() {
 }
 
 /// A change in the name of a node, which wrote others.
-fn made_up(house: &House, open: &OpenChart, author: &House, text: &str) -> (Vec<u8>, [u8; 32]) {
+pub(super) fn made_up(
+    house: &House,
+    open: &OpenChart,
+    author: &House,
+    text: &str,
+) -> (Vec<u8>, [u8; 32]) {
     let tag = open.compartments[&CLINICAL].tag;
     let incarnation = author.clinic.author_incarnation();
     let actor = ActorId(actor_id(&author.clinic.node_id(), incarnation, &tag));
@@ -330,7 +335,7 @@ fn a_lie_about_an_own_record_is_found_out_by_the_record() {
 }
 
 /// Hands records of a chart over, and of the rest only the statements.
-fn give(from: &House, to: &House, id: &str, records: &[&VerifiedRecord]) {
+pub(super) fn give(from: &House, to: &House, id: &str, records: &[&VerifiedRecord]) {
     let mut pair = Joined::new(from, to);
     pair.piece = 64;
     let chart = id.parse().unwrap();

@@ -3,6 +3,7 @@
 mod audit;
 mod cards;
 mod compaction;
+mod compaction_claims;
 mod compaction_forged;
 mod compaction_random;
 mod consent;

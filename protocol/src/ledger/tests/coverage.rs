@@ -580,3 +580,26 @@ fn what_is_told_of_once_is_known_once() {
     let all = known(&CLINICAL, &facts, &chart.covers(1));
     assert_eq!(all.len(), 5);
 }
+
+#[test]
+fn a_false_id_for_a_record_displaces_nothing_that_follows_the_true_one() {
+    let mut chart = compacted(1);
+    chart.play(&Step::Exchange { one: 0, other: 2 }, "");
+    chart.compact(2, false, None, 0, "false");
+    let next = chart.write(0, "next", Vec::new());
+    let told: Vec<RecordId> = chart.told.keys().copied().collect();
+    let by_two = |id: &&RecordId| chart.records[*id].author == chart.world.node(2);
+    let liar = *told.iter().find(by_two).unwrap();
+    let newest = chart.told[&liar].covered.len() - 1;
+    chart.told.get_mut(&liar).unwrap().covered[newest].id = RecordId::new([0; 32]);
+    let mut reader = BTreeSet::from([next]);
+    for (id, told) in &chart.told {
+        reader.insert(*id);
+        reader.extend(&told.manifest);
+    }
+    chart.nodes[3] = reader;
+    let all = known(&CLINICAL, &chart.facts(3), &chart.covers(3));
+    let judgement = judge(&chart.ledger(), &chart.world.book(), &all);
+    assert_eq!(judgement.verdicts[&next], Verdict::Counts);
+    assert!(judgement.forks.is_empty());
+}

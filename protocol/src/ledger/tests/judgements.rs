@@ -364,7 +364,7 @@ fn a_compaction_that_counts_admits_what_it_covers() {
 }
 
 #[test]
-fn what_a_compaction_covers_is_no_gap_and_what_follows_it_has_to_follow_it() {
+fn what_a_compaction_covers_is_no_gap_and_displaces_nothing_that_follows() {
     let world = World::new(1, 2);
     let mut pen = world.pen(0, &SUMMARY);
     let [_, _, newest] = ["a", "b", "c"].map(|text| pen.write(text, &[]));
@@ -376,11 +376,16 @@ fn what_a_compaction_covers_is_no_gap_and_what_follows_it_has_to_follow_it() {
     let without = judged(&world, &[], &[&after]);
     assert_eq!(without.gaps.len(), 1);
 
+    // It only says which record is there: another one may be, and is known when it comes.
+    compaction.covers[0].record = crate::id::RecordId::new([9; 32]);
+    let judgement = judged(&world, &[], &[&after, &compaction]);
+    assert_eq!(judgement.verdicts[&after.id], COUNTS);
+    let judgement = judged(&world, &[], &[&newest, &after, &compaction]);
+    assert_eq!(judgement.verdicts[&after.id], COUNTS);
     let mut stray = after.clone();
     stray.id = crate::id::RecordId::new([9; 32]);
     stray.previous = RecordLink::new([9; 8]);
-    compaction.sequence = Sequence::new(9);
-    let judgement = judged(&world, &[], &[&stray, &compaction]);
+    let judgement = judged(&world, &[], &[&newest, &stray, &compaction]);
     assert_eq!(judgement.verdicts[&stray.id], held(Held::Fork));
 }
 
