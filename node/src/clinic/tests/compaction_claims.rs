@@ -214,5 +214,6 @@ fn a_record_whose_key_comes_late_is_compared_when_it_has_come() {
     batch.put(Space::Compactions, key, minicbor::to_vec(&finding).unwrap());
     home.clinic.store.commit(batch).unwrap();
     assert_eq!(against(&Ledger::new(chart)), 0);
+    home.clinic.flush().unwrap();
     assert_eq!(against(&open.ledger), 1);
 }
