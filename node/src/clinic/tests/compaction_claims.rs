@@ -1,7 +1,9 @@
 //! What a compaction only claims hides nothing that others tell, and is not passed on as known.
 
+use std::collections::BTreeSet;
+
 use chartmesh_protocol::ledger::{FrontierTip, Ledger};
-use chartmesh_protocol::seal::{UserWord, sign_changes};
+use chartmesh_protocol::seal::{UserWord, VerifiedRecord, sign_changes};
 use chartmesh_protocol::{RecordId, Sequence};
 
 use super::compaction_forged::{
@@ -216,4 +218,53 @@ fn a_record_whose_key_comes_late_is_compared_when_it_has_come() {
     assert_eq!(against(&Ledger::new(chart)), 0);
     home.clinic.flush().unwrap();
     assert_eq!(against(&open.ledger), 1);
+}
+
+#[test]
+fn records_and_compactions_in_any_order_and_twice_give_the_same_bytes() {
+    let (home, away, id) = two_writers();
+    let [part, honest] = forge(&home, &id, |_, _| ());
+    let [false_part, lie] = forge(&away, &id, |forged, open| other_tale(forged, open, &away));
+    let [_, hollow] = forge(&away, &id, |forged, _| {
+        for tip in &mut forged.coverage {
+            tip.sequence = Sequence::new(1_000_000);
+            tip.record = NOBODYS;
+        }
+        forged.manifest = Some(NOBODYS);
+    });
+    let chart = id.parse().unwrap();
+    let open = home.clinic.open_chart(&chart, Scope::Whole).unwrap();
+    let tag = open.compartments[&CLINICAL].tag;
+    let records = home.clinic.records(&chart).unwrap();
+    let mine = records.iter().filter(|one| one.header.tag == tag);
+    let mine = mine.filter(|one| one.header.marked.is_none());
+    let mine: Vec<_> = mine
+        .map(|one| home.clinic.record(&chart, &one.id).unwrap())
+        .collect();
+    let mut all: Vec<&VerifiedRecord> = vec![&lie, &false_part, &honest, &part, &hollow];
+    all.extend(&mine);
+    let mut outcomes = BTreeSet::new();
+    for turn in 0..4 {
+        let late = late_reader(&home, &away, &id);
+        all.rotate_left(turn * 3);
+        all.reverse();
+        for one in &all {
+            give(&home, &late, &id, &[*one]);
+            // What is kept on the way must not decide.
+            export(&late, &id);
+        }
+        give(&home, &late, &id, &all);
+        let open = late.clinic.open_chart(&chart, Scope::Whole).unwrap();
+        let document = open.compartments[&CLINICAL].document();
+        let changes = document.history().iter().map(|one| one.hash).collect();
+        shows_what_was_written(&late, &id);
+        let mut held = held(&late, &id);
+        held.sort_unstable();
+        outcomes.insert((
+            document.save_plain(&changes).unwrap(),
+            export(&late, &id),
+            held,
+        ));
+    }
+    assert_eq!(outcomes.len(), 1);
 }
