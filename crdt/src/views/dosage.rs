@@ -53,17 +53,29 @@ fn timing(timing: &str) -> Option<String> {
         span::member(repeat, "period")?,
         text_in(repeat, "periodUnit")?,
     );
-    let unit = match unit.as_str() {
-        "s" => "seconds",
-        "min" => "minutes",
-        "h" => "hours",
-        "d" => "days",
-        "wk" => "weeks",
-        "mo" => "months",
-        "a" => "years",
-        other => other,
+    let (one, many) = match unit.as_str() {
+        "s" => ("second", "seconds"),
+        "min" => ("minute", "minutes"),
+        "h" => ("hour", "hours"),
+        "d" => ("day", "days"),
+        "wk" => ("week", "weeks"),
+        "mo" => ("month", "months"),
+        "a" => ("year", "years"),
+        other => (other, other),
     };
-    Some(format!("{frequency} × every {period} {unit}"))
+    Some(if is_one(period) {
+        format!("{frequency} × a {one}")
+    } else {
+        format!("{frequency} × every {period} {many}")
+    })
+}
+
+/// Whether a decimal is one, however many zeros follow it.
+fn is_one(decimal: &str) -> bool {
+    let zeros = decimal
+        .strip_prefix("1.")
+        .map(|rest| rest.bytes().all(|digit| digit == b'0'));
+    decimal == "1" || zeros.unwrap_or(false)
 }
 
 /// A Quantity with its digits as written, like `2.50 mg`.
@@ -89,9 +101,8 @@ mod tests {
             "asNeededBoolean":true,"route":{"text":"oral"},
             "doseAndRate":[{"doseQuantity":{"value":2.50,"unit":"mg"}}]},{}]"#;
         let parts: String = parts.split_whitespace().collect();
-        assert_eq!(
-            lines(&parts),
-            ["2.50 mg, 2 × every 1.0 days, oral, as needed"]
-        );
+        assert_eq!(lines(&parts), ["2.50 mg, 2 × a day, oral, as needed"]);
+        let eight = r#"[{"timing":{"repeat":{"period":8,"periodUnit":"h"}}}]"#;
+        assert_eq!(lines(eight), ["1 × every 8 hours"]);
     }
 }

@@ -1,6 +1,7 @@
 //! From what was typed to a request: files are read here, paths made whole, secrets asked for.
 
 use std::io::IsTerminal;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use chartmesh_protocol::identity::Card;
@@ -12,12 +13,14 @@ use super::args::{
 use crate::control::{
     BundleOrder, Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution,
 };
-use crate::keys::Passphrase;
+use crate::keys::{MIN_PASSPHRASE_BYTES, Passphrase};
 
 /// Where systemd puts credentials for a service (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// The name of the passphrase among them.
 const CREDENTIAL: &str = "chartmesh-passphrase";
+/// The bits of a file's mode that let everybody but its owner and group read or write it.
+const OTHERS: u32 = 0o006;
 /// How long a card's file may be.
 const MAX_CARD_FILE: u64 = 16 * 1024;
 
@@ -227,7 +230,11 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
         .clone()
         .or_else(|| credential.filter(|path| path.exists()));
     if let Some(file) = file {
-        return Passphrase::from_file(&file).map_err(|error| failed(error.to_string()));
+        let passphrase = Passphrase::from_file(&file).map_err(|error| failed(error.to_string()))?;
+        if twice {
+            warn_of(&file, &passphrase);
+        }
+        return Ok(passphrase);
     }
     if !std::io::stdin().is_terminal() {
         return Err(failed(
@@ -240,6 +247,24 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
         return Err(failed("the two passphrases differ".to_owned()));
     }
     Passphrase::new(Zeroizing::new(typed.into_bytes())).map_err(|error| failed(error.to_string()))
+}
+
+/// Says what makes a new passphrase in a file weaker than it need be.
+fn warn_of(file: &Path, passphrase: &Passphrase) {
+    let shown = file.display();
+    if passphrase.is_short() {
+        eprintln!(
+            "chartmesh: the passphrase in {shown} is short: whoever has the disk can guess it; \
+             {MIN_PASSPHRASE_BYTES} characters or more are safer"
+        );
+    }
+    let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
+    if mode.is_ok_and(|mode| mode & OTHERS != 0) {
+        eprintln!(
+            "chartmesh: others on this computer can read the passphrase in {shown}: \
+             `chmod 600 {shown}`"
+        );
+    }
 }
 
 fn type_secret(prompt: &str) -> Result<String, Failure> {

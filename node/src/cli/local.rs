@@ -13,7 +13,7 @@ use super::{input, print, render};
 use crate::clinic::{Clinic, ClinicError};
 use crate::control::{self, Answer, Exit, Failure, Progress, Request};
 use crate::keys::Cost;
-use crate::net::NetworkOptions;
+use crate::net::{NetworkOptions, port};
 use crate::service::Service;
 use crate::store::OpenError;
 use crate::{daemon, folder};
@@ -58,11 +58,17 @@ fn configure(init: &Init) -> Result<Config, Failure> {
     let usage = |reason: String| Failure::new(Exit::Usage, reason);
     let Role::Clinic = init.role;
     let mut config = Config::default_for(&init.name).map_err(|error| usage(error.to_string()))?;
-    if !init.listen.is_empty() {
+    let listen = if init.listen.is_empty() {
+        lasting_addresses()
+    } else {
+        init.listen.clone()
+    };
+    // Without any, those of the configuration stay: a free port at every start.
+    if !listen.is_empty() {
         let parse = |text: &String| {
             Address::listen(text).map_err(|error| usage(format!("--listen {text}: {error}")))
         };
-        config.network.listen = init.listen.iter().map(parse).collect::<Result<_, _>>()?;
+        config.network.listen = listen.iter().map(parse).collect::<Result<_, _>>()?;
     }
     if let Some(text) = &init.http {
         config.http.listen = text.parse::<SocketAddr>().map_err(|_| {
@@ -73,6 +79,18 @@ fn configure(init: &Init) -> Result<Config, Failure> {
     }
     // What was typed passes the same checks as what is read from the file.
     Config::parse(&render_commented(&config)).map_err(|error| usage(error.to_string()))
+}
+
+/// Where a new node listens when nobody says: on one port that is drawn once and kept, for the
+/// cards of two nodes that take another port at every start would soon lead nowhere.
+fn lasting_addresses() -> Vec<String> {
+    let port = port::draw(&mut rand::rng());
+    port.map_or_else(Vec::new, |port| {
+        vec![
+            format!("/ip4/0.0.0.0/udp/{port}/quic-v1"),
+            format!("/ip4/0.0.0.0/tcp/{port}"),
+        ]
+    })
 }
 
 /// Reads the configuration of a data folder.

@@ -2,6 +2,9 @@
 
 /// Longest passphrase or PIN, in bytes: anything longer is the wrong file.
 pub(super) const MAX_PASSPHRASE_BYTES: usize = 1024;
+/// A shorter passphrase is guessed in little time by whoever has the disk (NIST SP 800-63B
+/// §5.1.1.2 asks for as much of a secret that a person remembers).
+pub const MIN_PASSPHRASE_BYTES: usize = 8;
 /// Largest keyring file, in bytes: a full one has half of it.
 pub(super) const MAX_KEYRING_BYTES: u64 = 16 << 10;
 /// Most secrets of a keyring: a node has about ten.

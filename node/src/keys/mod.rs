@@ -23,5 +23,6 @@ mod tests;
 pub use cost::Cost;
 pub use error::{KeyringError, PassphraseError, SealedSecretError};
 pub use keyring::{Keyring, Secret};
+pub use limits::MIN_PASSPHRASE_BYTES;
 pub use passphrase::Passphrase;
 pub use pin::SealedSecret;

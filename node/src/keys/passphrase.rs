@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::error::PassphraseError;
-use super::limits::MAX_PASSPHRASE_BYTES;
+use super::limits::{MAX_PASSPHRASE_BYTES, MIN_PASSPHRASE_BYTES};
 
 /// A passphrase or a PIN. Wiped when dropped; it has no `Debug`, and nothing returns its bytes.
 pub struct Passphrase(Zeroizing<Vec<u8>>);
@@ -49,6 +49,11 @@ impl Passphrase {
             }
         }
         Self::new(bytes)
+    }
+
+    /// Whether it has fewer than [`MIN_PASSPHRASE_BYTES`] bytes.
+    pub fn is_short(&self) -> bool {
+        self.0.len() < MIN_PASSPHRASE_BYTES
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -74,6 +74,8 @@ struct Peer {
     backoff: Backoff,
     next_dial: Option<Instant>,
     dialling: bool,
+    /// The dial under way goes to addresses that are no longer those of the peer's card.
+    outdated: bool,
     opening: bool,
     /// Connections lost since the last one that the peer was heard on.
     lost: u32,

@@ -14,7 +14,7 @@ mod backoff;
 mod conversation;
 mod driver;
 mod hub;
-mod port;
+pub(crate) mod port;
 mod status;
 mod transport;
 

@@ -1,11 +1,31 @@
 //! Ports belong to one node: the TCP transport shares them with whoever asks (`SO_REUSEPORT`), and
-//! two nodes on one machine would each get some of the other's callers.
+//! two nodes on one machine would each get some of the other's callers. And they belong to it for
+//! good: its card names them, and other clinics dial by the card.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::ops::Range;
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
+use rand::{Rng, RngExt};
+
+/// Ports that no system gives to outgoing connections (Linux begins at 32,768, RFC 6335 names
+/// 49,152), so that a port is not taken while the node does not run; above those of well-known
+/// services.
+const DRAWN: Range<u16> = 20_000..32_000;
+/// How many ports are tried: on a machine where so many are taken something else is wrong.
+const TRIES: usize = 100;
+
+/// Draws a port on which a new node can listen by QUIC and by TCP from now on; none where no
+/// free one is found.
+pub(crate) fn draw(rng: &mut impl Rng) -> Option<u16> {
+    let free = |port: &u16| {
+        let every = (Ipv4Addr::UNSPECIFIED, *port);
+        TcpListener::bind(every).is_ok() && UdpSocket::bind(every).is_ok()
+    };
+    (0..TRIES).map(|_| rng.random_range(DRAWN)).find(free)
+}
 
 /// Fails when another program listens on the TCP port of an address. Other addresses are for their
 /// transport to judge.
@@ -35,6 +55,7 @@ fn tcp_address(address: &Multiaddr) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::SeedableRng;
 
     #[test]
     fn a_port_that_somebody_listens_on_is_not_free() {
@@ -45,6 +66,16 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(taken);
         check_free(&address).unwrap();
+    }
+
+    #[test]
+    fn a_drawn_port_is_free_and_not_one_that_is_taken() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+        let port = draw(&mut rng).unwrap();
+        assert!(DRAWN.contains(&port));
+        let _taken = TcpListener::bind(("0.0.0.0", port)).unwrap();
+        let mut again = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+        assert_ne!(draw(&mut again).unwrap(), port);
     }
 
     #[test]

@@ -12,7 +12,8 @@ pub(in crate::cli) struct Init {
     /// The clinic's name, as other clinics see it.
     #[arg(long)]
     pub(in crate::cli) name: String,
-    /// An address to listen on (multiaddr); may be given more than once.
+    /// An address to listen on (multiaddr); may be given more than once. Without it, a free port
+    /// is drawn, for QUIC and TCP on every interface, and kept.
     #[arg(long, value_name = "MULTIADDR")]
     pub(in crate::cli) listen: Vec<String>,
     /// Where the web pages are served.

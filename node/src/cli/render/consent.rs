@@ -154,8 +154,11 @@ pub(super) fn verified(check: &LedgerCheck) -> String {
     line(
         &mut out,
         &format!(
-            "{} charts, {} statements, {} records checked; {} records held.",
-            check.charts, check.statements, check.records, check.held
+            "{}, {} statements, {} records checked; {} records held.",
+            many(check.charts as u64, "chart"),
+            check.statements,
+            check.records,
+            check.held
         ),
     );
     for problem in &check.problems {

@@ -148,8 +148,8 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
     line(
         &mut out,
         &format!(
-            "Ledgers: {} charts, {} statements, {} records; {} held.",
-            report.ledgers.charts,
+            "Ledgers: {}, {} statements, {} records; {} held.",
+            many(report.ledgers.charts as u64, "chart"),
             report.ledgers.statements,
             report.ledgers.records,
             report.ledgers.held

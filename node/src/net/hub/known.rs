@@ -1,7 +1,7 @@
 //! The peers that the hub knows: those of the clinic's list, and whoever opened a stream.
 
 use chartmesh_protocol::NodeId;
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
 
 use super::{Hub, MAX_ADDRESSES, Peer};
@@ -12,6 +12,7 @@ impl Hub {
     /// Takes over the known clinics: new ones are dialled at once, removed ones are cut off.
     pub(super) fn read_peers(&mut self) {
         let known = self.clinic.known_peers();
+        let mut outdated = Vec::new();
         let mut keep = Vec::new();
         for card in known {
             let Ok(id) = peer_id(&card.node) else {
@@ -22,15 +23,24 @@ impl Hub {
                 .addresses
                 .iter()
                 .filter_map(|text| text.parse().ok())
-                .collect::<Vec<_>>();
+                .take(MAX_ADDRESSES)
+                .collect::<Vec<Multiaddr>>();
             let peer = self.peer(id, card.node);
             peer.clinic = Some(card.clinic);
+            if peer.dialling && addresses.iter().any(|new| !peer.addresses.contains(new)) {
+                peer.outdated = true;
+                outdated.push(id);
+            }
             peer.addresses = addresses;
-            peer.addresses.truncate(MAX_ADDRESSES);
             if peer.session.is_none() && !peer.dialling && !peer.addresses.is_empty() {
                 peer.next_dial = Some(Instant::now());
             }
             self.board.name(card.node, card.clinic, &card.name);
+        }
+        for id in outdated {
+            // A dial that nobody answers would go on for a minute. Its end is told of, and the
+            // new addresses are tried then.
+            let _ = self.swarm.disconnect_peer_id(id);
         }
         let gone: Vec<PeerId> = self
             .peers
@@ -57,6 +67,7 @@ impl Hub {
             backoff,
             next_dial: None,
             dialling: false,
+            outdated: false,
             opening: false,
             lost: 0,
             session: None,

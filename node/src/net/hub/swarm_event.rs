@@ -22,6 +22,7 @@ impl Hub {
                 if let Some(peer) = self.peers.get_mut(&id) {
                     // Our own dial goes on beside a connection that came in.
                     peer.dialling &= !endpoint.is_dialer();
+                    peer.outdated &= peer.dialling;
                     let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
                     self.board.path(node, endpoint.get_remote_address());
                     if endpoint.is_dialer() && ready {
@@ -49,6 +50,10 @@ impl Hub {
             } => {
                 if let Some(peer) = self.peers.get_mut(&id) {
                     peer.dialling = false;
+                    if std::mem::take(&mut peer.outdated) {
+                        peer.next_dial = Some(Instant::now());
+                        return;
+                    }
                 }
                 // Where a connection came in meanwhile, the stream goes over that one.
                 if self.swarm.is_connected(&id) {

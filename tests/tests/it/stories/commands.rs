@@ -1,6 +1,8 @@
 //! The command line itself: help, completions, what it says of failures.
 
+use std::fs::Permissions;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use chartmesh_tests::Clinic;
@@ -50,6 +52,41 @@ fn every_command_has_an_example() {
         }
     }
     assert!(seen > 30, "only {seen} commands were found");
+}
+
+#[test]
+fn a_weak_passphrase_is_taken_and_spoken_of() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    std::fs::remove_dir_all(clinic.dir()).unwrap();
+    let file = clinic.passphrase_file();
+    let init = |text: &str, mode: u32| {
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+        let output = clinic.cli(&["init", "--name", "Hill Clinic"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        std::fs::remove_dir_all(clinic.dir()).unwrap();
+        output.stderr
+    };
+    assert!(init("hill", 0o600).contains("is short"));
+    assert!(init("a mule on the hill road", 0o644).contains("chmod 600"));
+    assert_eq!(init("a mule on the hill road", 0o600), "");
+}
+
+#[test]
+fn an_export_is_written_to_a_file_that_is_named_without_a_folder() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let patient = clinic.json(&["patient", "register", "--given", "Amina"]);
+    let id = patient["id"].as_str().unwrap();
+    let arguments = ["export", "--patient", id, "--out", "amina.json"];
+    let folder = clinic.scratch();
+    let output = clinic
+        .command()
+        .args(arguments)
+        .current_dir(&folder)
+        .output();
+    assert!(output.unwrap().status.success());
+    let written = std::fs::read_to_string(folder.join("amina.json")).unwrap();
+    assert_eq!(written, clinic.export(id));
 }
 
 #[test]

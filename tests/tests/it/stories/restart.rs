@@ -3,6 +3,7 @@
 use chartmesh_tests::{Clinic, introduce};
 
 use super::{running, shared_with};
+use crate::PROGRAM;
 
 /// Both sides dial after a restart, in any order: some of the orders are rare.
 const ROUNDS: usize = 6;
@@ -41,6 +42,22 @@ fn an_unchanged_reconnect_costs_one_round_trip_and_256_bytes() {
         costs_next_to_nothing(&a);
     }
     costs_next_to_nothing(&b);
+}
+
+#[test]
+fn a_node_that_was_told_no_address_keeps_the_port_that_it_drew() {
+    let mut clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    std::fs::remove_dir_all(clinic.dir()).unwrap();
+    clinic.ok(&["init", "--name", "Hill Clinic"]);
+    let listens = |clinic: &mut Clinic| {
+        clinic.start();
+        let addresses = clinic.run_file().unwrap()["listen"].clone();
+        clinic.stop();
+        addresses
+    };
+    let first = listens(&mut clinic);
+    assert!(!first.as_array().unwrap().is_empty());
+    assert_eq!(listens(&mut clinic), first);
 }
 
 fn costs_next_to_nothing(clinic: &Clinic) {
