@@ -8,7 +8,7 @@ use chartmesh_protocol::ledger::{Judgement, RecordFacts, Verdict, judge};
 
 use super::compact::known_of;
 use super::open_chart::{OpenChart, Part};
-use super::records::{HeldRecord, Listed};
+use super::records::{Content, HeldRecord, Listed};
 use super::{Clinic, ClinicError};
 
 /// Which records count.
@@ -69,16 +69,16 @@ impl Clinic {
                 .iter()
                 .filter(|one| one.header.marked.is_none());
             for one in changes {
-                let Some(opened) = self.open_record(&open.id(), one, &keys)? else {
+                let Content::Open(content) = self.open_record(&open.id(), one, &keys)? else {
                     continue;
                 };
-                for change in &opened.content.changes {
+                for change in &content.changes {
                     // What does not read is refused when it is applied.
                     let Ok(facts) = ChangeFacts::read(change) else {
                         continue;
                     };
-                    made_by.insert(facts.hash, opened.id);
-                    needs.entry(opened.id).or_default().extend(facts.deps);
+                    made_by.insert(facts.hash, one.id);
+                    needs.entry(one.id).or_default().extend(facts.deps);
                 }
             }
         }

@@ -17,7 +17,7 @@ use super::compact::{Found, tips_of};
 use super::items::Marked;
 use super::judged::Judged;
 use super::open_chart::{OpenChart, Part, Scope};
-use super::records::{HeldRecord, Listed, Opened, hashes};
+use super::records::{Content, HeldRecord, Listed, hashes};
 use super::snapshot::{self, Snapshot};
 use super::{Clinic, ClinicError};
 
@@ -212,15 +212,22 @@ impl<'a> Reading<'a> {
         if self.covered.contains(&one.id) {
             return Ok(());
         }
-        let Some(Opened { actor, content, .. }) = clinic.open_record(&chart, one, keys)? else {
-            self.sealed += 1;
-            return Ok(());
+        let content = match clinic.open_record(&chart, one, keys)? {
+            Content::Open(content) => content,
+            Content::Sealed => {
+                self.sealed += 1;
+                return Ok(());
+            }
+            Content::Faulty(error) => {
+                self.held.push(one.held_because(error.to_string()));
+                return Ok(());
+            }
         };
         if let Some(reason) = clinic.user_fault(&chart, one, &content) {
             self.held.push(one.held_because(reason));
             return Ok(());
         }
-        let outcome = self.document.apply(&content.changes, actor);
+        let outcome = self.document.apply(&content.changes, one.actor());
         if let Ok(report) = &outcome
             && report.applied.len() + report.known < content.changes.len()
         {
@@ -294,10 +301,13 @@ impl<'a> Reading<'a> {
         };
         let record = self.clinic.record(&self.open.id(), &one.id)?;
         let opened = record.open_compaction(key);
-        let compaction = opened.map_err(|error| ClinicError::Unreadable {
-            chart: self.open.id(),
-            reason: error.to_string(),
-        })?;
+        let compaction = match opened {
+            Ok(compaction) => compaction,
+            Err(error) => {
+                self.held.push(one.held_because(error.to_string()));
+                return Ok(());
+            }
+        };
         let saved = match SavedChanges::read(&compaction.save) {
             Ok(saved) => saved,
             Err(error) => {

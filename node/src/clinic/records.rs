@@ -2,7 +2,7 @@
 
 use chartmesh_crdt::{ActorId, ChangeFacts, ChangeHash};
 use chartmesh_protocol::reconcile::ItemId;
-use chartmesh_protocol::seal::{EpochKey, Keyring, RecordContent, VerifiedRecord, actor_id};
+use chartmesh_protocol::seal::{Keyring, OpenError, RecordContent, VerifiedRecord, actor_id};
 use chartmesh_protocol::sync::ItemKind;
 use chartmesh_protocol::{ChartId, NodeId, RecordId};
 
@@ -26,11 +26,14 @@ pub(crate) struct HeldRecord {
     pub(super) reason: String,
 }
 
-/// A record of changes whose content could be opened.
-pub(super) struct Opened {
-    pub(super) id: RecordId,
-    pub(super) actor: ActorId,
-    pub(super) content: RecordContent,
+/// What a record of changes holds.
+pub(super) enum Content {
+    /// Its key is not here.
+    Sealed,
+    /// Its author sealed something else. One such record must not close the chart.
+    Faulty(OpenError),
+    /// Changes.
+    Open(RecordContent),
 }
 
 impl Listed {
@@ -84,35 +87,19 @@ impl Clinic {
         VerifiedRecord::recall(&bytes).map_err(|error| damaged(*chart, error.to_string()))
     }
 
-    /// The content of a record of changes, or `None` where its key is not here.
+    /// What a record of changes holds.
     pub(super) fn open_record(
         &self,
         chart: &ChartId,
         one: &Listed,
         keys: &Keyring,
-    ) -> Result<Option<Opened>, ClinicError> {
+    ) -> Result<Content, ClinicError> {
         let Some(key) = keys.get(&one.header.epoch) else {
-            return Ok(None);
+            return Ok(Content::Sealed);
         };
-        let record = self.record(chart, &one.id)?;
-        self.open_changes(chart, one, &record, key).map(Some)
-    }
-
-    /// The content of a record of changes.
-    pub(super) fn open_changes(
-        &self,
-        chart: &ChartId,
-        one: &Listed,
-        record: &VerifiedRecord,
-        key: &EpochKey,
-    ) -> Result<Opened, ClinicError> {
-        let content = record
-            .open(key)
-            .map_err(|error| damaged(*chart, error.to_string()))?;
-        Ok(Opened {
-            id: one.id,
-            actor: one.actor(),
-            content,
+        Ok(match self.record(chart, &one.id)?.open(key) {
+            Ok(content) => Content::Open(content),
+            Err(error) => Content::Faulty(error),
         })
     }
 

@@ -9,6 +9,7 @@ mod compaction_random;
 mod consent;
 mod golden;
 mod mistaken;
+mod nonsense;
 mod opening;
 mod sharing;
 
