@@ -114,6 +114,10 @@ pub enum Ending {
     /// What the peer sent was refused, or could not be stored.
     #[error(transparent)]
     Refused(Refused),
+    /// Our store had lost what the peer once got of it, as one does that comes out of a backup. It
+    /// has a new incarnation now, by which the next session goes.
+    #[error("this node was put back from a backup: both stores are compared anew")]
+    BeginsAnew,
     /// The store failed: going on would promise what is not kept.
     #[error(transparent)]
     Store(#[from] ClinicError),
@@ -125,6 +129,7 @@ pub struct Conversation<S> {
     store: S,
     deliveries: Vec<Delivery>,
     acts: Vec<Act>,
+    begins_anew: bool,
     over: Option<Ending>,
 }
 
@@ -137,6 +142,7 @@ impl<S: PeerStore> Conversation<S> {
             store,
             deliveries: Vec::new(),
             acts: Vec::new(),
+            begins_anew: false,
             over: None,
         }
     }
@@ -193,6 +199,12 @@ impl<S: PeerStore> Conversation<S> {
         for effect in self.session.handle(now_ms, event, &self.store) {
             self.carry_out(effect);
         }
+        if std::mem::take(&mut self.begins_anew) && self.over.is_none() {
+            for effect in self.session.handle(now_ms, Event::Shutdown, &self.store) {
+                self.carry_out(effect);
+            }
+            self.over = Some(Ending::BeginsAnew);
+        }
     }
 
     fn carry_out(&mut self, effect: Effect) {
@@ -211,7 +223,10 @@ impl<S: PeerStore> Conversation<S> {
             Effect::CursorAdvanced(cursor) => self.note(|store| store.advance(cursor)),
             Effect::PeerAcknowledged(feeds) => self.note(|store| store.acknowledged(&feeds)),
             Effect::PeerHolds(upto) => self.note(|store| store.peer_holds(upto)),
-            Effect::StoreIsBehind { seen } => self.note(|store| store.store_is_behind(seen)),
+            Effect::StoreIsBehind { seen } => {
+                self.note(|store| store.store_is_behind(seen));
+                self.begins_anew = true;
+            }
             Effect::InSync(report) => {
                 self.note(PeerStore::confirmed);
                 self.acts.push(Act::InSync(report));

@@ -40,6 +40,8 @@ pub(super) type Reply = oneshot::Sender<SyncReport>;
 pub(super) struct SessionEnd {
     /// Whether the stores had been found equal before.
     pub(super) was_in_sync: bool,
+    /// Whether the next session has to follow at once.
+    pub(super) begins_anew: bool,
     /// Why it ended, for people.
     pub(super) reason: String,
     /// Who waits for a report that did not come.
@@ -121,6 +123,7 @@ pub(super) fn spawn(
                 Err((reason, waiting)) => (
                     SessionEnd {
                         was_in_sync: false,
+                        begins_anew: false,
                         reason,
                         waiting,
                     },
@@ -295,6 +298,7 @@ impl Driver {
     fn end(self) -> SessionEnd {
         SessionEnd {
             was_in_sync: self.was_in_sync,
+            begins_anew: matches!(self.conversation.over(), Some(Ending::BeginsAnew)),
             reason: self.over.unwrap_or_default(),
             waiting: self.waiting,
         }

@@ -39,7 +39,7 @@ impl Hub {
         if end.was_in_sync {
             peer.backoff.reset();
         }
-        if current.identified() {
+        if current.identified() && !end.begins_anew {
             let connected = end.was_in_sync;
             let report = SyncReport::unreachable(peer.node, peer.clinic, end.reason.clone());
             answer(

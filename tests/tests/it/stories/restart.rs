@@ -1,6 +1,9 @@
 //! Daemons end and come back.
 
-use chartmesh_tests::{Clinic, introduce};
+use std::path::Path;
+
+use chartmesh_tests::scan::files_below;
+use chartmesh_tests::{Clinic, bundle, introduce};
 
 use super::{running, shared_with};
 use crate::PROGRAM;
@@ -86,4 +89,39 @@ fn what_was_saved_while_a_clinic_was_away_reaches_it_when_it_is_back() {
     shared.note(&a, "n1", "seen while the hospital was away");
     b.start();
     shared.wait_for(&b, "Observation/n1");
+}
+
+#[test]
+fn a_node_put_back_from_a_backup_gets_what_it_lost_at_the_first_sync() {
+    let [mut a, b] = running(["Hill Clinic", "River Hospital"]);
+    introduce(&a, &b);
+    let shared = shared_with(&a, &b);
+    a.sync();
+    a.stop();
+    let backup = a.scratch().join("backup");
+    copy_folder(&a.dir(), &backup);
+    a.start();
+    for number in 0..5 {
+        shared.note(&a, &format!("lost{number}"), "written after the backup");
+    }
+    shared.wait_for(&b, "Observation/lost4");
+    a.stop();
+    std::fs::remove_dir_all(a.dir()).unwrap();
+    copy_folder(&backup, &a.dir());
+    a.start();
+    a.sync();
+    shared.wait_for(&a, "Observation/lost4");
+    // What it writes now follows what it had written, and nobody takes one for the other.
+    shared.note(&a, "later", "written after the backup was put back");
+    shared.wait_for(&b, "Observation/later");
+    let resources = |clinic: &Clinic| bundle::resources(&clinic.export(&shared.chart));
+    assert_eq!(resources(&a), resources(&b));
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for file in files_below(from) {
+        let copy = to.join(file.strip_prefix(from).unwrap());
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::copy(&file, &copy).unwrap();
+    }
 }
