@@ -35,6 +35,14 @@ pub struct ChartView {
     /// Whether this clinic may see `summary`, where allergies, problems, medications and
     /// immunisations stand. Where it may not, their lists are empty and say nothing.
     pub summary_visible: bool,
+    /// Whether this clinic may see only what was written since its grant: a list shows a part of
+    /// what there is.
+    #[serde(default)]
+    pub since_grant_only: bool,
+    /// Changes that cannot be shown, for they build on others that this clinic has not got or may
+    /// not see.
+    #[serde(default)]
+    pub waiting: usize,
     /// How many resources each compartment holds.
     pub compartments: BTreeMap<String, usize>,
     /// Allergies and intolerances; each version of one in conflict.
@@ -191,10 +199,12 @@ impl Clinic {
             .map(|patient| IndexCard::of(&patient))
             .unwrap_or_default();
         let documents = open.documents();
-        let summary_visible = open.summary().is_some_and(|summary| !summary.is_empty())
-            || open
-                .decision()
-                .may_read(&self.clinic_id(), &CompartmentName::Summary);
+        let names = [CompartmentName::Summary, CompartmentName::Clinical];
+        let mut names = names
+            .iter()
+            .chain(open.compartments().map(|(name, _)| name));
+        let since_grant_only = names.any(|name| self.sees_since_grant_only(open, name));
+        let summary_visible = self.is_summary_visible(open);
         let mut allergies = views::allergies(&documents);
         if !summary_visible {
             allergies.status = AllergyStatus::NotVisible;
@@ -213,6 +223,11 @@ impl Clinic {
                 .collect(),
             deceased: open.patient().and_then(|patient| deceased(&patient)),
             summary_visible,
+            since_grant_only,
+            waiting: open
+                .compartments()
+                .map(|(_, one)| one.document().pending().count())
+                .sum(),
             allergies,
             problems: views::problems(&documents),
             medications: views::medications(&documents),
@@ -228,6 +243,23 @@ impl Clinic {
                 .map(|(_, one)| one.attested().len())
                 .sum(),
         })
+    }
+
+    /// Whether a clinic that is granted a compartment now is kept from what was in it before.
+    fn sees_since_grant_only(&self, open: &OpenChart, name: &CompartmentName) -> bool {
+        let (own, decision) = (self.clinic_id(), open.decision());
+        decision.may_read(&own, name) && !decision.may_read_history(&own, name)
+    }
+
+    /// Whether an empty list of the summary says that there is nothing: not where a part of it is
+    /// out of sight, or has come and cannot be shown.
+    fn is_summary_visible(&self, open: &OpenChart) -> bool {
+        let name = CompartmentName::Summary;
+        let document = open.summary();
+        let here = document.is_some_and(|summary| !summary.is_empty());
+        let waits = document.is_some_and(|summary| summary.pending().next().is_some());
+        let may_read = open.decision().may_read(&self.clinic_id(), &name);
+        (here || may_read) && !waits && !self.sees_since_grant_only(open, &name)
     }
 
     fn held_lines(&self, open: &OpenChart) -> Vec<HeldLine> {

@@ -5,7 +5,8 @@
 //!
 //! | file | what it is for |
 //! |---|---|
-//! | `identity`, `peers`, `certificates` | who we are, whom we talk to, who signed what |
+//! | `identity`, `addresses` | who we are, and where |
+//! | `peers`, `certificates` | whom we talk to, who signed what |
 //! | `items`, `records`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
 //! | `charts`, `open_chart`, `open_compartment` | charts opened, their parts as documents |
 //! | `judged` | which records count |
@@ -20,6 +21,7 @@
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `surroundings` | the clock and the source of random bytes |
 
+mod addresses;
 mod audit;
 mod bundle;
 mod cards;
@@ -125,8 +127,6 @@ const STORE_INCARNATION: &[u8] = b"store incarnation";
 const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
 /// Marks a store that notes the parties of its charts: the first ones did not.
 const PARTIES_NOTED: &[u8] = b"parties noted";
-/// Where the addresses of the last run stand.
-const ADDRESSES: &[u8] = b"addresses";
 
 /// A clinic's node: its keys, its store and what is open of it.
 pub struct Clinic {
@@ -323,60 +323,6 @@ impl Clinic {
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn flush(&self) -> Result<(), ClinicError> {
         Ok(self.store.sync()?)
-    }
-
-    /// Takes over the addresses of a running network, for the card.
-    pub fn set_addresses(&self, addresses: Addresses) {
-        let mut batch = Batch::new();
-        if let Ok(json) = serde_json::to_vec(&addresses.all()) {
-            batch.put(Space::Settings, ADDRESSES.to_vec(), json);
-            // Only for cards made while no node runs.
-            drop(self.store.commit_later(batch));
-        }
-        *self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(addresses);
-    }
-
-    /// The addresses for the card: the configured ones, and those that the node listens on, or
-    /// listened on when it last ran. Loopback addresses only when there are no others.
-    fn addresses(&self) -> Result<Vec<String>, ClinicError> {
-        let running = self
-            .addresses
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let listening: Vec<String> = match running {
-            Some(addresses) => addresses.all(),
-            None => {
-                let json = self.store.get(Space::Settings, ADDRESSES)?;
-                json.and_then(|json| serde_json::from_slice(&json).ok())
-                    .unwrap_or_default()
-            }
-        };
-        let external = self
-            .config
-            .network
-            .external_addresses
-            .iter()
-            .map(ToString::to_string);
-        let mut all: Vec<String> = external.collect();
-        let local = |address: &&String| {
-            address.starts_with("/ip4/127.") || address.starts_with("/ip6/::1/")
-        };
-        let outside: Vec<String> = listening
-            .iter()
-            .filter(|one| !local(one))
-            .cloned()
-            .collect();
-        all.extend(if outside.is_empty() && all.is_empty() {
-            listening
-        } else {
-            outside
-        });
-        all.truncate(chartmesh_protocol::limits::MAX_CARD_ADDRESSES);
-        Ok(all)
     }
 
     /// The next point of hybrid time.

@@ -36,6 +36,24 @@ pub(super) fn check_free(address: &Multiaddr) -> io::Result<()> {
     }
 }
 
+/// Whether an address that a node is told to listen on is one that others can call: it names one
+/// interface and one port.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other part names no interface and no port"
+)]
+pub(crate) fn is_callable(address: &str) -> bool {
+    let Ok(address) = address.parse::<Multiaddr>() else {
+        return false;
+    };
+    !address.iter().any(|part| match part {
+        Protocol::Ip4(ip) => ip.is_unspecified(),
+        Protocol::Ip6(ip) => ip.is_unspecified(),
+        Protocol::Tcp(port) | Protocol::Udp(port) => port == 0,
+        _ => false,
+    })
+}
+
 fn tcp_address(address: &Multiaddr) -> Option<SocketAddr> {
     let mut parts = address.iter();
     let (host, transport) = (parts.next()?, parts.next()?);
@@ -76,6 +94,19 @@ mod tests {
         let _taken = TcpListener::bind(("0.0.0.0", port)).unwrap();
         let mut again = rand_chacha::ChaCha8Rng::seed_from_u64(5);
         assert_ne!(draw(&mut again).unwrap(), port);
+    }
+
+    #[test]
+    fn every_interface_and_any_port_cannot_be_called() {
+        for text in [
+            "/ip4/0.0.0.0/udp/4001/quic-v1",
+            "/ip6/::/tcp/4001",
+            "/ip4/192.0.2.7/tcp/0",
+            "no address",
+        ] {
+            assert!(!is_callable(text), "{text}");
+        }
+        assert!(is_callable("/ip4/192.0.2.7/udp/4001/quic-v1"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Patients and charts in words.
 
+use std::collections::BTreeMap;
+
 use chartmesh_crdt::views::{AllergyStatus, Concept};
 use chartmesh_protocol::ClinicId;
 
-use super::{consent, line, short};
+use super::{consent, line, many, short};
 use crate::clinic::{
     Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Provenance,
     Registered,
@@ -108,25 +110,16 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
         );
         line(&mut out, &text);
     }
+    held(&mut out, chart);
+    if chart.since_grant_only || chart.waiting > 0 {
+        line(&mut out, &incomplete(chart));
+    }
     allergies(&mut out, chart);
     problems_and_medications(&mut out, chart);
     immunizations(&mut out, chart);
     let count = |(name, count): (&String, &usize)| format!("{name} {count}");
     let parts: Vec<String> = chart.compartments.iter().map(count).collect();
     line(&mut out, &format!("Resources: {}", parts.join(", ")));
-    for held in &chart.held {
-        let clinics = held
-            .clinics
-            .iter()
-            .map(short)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let (part, reason) = (&held.compartment, &held.reason);
-        line(
-            &mut out,
-            &format!("HELD: a record in {part} from {clinics} does not count: {reason}"),
-        );
-    }
     if chart.sealed > 0 {
         line(
             &mut out,
@@ -147,6 +140,44 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
         );
     }
     out
+}
+
+/// What is not shown although it is here, or was never let out.
+fn incomplete(chart: &ChartView) -> String {
+    let mut text = "  INCOMPLETE".to_owned();
+    if chart.since_grant_only {
+        text.push_str(" this clinic sees only what was written since its grant");
+    }
+    if chart.waiting > 0 {
+        let changes = many(chart.waiting as u64, "change");
+        let and = if chart.since_grant_only { ";" } else { "" };
+        let of = format!("{and} {changes} cannot be shown without what came before");
+        text.push_str(&of);
+    }
+    text.push_str(": ask the patient or the home clinic");
+    text
+}
+
+/// Records that do not count, those of the same clinic for the same reason together. They stand
+/// before the lists: one of them may say more of an allergy than the lists do.
+fn held(out: &mut String, chart: &ChartView) {
+    let mut alike: BTreeMap<(&str, String, &str), u64> = BTreeMap::new();
+    for one in &chart.held {
+        let clinics: Vec<String> = one.clinics.iter().map(short).collect();
+        let key = (
+            one.compartment.as_str(),
+            clinics.join(", "),
+            one.reason.as_str(),
+        );
+        *alike.entry(key).or_default() += 1;
+    }
+    for ((part, clinics, reason), count) in alike {
+        let records = many(count, "record");
+        let text = format!(
+            "  HELD {records} in {part} from {clinics}, kept and not shown in the lists: {reason}"
+        );
+        line(out, &text);
+    }
 }
 
 fn problems_and_medications(out: &mut String, chart: &ChartView) {
@@ -345,4 +376,63 @@ fn named(name: Option<&str>, id: Option<&ClinicId>) -> String {
     name.map(str::to_owned)
         .or_else(unnamed)
         .unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(more: &serde_json::Value) -> String {
+        let held = |record: &str, reason: &str| {
+            let author = "07".repeat(32);
+            serde_json::json!({
+                "record": record, "compartment": "clinical", "clinics": [author], "reason": reason,
+            })
+        };
+        let mut chart = serde_json::json!({
+            "id": "01".repeat(16), "fhir_id": "p1", "name": "Amina", "birth_date": null,
+            "sex": null, "access": {
+                "home": null, "home_name": null, "state": "granted", "until": null, "note": null,
+            },
+            "summary_visible": false, "compartments": {},
+            "allergies": { "status": "not-visible", "list": [] },
+            "problems": [], "medications": [], "immunizations": [], "conflicts": 0, "sealed": 0,
+            "attested": 0,
+            "held": [held("a", "revoked"), held("b", "revoked"), held("c", "forked")],
+        });
+        let members = more.as_object().unwrap().clone();
+        chart.as_object_mut().unwrap().extend(members);
+        view(&serde_json::from_value(chart).unwrap())
+    }
+
+    #[test]
+    fn held_records_stand_before_the_lists_and_those_alike_together() {
+        let text = shown(&serde_json::json!({}));
+        let (before, _) = text.split_once("Allergies").unwrap();
+        let lines: Vec<&str> = before.lines().filter(|one| one.contains("HELD")).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert!(
+            lines[0].contains("HELD 1 record in clinical from 07070707"),
+            "{text}"
+        );
+        assert!(
+            lines[1].contains("HELD 2 records") && lines[1].ends_with("revoked"),
+            "{text}"
+        );
+        assert!(!text.contains("INCOMPLETE"), "{text}");
+    }
+
+    #[test]
+    fn a_part_of_a_chart_is_not_shown_as_the_whole() {
+        let text = shown(&serde_json::json!({ "since_grant_only": true, "waiting": 3 }));
+        let (before, lists) = text.split_once("Allergies").unwrap();
+        assert!(
+            before.contains(
+                "INCOMPLETE this clinic sees only what was written since its grant; 3 changes \
+                 cannot be shown"
+            ),
+            "{text}"
+        );
+        assert!(!lists.contains("none recorded"), "{text}");
+    }
 }

@@ -170,5 +170,11 @@ pub(super) fn verified(check: &LedgerCheck) -> String {
             "Every signature holds and every statement counts.",
         );
     }
+    if check.held > 0 {
+        line(
+            &mut out,
+            "Held records are kept and not shown; `chartmesh chart show ID` says why.",
+        );
+    }
     out
 }

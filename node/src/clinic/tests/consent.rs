@@ -1,5 +1,7 @@
 //! Grants, their end, and the patient's PIN.
 
+use chartmesh_crdt::views::AllergyStatus;
+
 use super::sharing::visit;
 use super::*;
 use crate::clinic::{AccessState, Custody};
@@ -109,6 +111,29 @@ fn a_grant_from_now_on_opens_what_is_written_later_and_nothing_before() {
     assert!(!seen.contains("early"), "{seen}");
     let records = away.clinic.verify_ledgers(None, &|_| {}).unwrap().records;
     assert_eq!(records, 1, "only the later record came");
+}
+
+#[test]
+fn what_builds_on_a_past_that_may_not_be_seen_is_not_taken_for_the_whole() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let terms = request(&id, &away, "all", "read");
+    home.try_grant(GrantRequest {
+        from_now_on: true,
+        ..terms
+    })
+    .unwrap();
+    home.import(&visit(&home, &id, "late"));
+    home.import(&visit(&home, &id, "later").replace(r#""Amina""#, r#""Amina Joy""#));
+    sync(&home, &away).unwrap();
+    let view = away.clinic.chart_view(&id).unwrap();
+    assert!(view.since_grant_only && !view.summary_visible);
+    assert_eq!(view.waiting, 1, "the name builds on the registration");
+    assert_eq!(view.allergies.status, AllergyStatus::NotVisible);
+    let whole = home.clinic.chart_view(&id).unwrap();
+    assert!(!whole.since_grant_only && whole.summary_visible);
+    assert_eq!(whole.waiting, 0);
 }
 
 #[test]

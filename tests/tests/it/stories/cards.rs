@@ -101,3 +101,17 @@ fn a_card_with_any_character_changed_is_refused() {
     assert_eq!(a.json(&["peer", "list"]), serde_json::json!([]));
     a.ok(&["peer", "add", &card]);
 }
+
+#[test]
+fn a_card_made_before_the_first_run_names_the_addresses_that_are_certain() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    std::fs::remove_dir_all(clinic.dir()).unwrap();
+    let certain = "/ip4/192.0.2.7/udp/4001/quic-v1";
+    let mut arguments = vec!["init", "--name", "Hill Clinic"];
+    for address in [certain, "/ip4/0.0.0.0/tcp/4001", "/ip4/192.0.2.7/tcp/0"] {
+        arguments.extend(["--listen", address]);
+    }
+    let card = clinic.json(&arguments);
+    assert_eq!(card["addresses"], serde_json::json!([certain]));
+    assert_eq!(clinic.json(&["id"])["addresses"], card["addresses"]);
+}
