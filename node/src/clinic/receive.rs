@@ -12,7 +12,7 @@ use chartmesh_protocol::ledger::{Body, ChartSecret, CompartmentName, Decision, L
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, RecordForm, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
-use chartmesh_protocol::{ChartId, CompartmentTag, StatementId};
+use chartmesh_protocol::{ChartId, CompartmentTag};
 use thiserror::Error;
 
 use super::draft::{Draft, record_item, statement_item};
@@ -72,9 +72,6 @@ impl Replica {
         let taken = check_all(deliveries)
             .into_iter()
             .try_for_each(|checked| intake.take(checked?));
-        intake
-            .check_statements()
-            .map_err(|reason| Refused { stored: 0, reason })?;
         let stored = intake.items.len();
         self.file_intake(intake).map_err(|error| Refused {
             stored: 0,
@@ -164,7 +161,6 @@ struct Intake<'a> {
     items: Vec<NewItem>,
     charts: BTreeMap<ChartId, Arriving>,
     secrets: BTreeMap<ChartId, Option<ChartSecret>>,
-    statements: Vec<(ChartId, StatementId)>,
     /// A record came that this node wrote in its present incarnation and does not remember.
     behind: bool,
 }
@@ -212,7 +208,6 @@ impl<'a> Intake<'a> {
             items: Vec::new(),
             charts: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            statements: Vec::new(),
             behind: false,
         }
     }
@@ -224,6 +219,9 @@ impl<'a> Intake<'a> {
         }
     }
 
+    /// Takes a statement whether or not this clinic is entitled to it: what entitles to it may be a
+    /// grant that comes behind it, in the order in which they were signed. One that never does is
+    /// passed on to nobody.
     fn take_statement(&mut self, statement: Verified<Statement>) -> Result<(), Reason> {
         let chart = statement.payload().chart();
         if let Body::Epoch(epoch) = statement.body() {
@@ -232,31 +230,10 @@ impl<'a> Intake<'a> {
             self.clinic.observe(epoch.created);
         }
         self.items.push(statement_item(&statement));
-        self.statements.push((chart, statement.id()));
         self.secrets.remove(&chart);
         let arriving = self.chart(&chart)?;
         arriving.ledger.insert(statement);
         arriving.standing = None;
-        Ok(())
-    }
-
-    /// Once a grant to this clinic is here, a chart takes only statements that the clinic is
-    /// entitled to. Before that nothing can be decided: the rest may still be on its way.
-    fn check_statements(&mut self) -> Result<(), Reason> {
-        let own = self.clinic.clinic_id();
-        for (chart, id) in std::mem::take(&mut self.statements) {
-            let Some((ledger, standing)) = self.standing(&chart)? else {
-                continue;
-            };
-            if !share::had_grant(ledger, &own) {
-                continue;
-            }
-            let decision = &standing.decision;
-            let held = decision.refused().any(|(refused, _)| refused == id);
-            if !decision.entitled(&own, &id) && !held {
-                return Err(Reason::Item(Refusal::NotShared));
-            }
-        }
         Ok(())
     }
 

@@ -292,7 +292,7 @@ fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
 }
 
 /// Whether a clinic keeps a chart, or has or had a grant for it.
-pub(crate) fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
+fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
     ledger.grants().any(|(_, grant)| grant.grantee == *clinic)
         || ledger
             .genesis()
