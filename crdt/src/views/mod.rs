@@ -8,6 +8,8 @@
 //! | [`allergies`] | AllergyIntolerance | entered in error, refuted, inactive, resolved |
 //! | [`immunizations`] | Immunization | entered in error |
 //!
+//! [`headline`] says in a line what any resource is about.
+//!
 //! Nothing is chosen silently: of a resource in conflict, an entry stands in the view when any
 //! of its versions has it there, and it says `conflicted`. An atomic resource in conflict has an
 //! entry for each version.
@@ -17,12 +19,14 @@
 mod allergies;
 mod concept;
 mod dosage;
+mod headline;
 mod immunizations;
 mod medications;
 mod problems;
 
 pub use allergies::{Allergies, Allergy, AllergyStatus, Reaction, allergies};
 pub use concept::{Coding, Concept};
+pub use headline::headline;
 pub use immunizations::{ImmunizationEntry, immunizations};
 pub use medications::{Medication, medications};
 pub use problems::{Problem, problems};

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
 use super::grant_list::{GrantLine, state_text};
+use super::held_view::{HeldLine, HeldResource};
 use super::index_card::{Identifier, IndexCard};
 use super::open_chart::OpenChart;
 use super::{Clinic, ClinicError, date};
@@ -57,6 +58,9 @@ pub struct ChartView {
     pub conflicts: usize,
     /// Records that are kept but do not count, with the reason.
     pub held: Vec<HeldLine>,
+    /// Resources as they would be if these records counted, where that is not as they are.
+    #[serde(default)]
+    pub held_resources: Vec<HeldResource>,
     /// Records that this clinic has and cannot open.
     pub sealed: usize,
     /// Changes that only the clinic which compacted the chart attests: what proves who made them
@@ -89,19 +93,6 @@ pub enum AccessState {
     Granted,
     /// No grant is in force any more: what is shown is what had arrived before.
     Ended,
-}
-
-/// A record that is kept and does not count.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldLine {
-    /// The record.
-    pub record: String,
-    /// The compartment.
-    pub compartment: String,
-    /// The author's clinics.
-    pub clinics: Vec<ClinicId>,
-    /// Why it does not count.
-    pub reason: String,
 }
 
 /// A patient, and who may see the chart.
@@ -236,6 +227,7 @@ impl Clinic {
                 .compartments()
                 .map(|(_, one)| one.document().conflicts().len())
                 .sum(),
+            held_resources: self.held_resources(open)?,
             held: self.held_lines(open),
             sealed: open.sealed(),
             attested: open
@@ -260,19 +252,6 @@ impl Clinic {
         let waits = document.is_some_and(|summary| summary.pending().next().is_some());
         let may_read = open.decision().may_read(&self.clinic_id(), &name);
         (here || may_read) && !waits && !self.sees_since_grant_only(open, &name)
-    }
-
-    fn held_lines(&self, open: &OpenChart) -> Vec<HeldLine> {
-        let certificates = self.certificates_read();
-        let book = certificates.book();
-        open.held()
-            .map(|(compartment, held)| HeldLine {
-                record: held.record.to_string(),
-                compartment: compartment.to_string(),
-                clinics: book.clinics(&held.author).collect(),
-                reason: held.reason.clone(),
-            })
-            .collect()
     }
 
     /// What this clinic may do with a chart now.

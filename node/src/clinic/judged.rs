@@ -40,6 +40,14 @@ impl Judged {
         Ok(Self(judge(&open.ledger, &book, &facts)))
     }
 
+    /// The same with nothing held.
+    pub(super) fn with_nothing_held(mut self) -> Self {
+        for verdict in self.0.verdicts.values_mut() {
+            *verdict = Verdict::Counts;
+        }
+        self
+    }
+
     pub(super) fn counts(&self, id: &RecordId) -> bool {
         self.0.verdicts.get(id) == Some(&Verdict::Counts)
     }

@@ -14,7 +14,7 @@
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `grant_list`, `verify`, `witness` | grants, revocations, and checking them |
-//! | `chart_view`, `conflicts` | what people see of a chart, and decide |
+//! | `chart_view`, `held_view`, `conflicts` | what people see of a chart, and decide |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `bundle` | the same in files, for a stick |
@@ -39,6 +39,7 @@ mod error;
 mod fold;
 mod grant_list;
 mod handover;
+mod held_view;
 mod identity;
 mod import;
 mod index_card;
@@ -83,13 +84,14 @@ use zeroize::Zeroizing;
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{
-    Access, AccessState, ChartView, Custody, HeldLine, HistoryLine, PatientView, Provenance,
+    Access, AccessState, ChartView, Custody, HistoryLine, PatientView, Provenance,
 };
 pub use conflicts::{ConflictView, Resolved, VersionView};
 pub use consent::{GrantMade, GrantsMade, Revoked};
 pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
+pub use held_view::{HeldLine, HeldResource};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use peers::{KnownPeer, OwnCard};

@@ -21,6 +21,8 @@ use super::{Clinic, ClinicError};
 pub(crate) enum Scope {
     /// Every compartment.
     Whole,
+    /// Every compartment as it would be if records that are held counted.
+    WithHeld,
     /// `summary` only, for lists.
     Summary,
     /// Keys and frontiers of every compartment, and no document: enough for consent.
@@ -175,7 +177,10 @@ impl Clinic {
         let mut parts = self.parts(&open, &records)?;
         let placed: usize = parts.iter().map(|part| part.records.len()).sum();
         open.unknown = records.len().saturating_sub(placed);
-        let judged = Judged::of(self, &open, &parts)?;
+        let mut judged = Judged::of(self, &open, &parts)?;
+        if scope == Scope::WithHeld {
+            judged = judged.with_nothing_held();
+        }
         if scope == Scope::Summary {
             parts.retain(|part| part.name == CompartmentName::Summary);
         }

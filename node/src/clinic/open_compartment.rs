@@ -147,7 +147,9 @@ impl Clinic {
             reading.take_record(one, &keys)?;
         }
         reading.take_compactions(&counted, compactions, &keys)?;
-        reading.keep_snapshot(&counted)?;
+        if scope != Scope::WithHeld {
+            reading.keep_snapshot(&counted)?;
+        }
         Ok(OpenCompartment {
             tag: part.tag,
             document: reading.document,

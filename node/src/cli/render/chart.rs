@@ -178,6 +178,18 @@ fn held(out: &mut String, chart: &ChartView) {
         );
         line(out, &text);
     }
+    if chart.held_resources.is_empty() {
+        return;
+    }
+    line(out, "  They say otherwise of");
+    for one in &chart.held_resources {
+        let what = match (&one.value, &one.headline) {
+            (None, _) => "removed",
+            (Some(_), Some(headline)) => headline,
+            (Some(_), None) => "",
+        };
+        line(out, format!("    {}  {what}", one.resource).trim_end());
+    }
 }
 
 fn problems_and_medications(out: &mut String, chart: &ChartView) {

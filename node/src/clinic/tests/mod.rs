@@ -8,6 +8,7 @@ mod compaction_forged;
 mod compaction_random;
 mod consent;
 mod golden;
+mod held;
 mod mistaken;
 mod nonsense;
 mod opening;
