@@ -92,16 +92,18 @@ fn play(houses: &mut Vec<House>, id: &str, step: &Step, number: usize) {
     }
 }
 
-/// Each takes some seconds, so a small part of the cases that a law of the protocol gets.
-fn cases() -> u32 {
-    let cases = std::env::var("CHARTMESH_PROPTEST_CASES");
-    let cases = cases.ok().and_then(|text| text.parse::<u32>().ok());
-    (cases.unwrap_or(256) / 32).max(1)
+/// Each takes some seconds. `CHARTMESH_RANDOM_PLAYS` sets another number, for a longer run.
+const PLAYS: u32 = 12;
+
+fn plays() -> u32 {
+    let plays = std::env::var("CHARTMESH_RANDOM_PLAYS");
+    let plays = plays.ok().and_then(|text| text.parse().ok());
+    plays.unwrap_or(PLAYS)
 }
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases(),
+        cases: plays(),
         failure_persistence: None,
         max_shrink_iters: 60,
         ..ProptestConfig::default()
