@@ -357,7 +357,8 @@ fn true_entry(record: &RecordFacts) -> CoveredRecord {
 }
 
 proptest! {
-    #![proptest_config(config(cases()))]
+    // A case takes ten times as long as one of the laws of decisions.
+    #![proptest_config(config(cases().div_ceil(8)))]
 
     #[test]
     fn two_nodes_that_have_exchanged_what_they_share_leave_out_the_same(
