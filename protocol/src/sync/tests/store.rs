@@ -272,8 +272,10 @@ impl Store {
                 self.peer_certificate = Some(peer.certificate);
             }
             Effect::Certificate(bytes) => {
-                let certificate = Verified::<NodeCertificate>::decode(bytes).unwrap();
-                self.certificates.insert(certificate.hash(), bytes.clone());
+                // One that was damaged on the way is not kept.
+                if let Ok(certificate) = Verified::<NodeCertificate>::decode(bytes) {
+                    self.certificates.insert(certificate.hash(), bytes.clone());
+                }
             }
             Effect::Send(_)
             | Effect::Deliver { .. }
