@@ -17,8 +17,10 @@ use crate::limits::{
     MAX_CHANGE_ACTORS, MAX_CHANGE_BYTES, MAX_CHANGE_DEPS, MAX_CHANGE_OPS, MAX_TIME_MS,
 };
 
-pub(crate) const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
+const MAGIC: [u8; 4] = [0x85, 0x6f, 0x4a, 0x83];
 const CHANGE_CHUNK: u8 = 1;
+/// Columns of a change: Automerge knows fewer.
+const MAX_COLUMNS: usize = 16;
 
 /// What one change or one saved document may stand for.
 #[derive(Clone, Copy)]
@@ -76,18 +78,7 @@ pub(crate) fn is_bounded_change(bytes: &[u8]) -> bool {
 }
 
 fn walk(bytes: &[u8]) -> Option<()> {
-    let mut chunk = Bytes(bytes);
-    if chunk.take(4)? != MAGIC {
-        return None;
-    }
-    chunk.take(4)?;
-    if chunk.take(1)? != [CHANGE_CHUNK] {
-        return None;
-    }
-    let length = chunk.size()?;
-    if length != chunk.0.len() {
-        return None;
-    }
+    let mut chunk = one_chunk(bytes, CHANGE_CHUNK)?;
     let deps = bounded(chunk.size()?, MAX_CHANGE_DEPS)?;
     chunk.take(deps.checked_mul(32)?)?;
     chunk.text()?;
@@ -103,25 +94,57 @@ fn walk(bytes: &[u8]) -> Option<()> {
     for _ in 0..others {
         chunk.text()?;
     }
-    let columns = bounded(chunk.size()?, 16)?;
-    let mut lengths = Vec::with_capacity(columns);
-    for _ in 0..columns {
-        lengths.push((content(chunk.unsigned()?)?, chunk.size()?));
-    }
+    let columns = column_list(&mut chunk, MAX_COLUMNS, content)?;
     let bounds = Bounds {
         rows: MAX_CHANGE_OPS,
         actors: others,
         text: MAX_CHANGE_BYTES,
     };
-    for (content, length) in lengths {
-        column(content, Bytes(chunk.take(length)?), bounds)?;
-    }
+    walk_columns(&mut chunk, columns, bounds)?;
     // Nothing may follow: it would be carried along unseen.
     chunk.0.is_empty().then_some(())
 }
 
+/// What is in the one chunk of this kind that `bytes` are.
+pub(crate) fn one_chunk(bytes: &[u8], kind: u8) -> Option<Bytes<'_>> {
+    let mut chunk = Bytes(bytes);
+    if chunk.take(4)? != MAGIC {
+        return None;
+    }
+    // A checksum, which Automerge compares.
+    chunk.take(4)?;
+    let whole = chunk.take(1)? == [kind] && chunk.size()? == chunk.0.len();
+    whole.then_some(chunk)
+}
+
+/// A list of columns: what each holds, and its length.
+pub(crate) fn column_list(
+    chunk: &mut Bytes<'_>,
+    most: usize,
+    content: fn(u64) -> Option<Content>,
+) -> Option<Vec<(Content, usize)>> {
+    let count = bounded(chunk.size()?, most)?;
+    let mut columns = Vec::with_capacity(count);
+    for _ in 0..count {
+        columns.push((content(chunk.unsigned()?)?, chunk.size()?));
+    }
+    Some(columns)
+}
+
+/// Walks the columns of a list.
+pub(crate) fn walk_columns(
+    chunk: &mut Bytes<'_>,
+    columns: Vec<(Content, usize)>,
+    bounds: Bounds,
+) -> Option<()> {
+    for (content, length) in columns {
+        column(content, Bytes(chunk.take(length)?), bounds)?;
+    }
+    Some(())
+}
+
 /// Walks one column.
-pub(crate) fn column(content: Content, mut data: Bytes<'_>, bounds: Bounds) -> Option<()> {
+fn column(content: Content, mut data: Bytes<'_>, bounds: Bounds) -> Option<()> {
     let mut rows = 0_usize;
     let mut total = 0_usize;
     let mut counter = 0_i64;

@@ -9,7 +9,7 @@
 //!             | column list of the operations | columns of both | a number for each head
 //! ```
 
-use crate::columns::{Bounds, Bytes, Content, MAGIC, bounded, column};
+use crate::columns::{Bounds, Content, bounded, column_list, one_chunk, walk_columns};
 use crate::limits::{
     MAX_CHANGE_ACTORS, MAX_CHANGE_DEPS, MAX_SAVED_CHANGES, MAX_SAVED_OPS, MAX_SAVED_TEXT,
 };
@@ -53,31 +53,22 @@ pub(crate) fn is_bounded_save(bytes: &[u8]) -> bool {
 }
 
 fn walk(bytes: &[u8]) -> Option<()> {
-    let mut chunk = Bytes(bytes);
-    if chunk.take(4)? != MAGIC {
-        return None;
-    }
-    chunk.take(4)?;
-    if chunk.take(1)? != [DOCUMENT_CHUNK] || chunk.size()? != chunk.0.len() {
-        return None;
-    }
+    let mut chunk = one_chunk(bytes, DOCUMENT_CHUNK)?;
     let actors = bounded(chunk.size()?, MAX_CHANGE_ACTORS)?;
     for _ in 0..actors {
         chunk.text()?;
     }
     let heads = bounded(chunk.size()?, MAX_CHANGE_DEPS)?;
     chunk.take(heads.checked_mul(32)?)?;
-    let changes = columns(&mut chunk, of_changes)?;
-    let operations = columns(&mut chunk, of_operations)?;
+    let changes = column_list(&mut chunk, MAX_COLUMNS, of_changes)?;
+    let operations = column_list(&mut chunk, MAX_COLUMNS, of_operations)?;
     for (columns, rows) in [(changes, MAX_SAVED_CHANGES), (operations, MAX_SAVED_OPS)] {
         let bounds = Bounds {
             rows,
             actors: actors.saturating_sub(1),
             text: MAX_SAVED_TEXT,
         };
-        for (content, length) in columns {
-            column(content, Bytes(chunk.take(length)?), bounds)?;
-        }
+        walk_columns(&mut chunk, columns, bounds)?;
     }
     for _ in 0..heads {
         bounded(chunk.size()?, MAX_SAVED_CHANGES)?;
@@ -86,22 +77,10 @@ fn walk(bytes: &[u8]) -> Option<()> {
     chunk.0.is_empty().then_some(())
 }
 
-/// A list of columns: what each holds, and its length.
-fn columns(
-    chunk: &mut Bytes<'_>,
-    content: fn(u64) -> Option<Content>,
-) -> Option<Vec<(Content, usize)>> {
-    let count = bounded(chunk.size()?, MAX_COLUMNS)?;
-    let mut columns = Vec::with_capacity(count);
-    for _ in 0..count {
-        columns.push((content(chunk.unsigned()?)?, chunk.size()?));
-    }
-    Some(columns)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::columns::Bytes;
 
     const SAVE: &[u8] = include_bytes!("../golden/plain-save-v1.bin");
     const COMPRESSED: &[u8] = include_bytes!("../golden/document-v1.bin");
@@ -125,7 +104,10 @@ mod tests {
     #[test]
     fn compressed_columns_are_refused() {
         assert!(is_bounded_save(COMPRESSED), "this one is too small for any");
-        let listed = |column: u8| columns(&mut Bytes(&[1, column, 5]), of_operations).is_some();
+        let listed = |column: u8| {
+            let list = &mut Bytes(&[1, column, 5]);
+            column_list(list, MAX_COLUMNS, of_operations).is_some()
+        };
         assert!(listed(0x15));
         assert!(!listed(0x15 | 0x08), "the same one, compressed");
     }

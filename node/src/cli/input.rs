@@ -221,8 +221,9 @@ fn clinic_named(typed: &str) -> Result<String, Failure> {
     Ok(card.clinic().to_string())
 }
 
-/// The passphrase: from the file that was named, a systemd credential, or a person.
-pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Failure> {
+/// The passphrase: from the file that was named, a systemd credential, or a person. A `new` one is
+/// typed twice, and what makes it weak is spoken of.
+pub(super) fn passphrase(global: &Global, new: bool) -> Result<Passphrase, Failure> {
     let failed = |reason: String| Failure::new(Exit::Usage, reason);
     let credential = std::env::var_os(CREDENTIALS).map(|dir| Path::new(&dir).join(CREDENTIAL));
     let file = global
@@ -231,7 +232,7 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
         .or_else(|| credential.filter(|path| path.exists()));
     if let Some(file) = file {
         let passphrase = Passphrase::from_file(&file).map_err(|error| failed(error.to_string()))?;
-        if twice {
+        if new {
             warn_of(&file, &passphrase);
         }
         return Ok(passphrase);
@@ -243,7 +244,7 @@ pub(super) fn passphrase(global: &Global, twice: bool) -> Result<Passphrase, Fai
         ));
     }
     let typed = type_secret("Passphrase: ")?;
-    if twice && type_secret("Passphrase again: ")? != typed {
+    if new && type_secret("Passphrase again: ")? != typed {
         return Err(failed("the two passphrases differ".to_owned()));
     }
     Passphrase::new(Zeroizing::new(typed.into_bytes())).map_err(|error| failed(error.to_string()))

@@ -190,11 +190,12 @@ impl Clinic {
             .map(|patient| IndexCard::of(&patient))
             .unwrap_or_default();
         let documents = open.documents();
+        let own = self.clinic_id();
         let names = [CompartmentName::Summary, CompartmentName::Clinical];
         let mut names = names
             .iter()
             .chain(open.compartments().map(|(name, _)| name));
-        let since_grant_only = names.any(|name| self.sees_since_grant_only(open, name));
+        let since_grant_only = names.any(|name| open.decision().may_read_from_now_on(&own, name));
         let summary_visible = self.is_summary_visible(open);
         let mut allergies = views::allergies(&documents);
         if !summary_visible {
@@ -237,12 +238,6 @@ impl Clinic {
         })
     }
 
-    /// Whether a clinic that is granted a compartment now is kept from what was in it before.
-    fn sees_since_grant_only(&self, open: &OpenChart, name: &CompartmentName) -> bool {
-        let (own, decision) = (self.clinic_id(), open.decision());
-        decision.may_read(&own, name) && !decision.may_read_history(&own, name)
-    }
-
     /// Whether an empty list of the summary says that there is nothing: not where a part of it is
     /// out of sight, or has come and cannot be shown.
     fn is_summary_visible(&self, open: &OpenChart) -> bool {
@@ -250,8 +245,9 @@ impl Clinic {
         let document = open.summary();
         let here = document.is_some_and(|summary| !summary.is_empty());
         let waits = document.is_some_and(|summary| summary.pending().next().is_some());
-        let may_read = open.decision().may_read(&self.clinic_id(), &name);
-        (here || may_read) && !waits && !self.sees_since_grant_only(open, &name)
+        let (own, decision) = (self.clinic_id(), open.decision());
+        let may_read = decision.may_read(&own, &name);
+        (here || may_read) && !waits && !decision.may_read_from_now_on(&own, &name)
     }
 
     /// What this clinic may do with a chart now.

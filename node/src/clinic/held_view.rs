@@ -1,11 +1,12 @@
 //! What people see of records that do not count: how many, whose and why, and what they say. It
 //! may be an allergy that somebody wrote down whose right to had ended without his knowing.
 
+use std::collections::BTreeMap;
+
 use chartmesh_crdt::{Resource, ResourceKey, views};
 use chartmesh_protocol::ClinicId;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
 
 use super::open_chart::{OpenChart, Scope};
 use super::{Clinic, ClinicError};

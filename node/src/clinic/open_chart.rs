@@ -13,7 +13,7 @@ use chartmesh_protocol::{ChartId, CompartmentTag, NodeId};
 use super::compact::{Compartment, Found};
 use super::judged::Judged;
 use super::open_compartment::OpenCompartment;
-use super::records::{HeldRecord, Listed};
+use super::records::{HeldRecord, Listed, of_compartment};
 use super::{Clinic, ClinicError};
 
 /// How much of a chart is opened.
@@ -204,11 +204,10 @@ impl Clinic {
         let mut parts = Vec::with_capacity(names.len());
         for name in names {
             let tag = secret.compartment_tag(name);
-            let mine = records.iter().filter(|one| one.header.tag == tag);
             let mut part = Part {
                 name: name.clone(),
                 tag,
-                records: mine.copied().collect(),
+                records: of_compartment(records, &tag),
                 found: Vec::new(),
             };
             part.found = self.compactions(&Compartment {

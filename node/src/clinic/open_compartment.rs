@@ -9,9 +9,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_crdt::{ActorId, Applied, ApplyError, ChangeHash, Document, SavedChanges};
-use chartmesh_protocol::ledger::FrontierTip;
-use chartmesh_protocol::seal::{Keyring, actor_id};
-use chartmesh_protocol::{CompartmentTag, Incarnation, NodeId, RecordId, RecordLink, Sequence};
+use chartmesh_protocol::ledger::{Extent, FrontierTip};
+use chartmesh_protocol::seal::{Keyring, RecordHeader, RecordPlace, VerifiedRecord, actor_id};
+use chartmesh_protocol::{
+    ChartId, CompartmentTag, Incarnation, NodeId, RecordId, RecordLink, Sequence,
+};
 
 use super::compact::{Found, tips_of};
 use super::items::Marked;
@@ -83,11 +85,7 @@ impl OpenCompartment {
     }
 
     /// Where this author's next record stands: its number and the link to the one before.
-    pub(crate) fn next(
-        &self,
-        author: &NodeId,
-        incarnation: Incarnation,
-    ) -> Option<(Sequence, RecordLink)> {
+    fn next(&self, author: &NodeId, incarnation: Incarnation) -> Option<(Sequence, RecordLink)> {
         let own = |tip: &&FrontierTip| tip.author == *author && tip.incarnation == incarnation;
         match self.tips.iter().find(own) {
             Some(tip) => Some((tip.sequence.next()?, tip.record.link())),
@@ -96,7 +94,14 @@ impl OpenCompartment {
     }
 
     /// Notes a record that was just sealed.
-    pub(crate) fn sealed_now(&mut self, tip: FrontierTip) {
+    pub(crate) fn sealed_now(&mut self, record: &VerifiedRecord) {
+        let RecordHeader { author, place, .. } = *record.header();
+        let tip = FrontierTip {
+            author,
+            incarnation: place.incarnation,
+            sequence: place.sequence,
+            record: record.id(),
+        };
         let same =
             |old: &FrontierTip| old.author == tip.author && old.incarnation == tip.incarnation;
         for tips in [&mut self.tips, &mut self.seen] {
@@ -108,6 +113,25 @@ impl OpenCompartment {
 }
 
 impl Clinic {
+    /// Where this node's next record of a compartment stands.
+    pub(super) fn next_place(
+        &self,
+        chart: ChartId,
+        one: &OpenCompartment,
+    ) -> Result<RecordPlace, ClinicError> {
+        let incarnation = self.author_incarnation();
+        let (sequence, previous) = one
+            .next(&self.node_id(), incarnation)
+            .ok_or_else(|| ClinicError::fault("a compartment has no more record numbers"))?;
+        Ok(RecordPlace {
+            chart,
+            compartment: one.tag,
+            incarnation,
+            sequence,
+            previous,
+        })
+    }
+
     pub(super) fn open_compartment(
         &self,
         open: &OpenChart,
@@ -266,7 +290,7 @@ impl<'a> Reading<'a> {
         for one in taken.iter().filter(|one| !one.is_attested()) {
             extent.cover(&one.finding.coverage);
         }
-        extent.follow(&here);
+        extent.follow(here.iter().map(|one| one.place()));
         compactions.retain(|one| !self.covered.contains(&one.record));
         compactions.sort_by_key(|one| {
             let size = Reverse(size(&one.finding.coverage));
@@ -282,7 +306,7 @@ impl<'a> Reading<'a> {
             taken.push(found);
             if !found.is_attested() {
                 extent.cover(coverage);
-                extent.follow(&here);
+                extent.follow(here.iter().map(|one| one.place()));
             }
         }
         Ok(())
@@ -383,42 +407,4 @@ impl<'a> Reading<'a> {
 fn size(coverage: &[FrontierTip]) -> u64 {
     let sizes = coverage.iter().map(|tip| tip.sequence.value());
     sizes.fold(0, |sum, size| sum.saturating_add(size).saturating_add(1))
-}
-
-/// Up to where each author's records are in a document, from the first on.
-#[derive(Default)]
-struct Extent(BTreeMap<(NodeId, Incarnation), Sequence>);
-
-impl Extent {
-    fn cover(&mut self, coverage: &[FrontierTip]) {
-        for tip in coverage {
-            let newest = self
-                .0
-                .entry((tip.author, tip.incarnation))
-                .or_insert(tip.sequence);
-            *newest = (*newest).max(tip.sequence);
-        }
-    }
-
-    /// Adds the records that follow without a gap.
-    fn follow(&mut self, records: &[&Listed]) {
-        let mut places: BTreeSet<(NodeId, Incarnation, Sequence)> = BTreeSet::new();
-        for Listed { header, .. } in records {
-            places.insert((header.author, header.incarnation, header.sequence));
-        }
-        for (author, incarnation, sequence) in places {
-            let newest = self.0.get(&(author, incarnation)).copied();
-            let next = newest.map_or(Some(Sequence::new(0)), Sequence::next);
-            if next == Some(sequence) {
-                self.0.insert((author, incarnation), sequence);
-            }
-        }
-    }
-
-    fn includes(&self, coverage: &[FrontierTip]) -> bool {
-        coverage.iter().all(|tip| {
-            let newest = self.0.get(&(tip.author, tip.incarnation));
-            newest.is_some_and(|newest| *newest >= tip.sequence)
-        })
-    }
 }

@@ -1,10 +1,11 @@
 //! Records of a chart out of the store, and what is in them.
 
 use chartmesh_crdt::{ActorId, ChangeFacts, ChangeHash};
+use chartmesh_protocol::ledger::Place;
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{Keyring, OpenError, RecordContent, VerifiedRecord, actor_id};
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{ChartId, NodeId, RecordId};
+use chartmesh_protocol::{ChartId, CompartmentTag, NodeId, RecordId};
 
 use super::items::{self, Header, What};
 use super::{Clinic, ClinicError};
@@ -45,11 +46,23 @@ impl Listed {
         }
     }
 
+    /// Where it stands among its author's records.
+    pub(super) fn place(&self) -> Place {
+        let header = &self.header;
+        (header.author, header.incarnation, header.sequence)
+    }
+
     /// The actor as which its author makes changes.
     pub(super) fn actor(&self) -> ActorId {
         let header = &self.header;
         ActorId(actor_id(&header.author, header.incarnation, &header.tag))
     }
+}
+
+/// Those of a chart's records that are of one compartment.
+pub(super) fn of_compartment(records: &[Listed], tag: &CompartmentTag) -> Vec<Listed> {
+    let mine = records.iter().filter(|one| one.header.tag == *tag);
+    mine.copied().collect()
 }
 
 /// The hashes of changes, in their order; none when one of them does not read.

@@ -2,8 +2,8 @@
 
 use chartmesh_crdt::{Compartment, Put, PutError, Resource, ResourceKey, Stamp};
 use chartmesh_protocol::ChartId;
-use chartmesh_protocol::ledger::{CompartmentName, FrontierTip};
-use chartmesh_protocol::seal::{RecordContent, RecordPlace, seal_record, sign_changes};
+use chartmesh_protocol::ledger::CompartmentName;
+use chartmesh_protocol::seal::{RecordContent, seal_record, sign_changes};
 
 use super::audit::Action;
 use super::draft::Draft;
@@ -189,17 +189,7 @@ impl Clinic {
         let Some(one) = open.compartments.get_mut(name) else {
             return Ok(());
         };
-        let incarnation = self.author_incarnation();
-        let (sequence, previous) = one
-            .next(&self.node_id(), incarnation)
-            .ok_or_else(|| ClinicError::fault("a compartment has no more record numbers"))?;
-        let place = RecordPlace {
-            chart,
-            compartment: one.tag,
-            incarnation,
-            sequence,
-            previous,
-        };
+        let place = self.next_place(chart, one)?;
         let hashes = [change.hash.0];
         let content = RecordContent {
             changes: vec![change.bytes],
@@ -211,12 +201,7 @@ impl Clinic {
         };
         let record = seal_record(&mut self.chance(), &place, &key, &identity.node, &content)
             .map_err(|error| ClinicError::usage(error.to_string()))?;
-        one.sealed_now(FrontierTip {
-            author: self.node_id(),
-            incarnation,
-            sequence,
-            record: record.id(),
-        });
+        one.sealed_now(&record);
         draft.record(&record);
         saved.records += 1;
         Ok(())

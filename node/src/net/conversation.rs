@@ -129,7 +129,6 @@ pub struct Conversation<S> {
     store: S,
     deliveries: Vec<Delivery>,
     acts: Vec<Act>,
-    begins_anew: bool,
     over: Option<Ending>,
 }
 
@@ -142,7 +141,6 @@ impl<S: PeerStore> Conversation<S> {
             store,
             deliveries: Vec::new(),
             acts: Vec::new(),
-            begins_anew: false,
             over: None,
         }
     }
@@ -196,13 +194,17 @@ impl<S: PeerStore> Conversation<S> {
     }
 
     fn take(&mut self, now_ms: u64, event: Event<'_>) {
-        for effect in self.session.handle(now_ms, event, &self.store) {
-            self.carry_out(effect);
-        }
-        if std::mem::take(&mut self.begins_anew) && self.over.is_none() {
-            for effect in self.session.handle(now_ms, Event::Shutdown, &self.store) {
-                self.carry_out(effect);
-            }
+        let effects = self.session.handle(now_ms, event, &self.store);
+        let is_behind = |effect: &Effect| matches!(effect, Effect::StoreIsBehind { .. });
+        let begins_anew = effects.iter().any(is_behind);
+        effects
+            .into_iter()
+            .for_each(|effect| self.carry_out(effect));
+        if begins_anew && self.over.is_none() {
+            let effects = self.session.handle(now_ms, Event::Shutdown, &self.store);
+            effects
+                .into_iter()
+                .for_each(|effect| self.carry_out(effect));
             self.over = Some(Ending::BeginsAnew);
         }
     }
@@ -223,10 +225,7 @@ impl<S: PeerStore> Conversation<S> {
             Effect::CursorAdvanced(cursor) => self.note(|store| store.advance(cursor)),
             Effect::PeerAcknowledged(feeds) => self.note(|store| store.acknowledged(&feeds)),
             Effect::PeerHolds(upto) => self.note(|store| store.peer_holds(upto)),
-            Effect::StoreIsBehind { seen } => {
-                self.note(|store| store.store_is_behind(seen));
-                self.begins_anew = true;
-            }
+            Effect::StoreIsBehind { seen } => self.note(|store| store.store_is_behind(seen)),
             Effect::InSync(report) => {
                 self.note(PeerStore::confirmed);
                 self.acts.push(Act::InSync(report));

@@ -25,8 +25,8 @@ use minicbor::{Decode, Encode};
 
 use super::book::CertificateBook;
 use super::compartment::CompartmentName;
+use super::extent::{Extent, Place};
 use super::judgement::{RecordFacts, Verdict, judge};
-use super::revocation::FrontierTip;
 use super::set::Ledger;
 use crate::id::{Incarnation, NodeId, RecordId, RecordLink, Sequence};
 
@@ -159,8 +159,9 @@ pub fn covered(
     let holding: Vec<&Cover> = usable.iter().filter(holds).copied().collect();
     let tips = |id: &RecordId| by_id.get(id).map_or(&[][..], |one| one.covers.as_slice());
     let covered_by = |cover: &Cover| -> BTreeSet<RecordId> {
-        let mine = tips(&cover.record);
-        let within = |id: &RecordId| is_within(tips(id), mine);
+        // Of a record that is no compaction there is nothing that it covers.
+        let extent = Extent::of(tips(&cover.record));
+        let within = |id: &RecordId| extent.includes(tips(id));
         let ids = cover.covered.iter().map(|one| one.id);
         ids.filter(within).collect()
     };
@@ -182,20 +183,6 @@ pub fn covered(
     }
     covered
 }
-
-/// Whether what one compaction covers, another covers too. Of a record that is no compaction there
-/// is nothing that it covers.
-fn is_within(tips: &[FrontierTip], others: &[FrontierTip]) -> bool {
-    tips.iter().all(|tip| {
-        let same = |other: &&FrontierTip| {
-            (other.author, other.incarnation) == (tip.author, tip.incarnation)
-        };
-        let other = others.iter().find(same);
-        other.is_some_and(|other| other.sequence >= tip.sequence)
-    })
-}
-
-type Place = (NodeId, Incarnation, Sequence);
 
 /// What is known in each place: which records, with their links, and what is claimed of them.
 struct Places {

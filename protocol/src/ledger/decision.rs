@@ -150,6 +150,12 @@ impl Decision {
                 .any(|grant| grant.history == History::All && grant.compartments.covers(name))
     }
 
+    /// Whether a clinic may read this compartment, and of it only what is written from its grant
+    /// on.
+    pub fn may_read_from_now_on(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
+        self.may_read(clinic, name) && !self.may_read_history(clinic, name)
+    }
+
     /// Whether a clinic may receive anything of the chart now.
     pub fn may_read_any(&self, clinic: &ClinicId) -> bool {
         self.custodian.as_ref() == Some(clinic)

@@ -13,6 +13,7 @@
 //! - `handover`: which keys are owed to whom.
 //! - `stream`: an author's records in their sequence, with its forks and gaps.
 //! - `judgement`: which records count.
+//! - `extent`: how far records reach, author by author.
 //! - `coverage`: which need not be sent, because a compaction stands for them.
 //!
 //! Everything decided here is a pure function of sets: it depends on which statements and records
@@ -23,6 +24,7 @@ mod compartment;
 mod coverage;
 mod decision;
 mod epoch;
+mod extent;
 mod genesis;
 mod grant;
 mod handover;
@@ -43,6 +45,7 @@ pub use compartment::{CompartmentName, Label, ParseCompartmentError};
 pub use coverage::{Cover, CoveredRecord, covered, known};
 pub use decision::{Decision, GrantState, GrantView, decide};
 pub use epoch::{Epoch, HistoryKey, ReaderKey};
+pub use extent::{Extent, Place};
 pub use genesis::Genesis;
 pub use grant::Grant;
 pub use handover::{OwedKey, openable, owed_keys};

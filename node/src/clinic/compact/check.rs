@@ -9,15 +9,14 @@ use chartmesh_protocol::seal::{
     Compaction, Keyring, Manifest, OpenError, ProvenanceError, SavedChange, actor_id, prove,
     record_claim,
 };
-use chartmesh_protocol::{
-    ChartId, CompartmentTag, Incarnation, NodeId, RecordId, Sequence, UserId,
-};
+use chartmesh_protocol::{ChartId, CompartmentTag, Incarnation, NodeId, RecordId, UserId};
 use thiserror::Error;
 
 use super::finding::{self, Finding, Key, Proof, State};
 use super::known::Found;
 use crate::clinic::items::Marked;
-use crate::clinic::records::{Listed, hashes};
+use crate::clinic::records::{Listed, hashes, of_compartment};
+use crate::clinic::share::tags;
 use crate::clinic::{Clinic, ClinicError};
 
 /// What is wrong with a compaction. Its author is at fault.
@@ -102,19 +101,11 @@ impl Clinic {
         };
         let all = self.records(chart)?;
         let own = (self.node_id(), self.author_incarnation());
-        let mut names: BTreeMap<CompartmentTag, &CompartmentName> = BTreeMap::new();
-        for (_, epoch) in ledger.epochs() {
-            names.insert(
-                secret.compartment_tag(&epoch.compartment),
-                &epoch.compartment,
-            );
-        }
-        for (tag, name) in names {
-            let records = all.iter().filter(|one| one.header.tag == tag);
-            let records: Vec<Listed> = records.copied().collect();
+        for (tag, name) in tags(self, &ledger) {
+            let records = of_compartment(&all, &tag);
             let found = self.compactions(&Compartment {
                 chart: *chart,
-                name,
+                name: &name,
                 tag,
                 secret: &secret,
                 ledger: &ledger,
@@ -308,10 +299,7 @@ impl Clinic {
 /// What a manifest says of the record in this one's place.
 fn covered_at<'a>(covered: &'a [CoveredRecord], one: &Listed) -> Option<&'a CoveredRecord> {
     let place = |one: &CoveredRecord| (one.author, one.incarnation, one.sequence);
-    let header = &one.header;
-    let wanted: (NodeId, Incarnation, Sequence) =
-        (header.author, header.incarnation, header.sequence);
-    let at = covered.binary_search_by_key(&wanted, place).ok()?;
+    let at = covered.binary_search_by_key(&one.place(), place).ok()?;
     covered.get(at)
 }
 

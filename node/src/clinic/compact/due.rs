@@ -16,8 +16,8 @@
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 
-use chartmesh_protocol::ledger::{CompartmentName, Compartments};
-use chartmesh_protocol::{ChartId, CompartmentTag, Incarnation, NodeId, Sequence};
+use chartmesh_protocol::ledger::{CompartmentName, Compartments, Extent};
+use chartmesh_protocol::{ChartId, CompartmentTag};
 
 use super::check::Compartment;
 use super::known::Found;
@@ -105,8 +105,8 @@ impl Clinic {
         let total = loose.values().sum();
         let least = match occasion {
             Occasion::Saved => LOOSE_BYTES / LARGE_RECORD_BYTES,
-            Occasion::NewReader if compacted || total >= LOOSE_RECORDS => FEW_FOR_READER,
-            Occasion::NewReader => LOOSE_FOR_READER,
+            Occasion::NewReader if compacted => FEW_FOR_READER,
+            Occasion::NewReader => least_for_reader(total),
         };
         Ok(loose.values().any(|count| *count >= least).then_some(total))
     }
@@ -135,16 +135,11 @@ impl Clinic {
                 many && bytes >= last.saturating_mul(LOOSE_TO_LAST)
             }
             Occasion::NewReader => {
-                let least = if total >= LOOSE_RECORDS {
-                    FEW_FOR_READER
-                } else {
-                    LOOSE_FOR_READER
-                };
                 let left_over = bytes.saturating_mul(LAST_TO_LOOSE_FOR_READER) > last;
                 if last > 0 {
                     !loose.is_empty() && left_over
                 } else {
-                    loose.len() >= least
+                    loose.len() >= least_for_reader(total)
                 }
             }
         })
@@ -158,10 +153,8 @@ impl Clinic {
     ) -> Result<usize, ClinicError> {
         let mut bytes = 0;
         for one in found {
-            let within = |other: &&Found| {
-                other.record != one.record && one.is_covered_by(&other.finding.coverage)
-            };
-            if !found.iter().any(|other| within(&other)) {
+            let mut others = found.iter().filter(|other| other.record != one.record);
+            if !others.any(|other| other.includes(one)) {
                 bytes += self
                     .record(&compartment.chart, &one.record)?
                     .as_bytes()
@@ -172,18 +165,19 @@ impl Clinic {
     }
 }
 
+/// How many records that no compaction covers are enough for a new reader, in a chart with so many
+/// records of changes.
+fn least_for_reader(total: usize) -> usize {
+    if total >= LOOSE_RECORDS {
+        FEW_FOR_READER
+    } else {
+        LOOSE_FOR_READER
+    }
+}
+
 /// The records of changes that no compaction covers, by their places.
 fn loose<'a>(records: &'a [Listed], found: &[Found]) -> Vec<&'a Listed> {
-    let mut covered: BTreeMap<(NodeId, Incarnation), Sequence> = BTreeMap::new();
-    for tip in found.iter().flat_map(|one| &one.finding.coverage) {
-        let newest = covered
-            .entry((tip.author, tip.incarnation))
-            .or_insert(tip.sequence);
-        *newest = (*newest).max(tip.sequence);
-    }
-    let is_loose = |one: &&Listed| {
-        let newest = covered.get(&(one.header.author, one.header.incarnation));
-        one.header.marked.is_none() && newest.is_none_or(|newest| *newest < one.header.sequence)
-    };
+    let covered = Extent::of(found.iter().flat_map(|one| &one.finding.coverage));
+    let is_loose = |one: &&Listed| one.header.marked.is_none() && !covered.holds(one.place());
     records.iter().filter(is_loose).collect()
 }

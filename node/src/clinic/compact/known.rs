@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::ledger::{
-    CertificateBook, CompartmentName, Cover, CoveredRecord, Decision, FrontierTip, Ledger,
+    CertificateBook, CompartmentName, Cover, CoveredRecord, Decision, Extent, FrontierTip, Ledger,
     RecordFacts, covered, known,
 };
 use chartmesh_protocol::{ClinicId, Incarnation, NodeId, RecordId};
@@ -33,14 +33,9 @@ impl Found {
         }
     }
 
-    /// Whether a compaction with this coverage covers all that this one does.
-    pub(crate) fn is_covered_by(&self, coverage: &[FrontierTip]) -> bool {
-        self.finding.coverage.iter().all(|tip| {
-            coverage.iter().any(|other| {
-                (other.author, other.incarnation) == (tip.author, tip.incarnation)
-                    && other.sequence >= tip.sequence
-            })
-        })
+    /// Whether it covers all that another one does.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        Extent::of(&self.finding.coverage).includes(&other.finding.coverage)
     }
 
     /// Whether both are proven, and tell different things of one record.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, FrontierTip};
+use chartmesh_protocol::ledger::{ChartSecret, CompartmentName};
 use chartmesh_protocol::limits::MAX_MANIFEST_RECORDS;
 use chartmesh_protocol::seal::{
     Compaction, EpochKey, Manifest, RecordForm, RecordPlace, SealError, VerifiedRecord,
@@ -18,7 +18,7 @@ use super::due::Occasion;
 use super::finding::{self, Finding, Key, Proof, State};
 use crate::clinic::draft::Draft;
 use crate::clinic::open_chart::{OpenChart, Scope};
-use crate::clinic::records::Listed;
+use crate::clinic::records::{Listed, of_compartment};
 use crate::clinic::{Clinic, ClinicError};
 
 /// A compaction is not worth its sending unless it is smaller than this part of what it stands
@@ -107,8 +107,7 @@ impl Clinic {
         let (Some(secret), Some(one)) = (&open.secret, open.compartments.get(name)) else {
             return Ok(None);
         };
-        let mine = records.iter().filter(|listed| listed.header.tag == one.tag);
-        let mine: Vec<Listed> = mine.copied().collect();
+        let mine = of_compartment(records, &one.tag);
         let compartment = Compartment {
             chart: open.id(),
             name,
@@ -178,22 +177,12 @@ impl Clinic {
         let (Some(secret), Some(one)) = (&open.secret, open.compartments.get(&name)) else {
             return Ok(false);
         };
-        let incarnation = self.author_incarnation();
-        let (sequence, previous) = one
-            .next(&self.node_id(), incarnation)
-            .ok_or_else(|| ClinicError::fault("a compartment has no more record numbers"))?;
         let tag = one.tag;
         let mut seals = Seals {
             clinic: self,
             secret,
             key,
-            place: RecordPlace {
-                chart,
-                compartment: tag,
-                incarnation,
-                sequence,
-                previous,
-            },
+            place: self.next_place(chart, one)?,
             made: Vec::new(),
         };
         let sealed = seals.seal(prepared)?;
@@ -209,7 +198,7 @@ impl Clinic {
         self.file(draft)?;
         if let Some(one) = open.compartments.get_mut(&name) {
             for (record, _) in &made {
-                one.sealed_now(tip(record));
+                one.sealed_now(record);
             }
         }
         Ok(sealed.is_some())
@@ -280,15 +269,5 @@ impl Seals<'_> {
         self.place.previous = record.id().link();
         self.made.push((record.clone(), form));
         Ok(Some(record))
-    }
-}
-
-fn tip(record: &VerifiedRecord) -> FrontierTip {
-    let header = record.header();
-    FrontierTip {
-        author: header.author,
-        incarnation: header.place.incarnation,
-        sequence: header.place.sequence,
-        record: record.id(),
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_crdt::{ActorId, ChangeFacts, ChangeHash, ChangeOutline};
-use chartmesh_protocol::ledger::FrontierTip;
+use chartmesh_protocol::ledger::{Extent, FrontierTip};
 use chartmesh_protocol::seal::{
     Keyring, Manifest, ManifestRecord, RecordContent, UserWord, VerifiedRecord, actor_id,
 };
@@ -221,14 +221,13 @@ fn told(
 ) -> BTreeMap<Stream, Places> {
     let mut streams: BTreeMap<Stream, Places> = BTreeMap::new();
     for base in bases {
+        let extent = Extent::of(&base.finding.coverage);
         let mine = base.finding.manifest.iter().filter_map(|id| parts.get(id));
         let records = mine.flat_map(|part| part.records(compartment.chart, compartment.tag));
         for record in records {
             let header = &record.witness.header;
             let stream = (header.author, header.place.incarnation);
-            let within = base.finding.coverage.iter().any(|tip| {
-                (tip.author, tip.incarnation) == stream && tip.sequence >= header.place.sequence
-            });
+            let within = extent.holds((stream.0, stream.1, header.place.sequence));
             let there = streams.entry(stream).or_default();
             let there = there.entry(header.place.sequence).or_default();
             let known = |one: &Option<Candidate>| {

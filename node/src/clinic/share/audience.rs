@@ -53,9 +53,9 @@ impl Audience {
     ) -> Self {
         let mut openable: BTreeMap<CompartmentName, BTreeSet<EpochId>> = BTreeMap::new();
         for (_, epoch) in ledger.epochs() {
-            let from_now_on = decision.may_read(clinic, &epoch.compartment)
-                && !decision.may_read_history(clinic, &epoch.compartment);
-            if from_now_on && epoch.readers.iter().any(|reader| reader.clinic == *clinic) {
+            if decision.may_read_from_now_on(clinic, &epoch.compartment)
+                && epoch.readers.iter().any(|reader| reader.clinic == *clinic)
+            {
                 let opens = openable.entry(epoch.compartment.clone()).or_default();
                 opens.insert(epoch.id);
                 opens.extend(epoch.history.iter().map(|earlier| earlier.epoch));

@@ -16,7 +16,7 @@ use minicbor::{Decode, Encode};
 use super::audience::{Access, Audience};
 use crate::clinic::compact::{Compartment, Found, covered_of};
 use crate::clinic::items::{self, Header, Marked};
-use crate::clinic::records::Listed;
+use crate::clinic::records::{Listed, of_compartment};
 use crate::clinic::{Clinic, ClinicError};
 
 /// What is shared of one chart with one peer, and by what rules.
@@ -124,16 +124,14 @@ impl ChartShare {
         share.ours_go_home = receivers[1].goes_home();
         let records = clinic.records(chart)?;
         for (tag, name) in tags(clinic, &ledger) {
-            let marked = |one: &Listed| one.header.tag == tag && one.header.marked.is_some();
+            let mine = of_compartment(&records, &tag);
             share.rules.push(Rule {
                 tag,
                 lane: lane_of(&name),
                 peer: receivers[0].access(&decision, &name),
                 own: receivers[1].access(&decision, &name),
-                compacted: records.iter().any(marked),
+                compacted: mine.iter().any(|one| one.header.marked.is_some()),
             });
-            let mine = records.iter().filter(|one| one.header.tag == tag);
-            let mine: Vec<Listed> = mine.copied().collect();
             share.take_records(clinic, pair, (&ledger, &decision), &name, &mine)?;
         }
         share.items.sort_unstable_by_key(|item| item.feed);
@@ -156,14 +154,13 @@ impl ChartShare {
             }
         }
         let mut covered = BTreeSet::new();
-        let secret = clinic.chart_secret(ledger);
-        if let (Some(secret), Some(first)) = (&secret, shared.first())
-            && shared.iter().any(|one| one.header.marked.is_some())
+        if let Some(marked) = shared.iter().find(|one| one.header.marked.is_some())
+            && let Some(secret) = &clinic.chart_secret(ledger)
         {
             let found = clinic.compactions(&Compartment {
                 chart: ledger.chart(),
                 name,
-                tag: first.header.tag,
+                tag: marked.header.tag,
                 secret,
                 ledger,
                 records,

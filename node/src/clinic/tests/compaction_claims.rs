@@ -3,16 +3,16 @@
 use std::collections::BTreeSet;
 
 use chartmesh_protocol::ledger::{FrontierTip, Ledger};
-use chartmesh_protocol::seal::{UserWord, VerifiedRecord, sign_changes};
+use chartmesh_protocol::seal::VerifiedRecord;
 use chartmesh_protocol::{RecordId, Sequence};
 
 use super::compaction_forged::{
-    CLINICAL, Forgery, export, forge, give, held, made_up, two_writers,
+    CLINICAL, export, forge, give, held, made_up, other_tale, two_writers,
 };
 use super::sharing::visit;
 use super::*;
 use crate::clinic::compact::{Compartment, State};
-use crate::clinic::open_chart::{OpenChart, Scope};
+use crate::clinic::open_chart::Scope;
 use crate::clinic::records::Listed;
 use crate::store::{Batch, Space};
 
@@ -27,26 +27,6 @@ fn late_reader(home: &House, away: &House, id: &str) -> House {
     home.grant(id, &late, "all", "read,write,share");
     sync(home, away).unwrap();
     late
-}
-
-/// Leaves the node's own records in a forgery, of them the first, and gives another tale for it.
-fn other_tale(forged: &mut Forgery, open: &OpenChart, liar: &House) {
-    let node = liar.clinic.node_id();
-    let (save, hash) = made_up(liar, open, liar, "another tale");
-    forged.coverage.retain(|tip| tip.author == node);
-    forged
-        .remains
-        .retain(|one| one.witness.header.author == node);
-    forged.remains.truncate(1);
-    forged.coverage[0].sequence = Sequence::new(0);
-    forged.coverage[0].record = forged.remains[0].witness.id;
-    let identity = &liar.clinic.identity;
-    let (key, role) = (&identity.operator, identity.role());
-    forged.remains[0].word = Some(UserWord {
-        changes: 1,
-        signature: sign_changes(key, &open.id(), role, &[hash]),
-    });
-    forged.save = save;
 }
 
 /// All five visits are shown, and none that nobody made.

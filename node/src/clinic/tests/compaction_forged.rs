@@ -6,11 +6,11 @@ use chartmesh_crdt::{ActorId, Document, Resource, Stamp};
 use chartmesh_protocol::identity::Signature;
 use chartmesh_protocol::ledger::{CompartmentName, FrontierTip};
 use chartmesh_protocol::seal::{
-    Compaction, Manifest, ManifestRecord, RecordForm, RecordPlace, UserWord, VerifiedRecord,
-    actor_id, seal_compaction, seal_manifest, sign_changes,
+    Compaction, Manifest, ManifestRecord, RecordForm, UserWord, VerifiedRecord, actor_id,
+    seal_compaction, seal_manifest, sign_changes,
 };
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{RecordId, SealedHash};
+use chartmesh_protocol::{RecordId, SealedHash, Sequence};
 
 use super::sharing::visit;
 use super::*;
@@ -84,18 +84,10 @@ pub(super) fn forge(
     let manifest = Manifest::of(&forgery.remains, forgery.certificates).unwrap();
     let key = open.decision.sealing_epoch(&CLINICAL).unwrap().epoch();
     let key = one.keys.get(&key).unwrap();
-    let incarnation = clinic.author_incarnation();
-    let (sequence, previous) = one.next(&clinic.node_id(), incarnation).unwrap();
-    let mut place = RecordPlace {
-        chart,
-        compartment: one.tag,
-        incarnation,
-        sequence,
-        previous,
-    };
+    let mut place = clinic.next_place(chart, one).unwrap();
     let (rng, node) = (&mut clinic.chance(), &clinic.identity.node);
     let manifest = seal_manifest(rng, &place, key, node, secret, &manifest).unwrap();
-    place.sequence = sequence.next().unwrap();
+    place.sequence = place.sequence.next().unwrap();
     place.previous = manifest.id().link();
     let compaction = Compaction {
         coverage: forgery.coverage,
@@ -278,7 +270,7 @@ fn a_change_made_up_in_the_name_of_another_is_seen_only_until_the_manifest_is_ch
             .retain(|one| one.witness.header.author == node);
         forged.remains.truncate(1);
         let first = forged.remains[0].witness.id;
-        forged.coverage[0].sequence = chartmesh_protocol::Sequence::new(0);
+        forged.coverage[0].sequence = Sequence::new(0);
         forged.coverage[0].record = first;
         forged.save = made_up(&home, open, &home, "made up").0;
     });
@@ -300,24 +292,7 @@ fn a_change_made_up_in_the_name_of_another_is_seen_only_until_the_manifest_is_ch
 #[test]
 fn a_lie_about_an_own_record_is_found_out_by_the_record() {
     let (home, away, id) = two_writers();
-    let [manifest, compaction] = forge(&away, &id, |forged, open| {
-        let node = away.clinic.node_id();
-        let (save, hash) = made_up(&away, open, &away, "another tale");
-        forged.coverage.retain(|tip| tip.author == node);
-        forged
-            .remains
-            .retain(|one| one.witness.header.author == node);
-        forged.remains.truncate(1);
-        forged.coverage[0].sequence = chartmesh_protocol::Sequence::new(0);
-        forged.coverage[0].record = forged.remains[0].witness.id;
-        let identity = &away.clinic.identity;
-        let (key, role) = (&identity.operator, identity.role());
-        forged.remains[0].word = Some(UserWord {
-            changes: 1,
-            signature: sign_changes(key, &open.id(), role, &[hash]),
-        });
-        forged.save = save;
-    });
+    let [manifest, compaction] = forge(&away, &id, |forged, open| other_tale(forged, open, &away));
     let late = House::new("Late");
     introduce(&home, &late);
     introduce(&away, &late);
@@ -332,6 +307,26 @@ fn a_lie_about_an_own_record_is_found_out_by_the_record() {
         assert!(held(house, &id)[0].contains("shows that it was not written so"));
     }
     assert_eq!(export(&late, &id), export(&home, &id));
+}
+
+/// Leaves the node's own records in a forgery, of them the first, and gives another tale for it.
+pub(super) fn other_tale(forged: &mut Forgery, open: &OpenChart, liar: &House) {
+    let node = liar.clinic.node_id();
+    let (save, hash) = made_up(liar, open, liar, "another tale");
+    forged.coverage.retain(|tip| tip.author == node);
+    forged
+        .remains
+        .retain(|one| one.witness.header.author == node);
+    forged.remains.truncate(1);
+    forged.coverage[0].sequence = Sequence::new(0);
+    forged.coverage[0].record = forged.remains[0].witness.id;
+    let identity = &liar.clinic.identity;
+    let (key, role) = (&identity.operator, identity.role());
+    forged.remains[0].word = Some(UserWord {
+        changes: 1,
+        signature: sign_changes(key, &open.id(), role, &[hash]),
+    });
+    forged.save = save;
 }
 
 /// Hands records of a chart over, and of the rest only the statements.

@@ -1,7 +1,7 @@
 //! Records that hold something else than they should, by a clinic that may write.
 
 use chartmesh_protocol::ledger::{ChartSecret, CompartmentName};
-use chartmesh_protocol::seal::{Compaction, RecordPlace, VerifiedRecord, seal_compaction};
+use chartmesh_protocol::seal::{Compaction, VerifiedRecord, seal_compaction};
 
 use super::compaction_forged::{export, held, two_writers};
 use super::sharing::visit;
@@ -17,15 +17,7 @@ fn seal_nonsense(house: &House, id: &str) -> VerifiedRecord {
     let one = &open.compartments[&CompartmentName::Clinical];
     let epoch = open.decision().sealing_epoch(&CompartmentName::Clinical);
     let key = one.keys.get(&epoch.unwrap().epoch()).unwrap();
-    let incarnation = clinic.author_incarnation();
-    let (sequence, previous) = one.next(&clinic.node_id(), incarnation).unwrap();
-    let place = RecordPlace {
-        chart,
-        compartment: one.tag,
-        incarnation,
-        sequence,
-        previous,
-    };
+    let place = clinic.next_place(chart, one).unwrap();
     let content = Compaction {
         coverage: one.seen()[..1].to_vec(),
         manifest: vec![one.seen()[0].record],
