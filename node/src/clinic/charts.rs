@@ -9,10 +9,13 @@ use super::open_chart::{OpenChart, Scope};
 use super::{Clinic, ClinicError};
 
 impl Clinic {
-    /// Charts have changed in the store.
-    pub(crate) fn changed(&self, charts: &[ChartId]) {
+    /// Charts have changed in the store, by what came from a peer or by what was written here.
+    pub(crate) fn changed(&self, charts: &[ChartId], by_peer: bool) {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.changes.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        if by_peer {
+            self.from_peers.fetch_add(1, Ordering::SeqCst);
+        }
         for chart in charts {
             open.pop(chart);
         }
@@ -32,12 +35,21 @@ impl Clinic {
         read(&open)
     }
 
-    /// Changes an open chart. When that fails, the chart is opened anew from the store.
+    /// Every chart is opened anew from the store, also those that are just being opened.
+    pub(crate) fn open_all_anew(&self) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        open.clear();
+    }
+
+    /// Changes an open chart, as the one writer. When that fails, the chart is opened anew from the
+    /// store.
     pub(crate) fn change_chart<T>(
         &self,
         chart: &ChartId,
         change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
     ) -> Result<T, ClinicError> {
+        let before = self.from_peers.load(Ordering::SeqCst);
         let shared = self.opened(chart)?;
         self.open
             .lock()
@@ -45,12 +57,11 @@ impl Clinic {
             .pop(chart);
         let mut open = shared.lock().unwrap_or_else(PoisonError::into_inner);
         open.decision = self.decide(&open.ledger);
-        let before = self.changes.load(Ordering::SeqCst);
         let outcome = change(&mut open)?;
         drop(open);
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        // Ours is the one change since: what is open is what is stored.
-        if self.changes.load(Ordering::SeqCst) <= before.wrapping_add(1) {
+        // All that was written since is in what is open.
+        if self.from_peers.load(Ordering::SeqCst) == before {
             all.put(*chart, shared);
         }
         Ok(outcome)

@@ -146,7 +146,7 @@ impl Clinic {
         })?;
         if !filed.is_empty() {
             self.saved_records(saved);
-            self.changed(&charts);
+            self.changed(&charts, from.is_some());
         }
         Ok(filed)
     }

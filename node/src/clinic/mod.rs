@@ -149,6 +149,8 @@ pub struct Clinic {
     shares: Mutex<BTreeMap<NodeId, Arc<Mutex<Share>>>>,
     /// Counts commits that changed charts: a chart opened before the last one may be old.
     changes: AtomicU64,
+    /// Counts those of them that came from peers.
+    from_peers: AtomicU64,
     news: watch::Sender<u64>,
     /// Charts with records that were saved here and may make a compaction due.
     saved: Mutex<BTreeSet<ChartId>>,
@@ -255,6 +257,7 @@ impl Clinic {
             secrets: Mutex::new(LruCache::new(KNOWN_SECRETS)),
             shares: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
+            from_peers: AtomicU64::new(0),
             news: watch::Sender::new(0),
             saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
@@ -356,16 +359,15 @@ impl Clinic {
     }
 
     /// Draws new incarnations: the store has lost something that others have seen of it.
+    /// Not under a writer: the changes of a record are made by an actor of the same incarnation.
     pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
+        let _writing = self.writing();
         let drawn = draw_incarnations(&self.store, &mut self.chance())?;
         *self
             .incarnations
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = drawn;
-        self.open
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.open_all_anew();
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Clinics in one process: stores in temporary folders, sessions joined without a network.
 
 mod audit;
+mod beside_a_writer;
 mod cards;
 mod compaction;
 mod compaction_claims;
