@@ -354,6 +354,21 @@ pub(crate) fn unescape(literal: &str) -> Option<Cow<'_, str>> {
         .map(Cow::Owned)
 }
 
+/// Members as one JSON object, in their order.
+pub(crate) fn object_of<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut object = String::from("{");
+    for (name, value) in members {
+        if object.len() > 1 {
+            object.push(',');
+        }
+        push_string(&mut object, name);
+        object.push(':');
+        object.push_str(value);
+    }
+    object.push('}');
+    object
+}
+
 /// Appends `text` to `out` as a JSON string.
 pub(crate) fn push_string(out: &mut String, text: &str) {
     let plain = |b: u8| b >= 0x20 && b != b'"' && b != b'\\';

@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
-use chartmesh_crdt::{ActorId, Document, Resource, ResourceKey, SavedChanges, Stamp};
+use chartmesh_crdt::{
+    ActorId, Document, Readable, Resource, ResourceKey, SavedChanges, Settled, Stamp,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -179,6 +181,32 @@ proptest! {
         prop_assert!(document.resources().eq(one_by_one));
         let conflicts: Vec<_> = document.keys().flat_map(|k| document.conflicts_of(&k)).collect();
         prop_assert!(document.conflicts() == conflicts);
+    }
+
+    #[test]
+    fn what_is_kept_of_a_document_reads_as_the_document(
+        steps in prop::collection::vec(step(), 1..25),
+    ) {
+        for document in play(&steps).0 {
+            let is_settled = document.conflicts().is_empty() && document.pending().next().is_none();
+            let kept = Settled::of(&document);
+            prop_assert_eq!(kept.is_some(), is_settled);
+            let Some(kept) = kept else { continue };
+            let entries = kept.entries().map(|(key, text)| (key.clone(), text.to_owned()));
+            let kept = Settled::from_entries(entries);
+            let (kept, document): (&dyn Readable, &dyn Readable) = (&kept, &document);
+            prop_assert_eq!(kept.len(), document.len());
+            let all: Vec<Resource> = document.resources().collect();
+            prop_assert_eq!(&kept.resources().collect::<Vec<_>>(), &all);
+            for one in &all {
+                let key = one.key().unwrap();
+                prop_assert_eq!(kept.versions(&key), document.versions(&key));
+                let keys = |it: &dyn Readable| {
+                    it.of_type(key.resource_type()).map(|(key, _)| key).collect::<Vec<_>>()
+                };
+                prop_assert_eq!(keys(kept), keys(document));
+            }
+        }
     }
 
     #[test]

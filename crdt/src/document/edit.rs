@@ -4,7 +4,7 @@ use super::conflict::{is_conflict, stored_choice};
 use super::read::{Values, winner};
 use super::staged::Writes;
 use super::{Document, WHOLE};
-use crate::json::push_string;
+use crate::json::object_of;
 use crate::limits::{MAX_CHANGE_BYTES, MAX_CHANGE_OPS};
 use crate::resource::{Resource, ResourceError};
 use crate::resource_key::ResourceKey;
@@ -137,17 +137,7 @@ pub(crate) fn stored_elements(resource: &Resource) -> Writes {
             .map(|(n, t)| (n.to_owned(), t.to_owned()))
             .collect();
     }
-    let mut whole = String::from("{");
-    for (name, text) in resource.elements() {
-        if whole.len() > 1 {
-            whole.push(',');
-        }
-        push_string(&mut whole, name);
-        whole.push(':');
-        whole.push_str(text);
-    }
-    whole.push('}');
-    Writes::from([(WHOLE.to_owned(), whole)])
+    Writes::from([(WHOLE.to_owned(), object_of(resource.elements()))])
 }
 
 /// What must be written so that `next` is read.

@@ -2,7 +2,7 @@
 
 use super::concept::{Concept, texts};
 use super::{choice, listed, text_in, text_of};
-use crate::document::Document;
+use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 use crate::span;
@@ -100,7 +100,7 @@ const NONE_KNOWN: [&str; 11] = [
 const NO_INFORMATION: &str = "no-allergy-info";
 
 /// The allergies, the most critical first.
-pub fn allergies(documents: &[&Document]) -> Allergies {
+pub fn allergies(documents: &[&dyn Readable]) -> Allergies {
     let mut list: Vec<Allergy> = listed(documents, "AllergyIntolerance", belongs)
         .into_iter()
         .flat_map(|found| {

@@ -2,7 +2,7 @@
 
 use super::concept::Concept;
 use super::{choice, listed, text_in, text_of};
-use crate::document::Document;
+use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 use crate::span;
@@ -35,7 +35,7 @@ pub struct ImmunizationEntry {
 }
 
 /// The immunisations, the latest first. One that was not done stands here too, with its status.
-pub fn immunizations(documents: &[&Document]) -> Vec<ImmunizationEntry> {
+pub fn immunizations(documents: &[&dyn Readable]) -> Vec<ImmunizationEntry> {
     let mut entries: Vec<ImmunizationEntry> = listed(documents, "Immunization", belongs)
         .into_iter()
         .flat_map(|found| {

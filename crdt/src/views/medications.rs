@@ -2,7 +2,7 @@
 
 use super::concept::Concept;
 use super::{choice, dosage, listed, text_in, text_of};
-use crate::document::Document;
+use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 use crate::span;
@@ -42,7 +42,7 @@ pub struct Medication {
 
 /// The active medications, the newest first: what is active or on hold, or of unknown status,
 /// and of requests only orders, no proposals or plans.
-pub fn medications(documents: &[&Document]) -> Vec<Medication> {
+pub fn medications(documents: &[&dyn Readable]) -> Vec<Medication> {
     let mut found = listed(documents, "MedicationRequest", is_active_request);
     found.extend(listed(
         documents,
@@ -77,7 +77,7 @@ fn is_active_statement(statement: &Resource) -> bool {
 }
 
 fn medication(
-    documents: &[&Document],
+    documents: &[&dyn Readable],
     key: &ResourceKey,
     version: &Resource,
     conflicted: bool,
@@ -103,7 +103,7 @@ fn medication(
 }
 
 /// The drug, which may stand in the resource, inside it, or in the chart (R4 11.1.4).
-fn drug(documents: &[&Document], version: &Resource) -> Concept {
+fn drug(documents: &[&dyn Readable], version: &Resource) -> Concept {
     if let Some(concept) = version.element("medicationCodeableConcept") {
         return Concept::read(concept);
     }

@@ -31,7 +31,7 @@ pub use immunizations::{ImmunizationEntry, immunizations};
 pub use medications::{Medication, medications};
 pub use problems::{Problem, problems};
 
-use crate::document::Document;
+use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 use crate::span;
@@ -46,13 +46,13 @@ struct Listed {
 
 /// The resources of one type that belong into a view, by the order of documents and keys.
 fn listed(
-    documents: &[&Document],
+    documents: &[&dyn Readable],
     resource_type: &str,
     belongs: impl Fn(&Resource) -> bool,
 ) -> Vec<Listed> {
     let mut found = Vec::new();
     for document in documents {
-        for (key, settled) in document.settled_of_type(resource_type) {
+        for (key, settled) in document.of_type(resource_type) {
             if let Some(resource) = settled {
                 if belongs(&resource) {
                     found.push(Listed {

@@ -2,7 +2,7 @@
 
 use super::concept::Concept;
 use super::{choice, listed, text_of};
-use crate::document::Document;
+use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 
@@ -36,7 +36,7 @@ pub struct Problem {
 /// The problem list, the newest onset first.
 ///
 /// A problem in remission is on the list: it decides on treatment.
-pub fn problems(documents: &[&Document]) -> Vec<Problem> {
+pub fn problems(documents: &[&dyn Readable]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = listed(documents, "Condition", belongs)
         .into_iter()
         .flat_map(|found| {

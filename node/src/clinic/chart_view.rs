@@ -189,7 +189,7 @@ impl Clinic {
             .patient()
             .map(|patient| IndexCard::of(&patient))
             .unwrap_or_default();
-        let documents = open.documents();
+        let contents = open.contents();
         let own = self.clinic_id();
         let names = [CompartmentName::Summary, CompartmentName::Clinical];
         let mut names = names
@@ -197,7 +197,7 @@ impl Clinic {
             .chain(open.compartments().map(|(name, _)| name));
         let since_grant_only = names.any(|name| open.decision().may_read_from_now_on(&own, name));
         let summary_visible = self.is_summary_visible(open);
-        let mut allergies = views::allergies(&documents);
+        let mut allergies = views::allergies(&contents);
         if !summary_visible {
             allergies.status = AllergyStatus::NotVisible;
         }
@@ -210,23 +210,20 @@ impl Clinic {
             access: self.access_to(open)?,
             compartments: open
                 .compartments()
-                .map(|(name, one)| (name.to_string(), one.document().len()))
+                .map(|(name, one)| (name.to_string(), one.content().len()))
                 .filter(|(_, count)| *count > 0)
                 .collect(),
             deceased: open.patient().and_then(|patient| deceased(&patient)),
             summary_visible,
             since_grant_only,
-            waiting: open
-                .compartments()
-                .map(|(_, one)| one.document().pending().count())
-                .sum(),
+            waiting: open.compartments().map(|(_, one)| one.waiting()).sum(),
             allergies,
-            problems: views::problems(&documents),
-            medications: views::medications(&documents),
-            immunizations: views::immunizations(&documents),
+            problems: views::problems(&contents),
+            medications: views::medications(&contents),
+            immunizations: views::immunizations(&contents),
             conflicts: open
                 .compartments()
-                .map(|(_, one)| one.document().conflicts().len())
+                .map(|(_, one)| one.content().conflicts().len())
                 .sum(),
             held_resources: self.held_resources(open)?,
             held: self.held_lines(open),
@@ -242,9 +239,9 @@ impl Clinic {
     /// out of sight, or has come and cannot be shown.
     fn is_summary_visible(&self, open: &OpenChart) -> bool {
         let name = CompartmentName::Summary;
-        let document = open.summary();
-        let here = document.is_some_and(|summary| !summary.is_empty());
-        let waits = document.is_some_and(|summary| summary.pending().next().is_some());
+        let summary = open.compartments.get(&name);
+        let here = summary.is_some_and(|one| !one.content().is_empty());
+        let waits = summary.is_some_and(|one| one.waiting() > 0);
         let (own, decision) = (self.clinic_id(), open.decision());
         let may_read = decision.may_read(&own, &name);
         (here || may_read) && !waits && !decision.may_read_from_now_on(&own, &name)
@@ -319,10 +316,10 @@ impl Clinic {
     pub fn history(&self, id: &str) -> Result<Vec<HistoryLine>, ClinicError> {
         let chart = self.find_chart(id)?;
         let names = self.clinic_names()?;
-        let mut lines = self.with_chart(&chart, |open| {
+        let mut lines = self.with_whole_chart(&chart, |open| {
             let mut lines = Vec::new();
             for (name, one) in open.compartments() {
-                for entry in one.document().history() {
+                for entry in one.document()?.history() {
                     let at = u64::try_from(entry.time_ms).unwrap_or(0);
                     let clinic = self.clinic_of_actor(open, &entry.author.actor);
                     let attested_by = one.attested().get(&entry.hash);

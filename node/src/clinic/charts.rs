@@ -23,13 +23,31 @@ impl Clinic {
         self.news.send_replace(number);
     }
 
-    /// Reads an open chart, as it is now.
+    /// Reads what stands in a chart now.
     pub(crate) fn with_chart<T>(
         &self,
         chart: &ChartId,
         read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
     ) -> Result<T, ClinicError> {
-        let open = self.opened(chart)?;
+        self.read_chart(chart, Scope::Reading, read)
+    }
+
+    /// Reads a chart with its history.
+    pub(crate) fn with_whole_chart<T>(
+        &self,
+        chart: &ChartId,
+        read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        self.read_chart(chart, Scope::Whole, read)
+    }
+
+    fn read_chart<T>(
+        &self,
+        chart: &ChartId,
+        scope: Scope,
+        read: impl FnOnce(&OpenChart) -> Result<T, ClinicError>,
+    ) -> Result<T, ClinicError> {
+        let open = self.opened(chart, scope)?;
         let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
         open.decision = self.decide(&open.ledger);
         read(&open)
@@ -50,7 +68,7 @@ impl Clinic {
         change: impl FnOnce(&mut OpenChart) -> Result<T, ClinicError>,
     ) -> Result<T, ClinicError> {
         let before = self.from_peers.load(Ordering::SeqCst);
-        let shared = self.opened(chart)?;
+        let shared = self.opened(chart, Scope::Whole)?;
         self.open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -67,7 +85,9 @@ impl Clinic {
         Ok(outcome)
     }
 
-    fn opened(&self, chart: &ChartId) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
+    /// A chart that is kept open, or is now: one that is open for reading only is opened anew for
+    /// who needs all of it.
+    fn opened(&self, chart: &ChartId, scope: Scope) -> Result<Arc<Mutex<OpenChart>>, ClinicError> {
         let found = self
             .open
             .lock()
@@ -75,10 +95,16 @@ impl Clinic {
             .get(chart)
             .cloned();
         if let Some(open) = found {
-            return Ok(open);
+            let is_whole = || {
+                let open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                open.is_whole()
+            };
+            if scope == Scope::Reading || is_whole() {
+                return Ok(open);
+            }
         }
         let before = self.changes.load(Ordering::SeqCst);
-        let open = Arc::new(Mutex::new(self.open_chart(chart, Scope::Whole)?));
+        let open = Arc::new(Mutex::new(self.open_chart(chart, scope)?));
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if self.changes.load(Ordering::SeqCst) == before {
             all.put(*chart, Arc::clone(&open));

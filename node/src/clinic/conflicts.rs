@@ -73,7 +73,7 @@ impl Clinic {
         let names = self.clinic_names()?;
         let mut views = Vec::new();
         for (name, one) in open.compartments() {
-            for conflict in one.document().conflicts() {
+            for conflict in one.content().conflicts() {
                 let mut versions = Vec::new();
                 for (index, version) in conflict.versions.into_iter().enumerate() {
                     let value = version.value.map(RawValue::from_string).transpose();
@@ -126,7 +126,7 @@ impl Clinic {
         let element = resolution.element.as_deref().unwrap_or(WHOLE);
         let found = self.with_chart(&chart, |open| {
             Ok(open.compartments().find_map(|(name, one)| {
-                let conflicts = one.document().conflicts_of(&key);
+                let conflicts = one.content().conflicts_of(&key);
                 let conflict = conflicts.into_iter().find(|one| one.element == element)?;
                 Some((name.clone(), conflict))
             }))
@@ -151,7 +151,7 @@ impl Clinic {
         let left = self.with_chart(&chart, |open| {
             Ok(open
                 .compartments()
-                .map(|(_, one)| one.document().conflicts().len())
+                .map(|(_, one)| one.content().conflicts().len())
                 .sum())
         })?;
         Ok(Resolved {

@@ -8,7 +8,7 @@
 //! | `identity`, `addresses` | who we are, and where |
 //! | `peers`, `certificates` | whom we talk to, who signed what |
 //! | `items`, `records`, `draft`, `ledgers`, `snapshot` | statements and records in the store |
-//! | `charts`, `open_chart`, `open_compartment` | charts opened, their parts as documents |
+//! | `charts`, `open_chart`, `open_compartment`, `reading` | charts opened, parts as documents |
 //! | `judged` | which records count |
 //! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
@@ -49,6 +49,7 @@ mod ledgers;
 mod open_chart;
 mod open_compartment;
 mod peers;
+mod reading;
 mod receive;
 mod records;
 mod register;

@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::{iter, thread};
 
-use chartmesh_crdt::{ActorId, Document, Resource, ResourceKey};
+use chartmesh_crdt::{ActorId, Readable, Resource, ResourceKey};
 use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, Ledger};
 use chartmesh_protocol::seal::actor_id;
 use chartmesh_protocol::{ChartId, CompartmentTag, NodeId};
@@ -19,8 +19,10 @@ use super::{Clinic, ClinicError};
 /// How much of a chart is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Every compartment.
+    /// Every compartment, to be changed or told the history of.
     Whole,
+    /// Every compartment, for what stands there now.
+    Reading,
     /// Every compartment as it would be if records that are held counted.
     WithHeld,
     /// `summary` only, for lists.
@@ -84,28 +86,28 @@ impl OpenChart {
         self.compartments.iter()
     }
 
-    /// The `summary` document, where this clinic has one.
-    pub(crate) fn summary(&self) -> Option<&Document> {
-        self.compartments
-            .get(&CompartmentName::Summary)
-            .map(|one| &one.document)
+    /// What `summary` says, where this clinic has it.
+    fn summary(&self) -> Option<&dyn Readable> {
+        let summary = self.compartments.get(&CompartmentName::Summary);
+        summary.map(OpenCompartment::content)
+    }
+
+    /// Whether it was opened with its history, and can be changed.
+    pub(super) fn is_whole(&self) -> bool {
+        self.compartments.values().all(OpenCompartment::is_whole)
     }
 
     /// The chart's Patient.
     pub(crate) fn patient(&self) -> Option<Resource> {
         let summary = self.summary()?;
-        let key = summary
-            .keys()
-            .find(|key| key.resource_type() == "Patient")?;
+        let (key, _) = summary.of_type("Patient").next()?;
         summary.resource(&key)
     }
 
-    /// The documents of all compartments, `summary` first.
-    pub(crate) fn documents(&self) -> Vec<&Document> {
-        self.compartments
-            .values()
-            .map(|one| &one.document)
-            .collect()
+    /// What all compartments say, `summary` first.
+    pub(crate) fn contents(&self) -> Vec<&dyn Readable> {
+        let all = self.compartments.values();
+        all.map(OpenCompartment::content).collect()
     }
 
     /// Every resource, each once, by compartment and key. A resource whose sensitivity label was
@@ -113,7 +115,7 @@ impl OpenChart {
     pub(crate) fn resources(&self) -> Vec<Resource> {
         let mut by_key: BTreeMap<ResourceKey, (CompartmentName, Resource)> = BTreeMap::new();
         for (name, one) in &self.compartments {
-            for resource in one.document.resources() {
+            for resource in one.content().resources() {
                 if let Ok(key) = resource.key() {
                     by_key.insert(key, (name.clone(), resource));
                 }

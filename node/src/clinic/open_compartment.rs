@@ -1,37 +1,33 @@
-//! A compartment, opened: its document out of records and compactions.
-//!
-//! Records come first, compactions after them: those that are proven before those that are only
-//! attested, the one that covers most before the others. Where a compaction and a record of the
-//! same author disagree, the record is what is read, at every node that has it. What is only
-//! attested says nothing about what else need not be read.
+//! A compartment, opened: what it says, who wrote there, and under which keys.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_crdt::{ActorId, Applied, ApplyError, ChangeHash, Document, SavedChanges};
-use chartmesh_protocol::ledger::{Extent, FrontierTip};
+use chartmesh_crdt::{ActorId, ChangeHash, Document, Readable, Settled};
+use chartmesh_protocol::ledger::FrontierTip;
 use chartmesh_protocol::seal::{Keyring, RecordHeader, RecordPlace, VerifiedRecord, actor_id};
 use chartmesh_protocol::{
     ChartId, CompartmentTag, Incarnation, NodeId, RecordId, RecordLink, Sequence,
 };
 
 use super::compact::{Found, tips_of};
-use super::items::Marked;
 use super::judged::Judged;
 use super::open_chart::{OpenChart, Part, Scope};
-use super::records::{Content, HeldRecord, Listed, hashes};
-use super::snapshot::{self, Snapshot};
-use super::{Clinic, ClinicError};
+use super::reading::Reading;
+use super::records::HeldRecord;
+use super::{Clinic, ClinicError, snapshot};
 
-/// How many records beyond the snapshot, or how many bytes of changes in them, make a new one
-/// worth its writing: applying them takes as long as writing it.
-const RECORDS_PER_SNAPSHOT: usize = 8;
-const BYTES_PER_SNAPSHOT: usize = 32 * 1024;
+/// What a compartment says.
+enum Body {
+    /// All of it, with its history.
+    Document(Box<Document>),
+    /// What there is to read, and no more.
+    Settled(Settled),
+}
 
 /// A compartment, opened.
 pub(crate) struct OpenCompartment {
     pub(super) tag: CompartmentTag,
-    pub(super) document: Document,
+    body: Body,
     pub(super) keys: Keyring,
     /// The newest record of each author, here or said to be covered.
     tips: Vec<FrontierTip>,
@@ -47,7 +43,7 @@ impl OpenCompartment {
     pub(crate) fn empty(tag: CompartmentTag, document: Document, keys: Keyring) -> Self {
         Self {
             tag,
-            document,
+            body: Body::Document(Box::new(document)),
             keys,
             tips: Vec::new(),
             seen: Vec::new(),
@@ -57,9 +53,41 @@ impl OpenCompartment {
         }
     }
 
-    /// The merged document.
-    pub(crate) fn document(&self) -> &Document {
-        &self.document
+    /// What there is to read.
+    pub(crate) fn content(&self) -> &dyn Readable {
+        match &self.body {
+            Body::Document(document) => &**document,
+            Body::Settled(settled) => settled,
+        }
+    }
+
+    /// The merged document, where the compartment was opened [whole](Scope::Whole).
+    pub(crate) fn document(&self) -> Result<&Document, ClinicError> {
+        match &self.body {
+            Body::Document(document) => Ok(document),
+            Body::Settled(_) => Err(not_whole()),
+        }
+    }
+
+    /// The merged document, to be changed.
+    pub(super) fn document_mut(&mut self) -> Result<&mut Document, ClinicError> {
+        match &mut self.body {
+            Body::Document(document) => Ok(document),
+            Body::Settled(_) => Err(not_whole()),
+        }
+    }
+
+    /// Whether its history was opened, too.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.body, Body::Document(_))
+    }
+
+    /// How many changes wait for others that they build on.
+    pub(crate) fn waiting(&self) -> usize {
+        match &self.body {
+            Body::Document(document) => document.pending().count(),
+            Body::Settled(_) => 0,
+        }
     }
 
     /// Records that are kept but do not count.
@@ -165,18 +193,31 @@ impl Clinic {
                 None => counted.push(one),
             }
         }
-        let mut reading = Reading::begin(self, open, part, &counted, own)?;
+        let may_be_kept = matches!(scope, Scope::Reading | Scope::Summary);
+        let ids: BTreeSet<RecordId> = counted.iter().map(|one| one.id).collect();
+        if may_be_kept
+            && let Some(settled) = snapshot::settled(&self.store, &open.id(), &part.tag, &ids)?
+        {
+            return Ok(OpenCompartment {
+                tips,
+                seen,
+                held,
+                body: Body::Settled(settled),
+                ..OpenCompartment::empty(part.tag, Document::new(own), keys)
+            });
+        }
+        let mut reading = Reading::begin(self, open, part, &ids, own)?;
         reading.held = held;
         for one in counted.iter().filter(|one| one.header.marked.is_none()) {
             reading.take_record(one, &keys)?;
         }
         reading.take_compactions(&counted, compactions, &keys)?;
         if scope != Scope::WithHeld {
-            reading.keep_snapshot(&counted)?;
+            reading.keep_snapshot(ids)?;
         }
         Ok(OpenCompartment {
             tag: part.tag,
-            document: reading.document,
+            body: Body::Document(Box::new(reading.document)),
             keys,
             tips,
             seen,
@@ -187,224 +228,6 @@ impl Clinic {
     }
 }
 
-/// A document that is about to be put together.
-struct Reading<'a> {
-    clinic: &'a Clinic,
-    open: &'a OpenChart,
-    part: &'a Part,
-    document: Document,
-    /// The records that the snapshot holds.
-    covered: BTreeSet<RecordId>,
-    held: Vec<HeldRecord>,
-    sealed: usize,
-    /// Changes that wait for others, with the records that they are of.
-    waiting: BTreeMap<ChangeHash, Listed>,
-    attested: BTreeMap<ChangeHash, NodeId>,
-    applied: usize,
-    applied_bytes: usize,
-}
-
-impl<'a> Reading<'a> {
-    /// Begins with the snapshot, if everything in it still counts.
-    fn begin(
-        clinic: &'a Clinic,
-        open: &'a OpenChart,
-        part: &'a Part,
-        counted: &[&Listed],
-        own: ActorId,
-    ) -> Result<Self, ClinicError> {
-        let ids: BTreeSet<RecordId> = counted.iter().map(|one| one.id).collect();
-        let snapshot = snapshot::read(&clinic.store, &open.id(), &part.tag)?
-            .filter(|snapshot| snapshot.covered.is_subset(&ids))
-            .and_then(|found| Some((Document::load(&found.save, own).ok()?, found.covered)));
-        let (document, covered) = snapshot.unwrap_or_else(|| (Document::new(own), BTreeSet::new()));
-        Ok(Self {
-            clinic,
-            open,
-            part,
-            document,
-            covered,
-            held: Vec::new(),
-            sealed: 0,
-            waiting: BTreeMap::new(),
-            attested: BTreeMap::new(),
-            applied: 0,
-            applied_bytes: 0,
-        })
-    }
-
-    fn take_record(&mut self, one: &Listed, keys: &Keyring) -> Result<(), ClinicError> {
-        let (clinic, chart) = (self.clinic, self.open.id());
-        if self.covered.contains(&one.id) {
-            return Ok(());
-        }
-        let content = match clinic.open_record(&chart, one, keys)? {
-            Content::Open(content) => content,
-            Content::Sealed => {
-                self.sealed += 1;
-                return Ok(());
-            }
-            Content::Faulty(error) => {
-                self.held.push(one.held_because(error.to_string()));
-                return Ok(());
-            }
-        };
-        if let Some(reason) = clinic.user_fault(&chart, one, &content) {
-            self.held.push(one.held_because(reason));
-            return Ok(());
-        }
-        let outcome = self.document.apply(&content.changes, one.actor());
-        if let Ok(report) = &outcome
-            && report.applied.len() + report.known < content.changes.len()
-        {
-            let mine = hashes(&content.changes).unwrap_or_default();
-            self.waiting
-                .extend(mine.into_iter().map(|hash| (hash, *one)));
-        }
-        if self.note(one, outcome) {
-            self.applied += 1;
-            self.applied_bytes += content.changes.iter().map(Vec::len).sum::<usize>();
-        }
-        Ok(())
-    }
-
-    /// Takes in the compactions that hold what no record here does: the proven ones first, and
-    /// whichever covers most. Two that tell different things of one record are both taken in, for
-    /// their contradiction to be seen.
-    fn take_compactions(
-        &mut self,
-        counted: &[&Listed],
-        mut compactions: Vec<&Found>,
-        keys: &Keyring,
-    ) -> Result<(), ClinicError> {
-        let marked = |one: &&&Listed| one.header.marked == Some(Marked::Compaction);
-        let known = |one: &&&Listed| compactions.iter().any(|found| found.record == one.id);
-        let closed = counted.iter().filter(marked).filter(|one| !known(one));
-        self.sealed += closed.count();
-        let readable =
-            |one: &&&Listed| one.header.marked.is_some() || keys.get(&one.header.epoch).is_some();
-        let here: Vec<&Listed> = counted.iter().filter(readable).copied().collect();
-        let in_snapshot = |one: &&&Found| self.covered.contains(&one.record);
-        let mut taken: Vec<&Found> = compactions.iter().filter(in_snapshot).copied().collect();
-        let mut extent = Extent::default();
-        for one in taken.iter().filter(|one| !one.is_attested()) {
-            extent.cover(&one.finding.coverage);
-        }
-        extent.follow(here.iter().map(|one| one.place()));
-        compactions.retain(|one| !self.covered.contains(&one.record));
-        compactions.sort_by_key(|one| {
-            let size = Reverse(size(&one.finding.coverage));
-            (one.is_attested(), size, one.record)
-        });
-        for found in compactions {
-            let coverage = &found.finding.coverage;
-            let is_at_odds = taken.iter().any(|one| one.is_at_odds_with(found));
-            if extent.includes(coverage) && !is_at_odds {
-                continue;
-            }
-            self.take_compaction(&here, found, keys)?;
-            taken.push(found);
-            if !found.is_attested() {
-                extent.cover(coverage);
-                extent.follow(here.iter().map(|one| one.place()));
-            }
-        }
-        Ok(())
-    }
-
-    fn take_compaction(
-        &mut self,
-        here: &[&Listed],
-        found: &Found,
-        keys: &Keyring,
-    ) -> Result<(), ClinicError> {
-        let Some(one) = here.iter().find(|one| one.id == found.record) else {
-            return Ok(());
-        };
-        let Some(key) = keys.get(&one.header.epoch) else {
-            self.sealed += 1;
-            return Ok(());
-        };
-        let record = self.clinic.record(&self.open.id(), &one.id)?;
-        let opened = record.open_compaction(key);
-        let compaction = match opened {
-            Ok(compaction) => compaction,
-            Err(error) => {
-                self.held.push(one.held_because(error.to_string()));
-                return Ok(());
-            }
-        };
-        let saved = match SavedChanges::read(&compaction.save) {
-            Ok(saved) => saved,
-            Err(error) => {
-                self.held.push(one.held_because(error.to_string()));
-                return Ok(());
-            }
-        };
-        if found.is_attested() {
-            let new = saved.facts().iter().map(|facts| facts.hash);
-            let new = new.filter(|hash| !self.document.knows_change(*hash));
-            let new: Vec<ChangeHash> = new.collect();
-            self.attested
-                .extend(new.into_iter().map(|hash| (hash, found.author)));
-        }
-        let changes = saved.facts().len();
-        let outcome = self.document.apply_saved(saved);
-        if self.note(one, outcome) {
-            self.applied += changes;
-            self.applied_bytes += compaction.save.len();
-        }
-        Ok(())
-    }
-
-    /// Notes what became of a record's changes, and of those that had waited for them. Says
-    /// whether the record itself was taken.
-    fn note(&mut self, one: &Listed, outcome: Result<Applied, ApplyError>) -> bool {
-        let report = match outcome {
-            Ok(report) => report,
-            Err(error) => {
-                self.held.push(one.held_because(error.to_string()));
-                return false;
-            }
-        };
-        let mut taken = true;
-        for refused in report.refused {
-            let of = self.waiting.get(&refused.hash).copied().unwrap_or(*one);
-            taken &= of.id != one.id;
-            if !self.held.iter().any(|held| held.record == of.id) {
-                self.held.push(of.held_because(refused.reason.to_string()));
-            }
-        }
-        taken
-    }
-
-    /// Keeps the document for the next time, when it took long enough to put it together and
-    /// nothing in it is in doubt.
-    fn keep_snapshot(&self, counted: &[&Listed]) -> Result<(), ClinicError> {
-        let whole = self.sealed == 0
-            && self.held.is_empty()
-            && self.attested.is_empty()
-            && self.document.pending().next().is_none();
-        let worth =
-            self.applied >= RECORDS_PER_SNAPSHOT || self.applied_bytes >= BYTES_PER_SNAPSHOT;
-        if !worth || !whole {
-            return Ok(());
-        }
-        let snapshot = Snapshot {
-            covered: counted.iter().map(|one| one.id).collect(),
-            save: self.document.save(),
-        };
-        snapshot::write(
-            &self.clinic.store,
-            &self.open.id(),
-            &self.part.tag,
-            &snapshot,
-        )
-    }
-}
-
-/// How many records a compaction covers.
-fn size(coverage: &[FrontierTip]) -> u64 {
-    let sizes = coverage.iter().map(|tip| tip.sequence.value());
-    sizes.fold(0, |sum, size| sum.saturating_add(size).saturating_add(1))
+fn not_whole() -> ClinicError {
+    ClinicError::fault("a chart that was opened for reading was to be changed")
 }

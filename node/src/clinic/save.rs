@@ -175,7 +175,8 @@ impl Clinic {
         let Some(one) = open.compartments.get_mut(name) else {
             return Ok(());
         };
-        let Some(change) = one.document.commit(&stamp).map_err(ClinicError::fault)? else {
+        let committed = one.document_mut()?.commit(&stamp);
+        let Some(change) = committed.map_err(ClinicError::fault)? else {
             return Ok(());
         };
         let key = self.sealing_key(open, name, draft)?;
@@ -232,8 +233,9 @@ fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bo
             "a compartment was not opened",
         )));
     };
+    let document = one.document_mut().map_err(StageError::Failed)?;
     match edit {
-        Edit::Put(resource) => match one.document.put(resource) {
+        Edit::Put(resource) => match document.put(resource) {
             Ok(put) => Ok(put != Put::Unchanged),
             Err(PutError::ChangeFull) => Err(StageError::Full),
             Err(error) => Err(StageError::Failed(ClinicError::usage(error.to_string()))),
@@ -243,8 +245,7 @@ fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bo
             element,
             chosen,
             ..
-        } => one
-            .document
+        } => document
             .resolve(key, element, chosen.as_deref())
             .map(|()| true)
             .map_err(|error| StageError::Failed(ClinicError::usage(error.to_string()))),

@@ -124,7 +124,7 @@ impl Clinic {
         let Some(plan) = self.plan(&compartment, &found, one)? else {
             return Ok(None);
         };
-        let Some(save) = one.document.save_plain(&plan.changes) else {
+        let Some(save) = one.document()?.save_plain(&plan.changes) else {
             return Ok(None);
         };
         let worth = plan.loose_bytes.saturating_add(before);

@@ -89,7 +89,7 @@ impl Clinic {
             .into_iter()
             .map(|(stream, places)| (stream, straight(places)));
         let mut streams: BTreeMap<Stream, Vec<Candidate>> = streams.collect();
-        let outline = one.document.outline();
+        let outline = one.document()?.outline();
         let changes = close(&mut streams, |(author, incarnation)| {
             let actor = actor_id(author, *incarnation, &compartment.tag);
             outline.get(&ActorId(actor)).map_or(&[][..], Vec::as_slice)

@@ -388,8 +388,8 @@ fn everything_needed_to_read_a_chart_of_200_saves_is_a_tenth_more_than_its_save_
     let id = long_chart(&home);
     let chart = id.parse().unwrap();
     let open = home.clinic.open_chart(&chart, Scope::Whole).unwrap();
-    let documents = open.documents();
-    let save: usize = documents.iter().map(|one| one.save().len()).sum();
+    let parts = open.compartments.values();
+    let save: usize = parts.map(|one| one.document().unwrap().save().len()).sum();
     let records = home.clinic.sealed_records(&chart).unwrap();
     let one_by_one: usize = records.iter().map(|one| one.as_bytes().len()).sum();
     home.grant(&id, &away, "all", "read,write");

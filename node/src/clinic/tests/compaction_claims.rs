@@ -82,7 +82,7 @@ fn an_attested_compaction_beside_one_with_less_hides_nothing_of_it() {
             tip.record = NOBODYS;
         }
         // All but the newest.
-        let document = &open.compartments[&CLINICAL].document;
+        let document = open.compartments[&CLINICAL].document().unwrap();
         let all: Vec<_> = document.history().iter().map(|one| one.hash).collect();
         let first = all[..1].iter().copied().collect();
         forged.save = document.save_plain(&first).unwrap();
@@ -235,7 +235,7 @@ fn records_and_compactions_in_any_order_and_twice_give_the_same_bytes() {
         }
         give(&home, &late, &id, &all);
         let open = late.clinic.open_chart(&chart, Scope::Whole).unwrap();
-        let document = open.compartments[&CLINICAL].document();
+        let document = open.compartments[&CLINICAL].document().unwrap();
         let changes = document.history().iter().map(|one| one.hash).collect();
         shows_what_was_written(&late, &id);
         let mut held = held(&late, &id);

@@ -74,7 +74,7 @@ pub(super) fn forge(
     let found = clinic.compactions(&compartment).unwrap();
     let plan = clinic.plan(&compartment, &found, one).unwrap().unwrap();
     let mut forgery = Forgery {
-        save: one.document.save_plain(&plan.changes).unwrap(),
+        save: one.document().unwrap().save_plain(&plan.changes).unwrap(),
         coverage: plan.coverage,
         remains: plan.untold,
         certificates: plan.certificates,
@@ -170,7 +170,7 @@ fn coverage_that_the_manifest_does_not_tell_of_is_not_believed() {
 fn a_save_that_leaves_a_change_out_is_not_believed() {
     is_held_everywhere(
         |forged, open| {
-            let document = &open.compartments[&CLINICAL].document;
+            let document = open.compartments[&CLINICAL].document().unwrap();
             let all: Vec<_> = document.history().iter().map(|entry| entry.hash).collect();
             let all = all[..all.len() - 1].iter().copied().collect();
             forged.save = document.save_plain(&all).unwrap();

@@ -1,6 +1,7 @@
 //! What the clinic writes into its store keeps its form: each line of the golden file is a format
 //! and the bytes of one value in it, and every line ever committed still reads.
 
+use chartmesh_crdt::Settled;
 use chartmesh_protocol::identity::NodeKey;
 use chartmesh_protocol::ledger::{CoveredRecord, FrontierTip};
 use chartmesh_protocol::{
@@ -14,6 +15,7 @@ use crate::clinic::compact::{Finding, Proof, State};
 use crate::clinic::index_card::{Identifier, IndexCard};
 use crate::clinic::items::{Entry, Header, Marked, What, encode};
 use crate::clinic::replica::PeerNote;
+use crate::clinic::snapshot::Snapshot;
 use crate::clinic::{audit, snapshot};
 
 const GOLDEN: &str = include_str!("../../../golden/clinic-formats.txt");
@@ -46,7 +48,6 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
         ahead_ms: -11,
         holds: 12,
     };
-    let covered = [RecordId::new([13; 32])].into();
     vec![
         (
             "statement-entry-v1",
@@ -77,13 +78,24 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
             audit::sealed(1, [0; 32], &key, &note).unwrap(),
         ),
         ("peer-note-v1", encode(&peer).unwrap()),
+        ("snapshot-v1", snapshot::encoded(&snapshot(None)).unwrap()),
         (
-            "snapshot-v1",
-            snapshot::encoded(&covered, b"a saved document").unwrap(),
+            "snapshot-v2",
+            snapshot::encoded(&snapshot(Some("high"))).unwrap(),
         ),
         ("compaction-finding-v1", encode(&finding()).unwrap()),
         ("index-card-v1", serde_json::to_vec(&card()).unwrap()),
     ]
+}
+
+fn snapshot(criticality: Option<&str>) -> Snapshot {
+    let allergy = "AllergyIntolerance/a1".parse().unwrap();
+    let elements = |text: &str| format!(r#"{{"criticality":"{text}"}}"#);
+    Snapshot {
+        covered: [RecordId::new([13; 32])].into(),
+        save: b"a saved document".to_vec(),
+        settled: criticality.map(|text| Settled::from_entries([(allergy, elements(text))])),
+    }
 }
 
 fn finding() -> Finding {
@@ -150,7 +162,11 @@ fn every_line_of_the_golden_file_still_reads() {
             }
             "audit-entry" => assert!(audit::is_whole(&bytes)),
             "peer-note" => assert_eq!(minicbor::decode::<PeerNote>(&bytes).unwrap().ahead_ms, -11),
-            "snapshot" => assert_eq!(snapshot::decoded(&bytes).unwrap().save, b"a saved document"),
+            "snapshot" => {
+                let read = snapshot::decoded(&bytes).unwrap();
+                assert_eq!(read.save, b"a saved document");
+                assert_eq!(read.settled.is_some(), name == "snapshot-v2");
+            }
             "compaction-finding" => {
                 assert_eq!(minicbor::decode::<Finding>(&bytes).unwrap(), finding());
             }

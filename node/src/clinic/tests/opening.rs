@@ -34,6 +34,29 @@ fn a_chart_that_takes_long_to_open_is_kept_as_it_was_opened() {
 }
 
 #[test]
+fn a_chart_that_was_opened_for_reading_is_read_to_the_end_and_written() {
+    let mut home = House::new("Home");
+    home.import(&bundle(40_000));
+    // The first time keeps what there is to read; the second reads no history for it.
+    let shown = home.clinic.export("p1", false).unwrap();
+    home.clinic.flush().unwrap();
+    home = home.reopen();
+    let chart = home.clinic.find_chart("p1").unwrap();
+    assert_eq!(home.clinic.export("p1", false).unwrap(), shown);
+    let whole = |home: &House| home.clinic.with_chart(&chart, |open| Ok(open.is_whole()));
+    assert!(!whole(&home).unwrap());
+    assert_eq!(home.clinic.history("p1").unwrap().len(), 2);
+    assert!(whole(&home).unwrap());
+    home = home.reopen();
+    assert!(!whole(&home).unwrap());
+    home.import(&bundle(39_999));
+    let changed = home.clinic.export("p1", false).unwrap();
+    assert_eq!(changed.len(), shown.len() - 1);
+    home = home.reopen();
+    assert_eq!(home.clinic.export("p1", false).unwrap(), changed);
+}
+
+#[test]
 fn verifying_finds_a_stored_statement_whose_signature_does_not_hold() {
     let home = House::new("Home");
     let chart = home.register("Amina").parse().unwrap();
