@@ -19,13 +19,27 @@ use args::{Cli, Command, Global};
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let json = cli.global.json;
     match run(cli) {
         Ok(exit) => ExitCode::from(exit.code()),
         Err(failure) => {
             eprintln!("chartmesh: {failure}");
+            if json {
+                // Where printing failed, there is nobody to tell.
+                drop(print(&failed(&failure)));
+            }
             ExitCode::from(failure.exit.code())
         }
     }
+}
+
+/// A failure as the one JSON document of a command: `{"error": TEXT, "exit": CODE}`.
+fn failed(failure: &Failure) -> String {
+    let code = failure.exit.code();
+    format!(
+        "{}\n",
+        serde_json::json!({ "error": failure.message, "exit": code })
+    )
 }
 
 #[expect(

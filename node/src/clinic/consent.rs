@@ -2,8 +2,8 @@
 
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
-    Basis, Body, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Purpose,
-    Revocation, Rights, Signer, Statement,
+    Basis, Body, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Revocation,
+    Rights, Signer, Statement,
 };
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
@@ -14,24 +14,9 @@ use super::audit::Action;
 use super::draft::Draft;
 use super::epochs::no_secret;
 use super::open_chart::{OpenChart, Scope};
-use super::{Clinic, ClinicError, KnownPeer, date};
+use super::terms::{ALL, Terms};
+use super::{Clinic, ClinicError};
 use crate::control::{GrantRequest, Pin, Progress};
-
-/// The word for every chart or every compartment.
-const ALL: &str = "all";
-
-/// How much of a clinic's id a grant takes.
-const MIN_GRANTEE: usize = 8;
-
-/// Purposes by the words that people use, and their codes of HL7 v3 PurposeOfUse.
-const PURPOSES: [(&str, &str); 6] = [
-    ("treatment", "TREAT"),
-    ("emergency", "ETREAT"),
-    ("payment", "HPAYMT"),
-    ("operations", "HOPERAT"),
-    ("research", "HRESCH"),
-    ("public-health", "PUBHLTH"),
-];
 
 /// What `consent grant` made for one patient, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,43 +77,6 @@ pub struct Revoked {
     pub others: Vec<StatementId>,
 }
 
-/// What is granted, for every patient alike.
-struct Terms {
-    peer: KnownPeer,
-    compartments: Compartments,
-    rights: Rights,
-    purpose: Purpose,
-    expires_ms: Option<u64>,
-    history: History,
-}
-
-impl Terms {
-    /// Whether a grant in force says the same: signing it again would leave one more to revoke.
-    fn are_those_of(&self, view: &GrantView) -> bool {
-        let grant = &view.grant;
-        view.state == GrantState::Valid
-            && grant.grantee == self.peer.clinic
-            && grant.compartments == self.compartments
-            && grant.rights == self.rights
-            && grant.purpose == self.purpose
-            && grant.expires_ms == self.expires_ms
-            && grant.history == self.history
-    }
-
-    fn made(&self, chart: ChartId) -> GrantMade {
-        GrantMade {
-            grant: None,
-            patient: chart,
-            to: self.peer.clinic,
-            compartments: compartment_names(&self.compartments),
-            rights: self.rights.names().map(str::to_owned).collect(),
-            until: self.expires_ms.map(date::moment),
-            basis: None,
-            error: None,
-        }
-    }
-}
-
 impl Clinic {
     /// Signs a grant for one patient, or for every patient of this clinic.
     ///
@@ -162,84 +110,18 @@ impl Clinic {
             made.push(
                 match self.grant_chart(&chart, &terms, request.pin.as_ref()) {
                     Ok(grant) => grant,
-                    // One patient's PIN must not keep all the others waiting.
-                    Err(error @ ClinicError::Pin { .. }) => GrantMade {
-                        error: Some(error.to_string()),
-                        ..terms.made(chart)
-                    },
+                    // One patient must not keep all the others waiting.
+                    Err(error @ (ClinicError::Pin { .. } | ClinicError::Refused { .. })) => {
+                        GrantMade {
+                            error: Some(error.to_string()),
+                            ..terms.made(chart)
+                        }
+                    }
                     Err(error) => return Err(error),
                 },
             );
         }
         Ok(GrantsMade::All(made))
-    }
-
-    fn terms(&self, request: &GrantRequest) -> Result<Terms, ClinicError> {
-        let usage = |error: &dyn std::fmt::Display| ClinicError::usage(error.to_string());
-        if request.to.trim().len() < MIN_GRANTEE {
-            return Err(ClinicError::usage(format!(
-                "a chart is too much to give away by a slip: type at least {MIN_GRANTEE} \
-                 characters of the clinic's id"
-            )));
-        }
-        let peer = self.find_peer(&request.to)?;
-        let mut named = std::collections::BTreeSet::new();
-        for text in &request.compartments {
-            if text != ALL {
-                named.insert(
-                    text.parse::<CompartmentName>()
-                        .map_err(|error| usage(&error))?,
-                );
-            }
-        }
-        let all = request.compartments.iter().any(|text| text == ALL);
-        let compartments = if all {
-            Compartments::All
-        } else {
-            Compartments::Named(named)
-        };
-        let rights: Rights = request
-            .rights
-            .join(",")
-            .parse()
-            .map_err(|error| usage(&error))?;
-        let word = request.purpose.trim();
-        let code = PURPOSES
-            .iter()
-            .find(|(name, _)| *name == word)
-            .map_or(word, |(_, code)| *code);
-        let purpose = Purpose::new(code).map_err(|_| {
-            let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
-            ClinicError::usage(format!(
-                "a purpose is one of {}, or a code of HL7 v3 PurposeOfUse",
-                words.join(", ")
-            ))
-        })?;
-        let expires_ms = match &request.until {
-            None => None,
-            Some(text) => Some(date::parse_until(text).ok_or_else(|| {
-                ClinicError::usage(
-                    "--until is a day such as 2027-06-30, or a moment such as \
-                                    2027-06-30T12:00:00Z",
-                )
-            })?),
-        };
-        if expires_ms.is_some_and(|end| end <= self.time_ms()) {
-            return Err(ClinicError::usage("--until lies in the past"));
-        }
-        let history = if request.from_now_on {
-            History::FromNowOn
-        } else {
-            History::All
-        };
-        Ok(Terms {
-            peer,
-            compartments,
-            rights,
-            purpose,
-            expires_ms,
-            history,
-        })
     }
 
     fn own_charts(&self) -> Result<Vec<ChartId>, ClinicError> {
@@ -263,6 +145,7 @@ impl Clinic {
         terms: &Terms,
         pin: Option<&Pin>,
     ) -> Result<GrantMade, ClinicError> {
+        self.check_from_now_on(chart, terms)?;
         let made = self.file_grant(chart, terms, pin)?;
         if terms.history == History::All {
             self.compact_for_reader(chart, &terms.compartments);
@@ -270,7 +153,29 @@ impl Clinic {
         Ok(made)
     }
 
-    fn file_grant(
+    /// What is written later builds on what was written before: who may not have the one can make
+    /// nothing of the other. So a grant from now on is of compartments that hold nothing yet.
+    fn check_from_now_on(&self, chart: &ChartId, terms: &Terms) -> Result<(), ClinicError> {
+        if terms.history == History::All {
+            return Ok(());
+        }
+        let open = self.open_chart(chart, Scope::Keys)?;
+        let parts = open.compartments();
+        let begun = parts.filter(|(name, one)| {
+            terms.compartments.covers(name) && (!one.seen().is_empty() || one.sealed() > 0)
+        });
+        let begun: Vec<String> = begun.map(|(name, _)| name.to_string()).collect();
+        if begun.is_empty() {
+            return Ok(());
+        }
+        Err(ClinicError::refused(format!(
+            "something is written already in {}, and what is written later builds on it: grant \
+             all of its history, or name compartments that hold nothing yet",
+            begun.join(", ")
+        )))
+    }
+
+    pub(super) fn file_grant(
         &self,
         chart: &ChartId,
         terms: &Terms,

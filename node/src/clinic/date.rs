@@ -4,8 +4,12 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, Time};
 
-/// Milliseconds of a second.
+/// Nanoseconds of a millisecond.
 const MS: i128 = 1_000_000;
+
+/// 2026-01-01: this program was not there before, so a clock that says so has stopped or was reset,
+/// as that of an old laptop without its battery.
+const FIRST_MOMENT_MS: u64 = 1_767_225_600_000;
 
 /// A moment as RFC 3339 in UTC, to the second.
 #[must_use]
@@ -35,13 +39,29 @@ pub(super) fn parse_until(text: &str) -> Option<u64> {
 /// Whether a text is a FHIR date: YYYY, YYYY-MM or YYYY-MM-DD (FHIR R4 §2.24.0.1).
 #[must_use]
 pub(super) fn is_fhir_date(text: &str) -> bool {
+    first_day(text).is_some()
+}
+
+/// Whether a FHIR date has begun nowhere yet at a moment in milliseconds since 1970: nobody is
+/// born on it so far. A clock that is plainly wrong tells nothing.
+#[must_use]
+pub(super) fn is_to_come(text: &str, now_ms: u64) -> bool {
+    let now = OffsetDateTime::from_unix_timestamp_nanos(i128::from(now_ms).saturating_mul(MS));
+    // At the date line, a day begins up to 14 hours before it does in UTC.
+    let today = now.ok().and_then(|now| now.date().next_day());
+    now_ms >= FIRST_MOMENT_MS
+        && matches!((first_day(text), today), (Some(first), Some(today)) if first > today)
+}
+
+/// The first day of a FHIR date.
+fn first_day(text: &str) -> Option<Date> {
     let whole = match text.len() {
         4 => format!("{text}-01-01"),
         7 => format!("{text}-01"),
         10 => text.to_owned(),
-        _ => return false,
+        _ => return None,
     };
-    Date::parse(&whole, format_description!("[year]-[month]-[day]")).is_ok()
+    Date::parse(&whole, format_description!("[year]-[month]-[day]")).ok()
 }
 
 #[cfg(test)]
@@ -58,6 +78,18 @@ mod tests {
         );
         for bad in ["", "tomorrow", "2027-13-01", "2027-02-30", "30.6.2027"] {
             assert_eq!(parse_until(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_born_after_today() {
+        let noon = parse_until("2026-11-27T12:00:00Z").unwrap();
+        for over in ["1987-04-02", "2026-11-27", "2026-11", "2026", "2026-11-28"] {
+            assert!(!is_to_come(over, noon), "{over}");
+        }
+        for to_come in ["2026-11-29", "2026-12", "2027", "2090-01-01"] {
+            assert!(is_to_come(to_come, noon), "{to_come}");
+            assert!(!is_to_come(to_come, 0), "a clock that was reset");
         }
     }
 

@@ -36,7 +36,7 @@ impl Clinic {
     /// [`ClinicError::Usage`] for a date that is none, [`ClinicError::Conflict`] for an alike
     /// patient.
     pub fn register(&self, registration: &Registration) -> Result<Registered, ClinicError> {
-        let patient = patient_of(registration, self.new_resource_id())?;
+        let patient = patient_of(registration, self.new_resource_id(), self.time_ms())?;
         if !registration.even_if_alike {
             let alike = self.alike(registration)?;
             if let Some(found) = alike.first() {
@@ -105,7 +105,11 @@ impl Clinic {
 }
 
 /// The FHIR Patient of a registration.
-fn patient_of(registration: &Registration, id: String) -> Result<Resource, ClinicError> {
+fn patient_of(
+    registration: &Registration,
+    id: String,
+    now_ms: u64,
+) -> Result<Resource, ClinicError> {
     let written = |text: &String| !text.trim().is_empty();
     if !registration
         .given
@@ -123,6 +127,14 @@ fn patient_of(registration: &Registration, id: String) -> Result<Resource, Clini
         return Err(ClinicError::usage(
             "a birth date is YYYY-MM-DD, YYYY-MM, or YYYY where only the age is known",
         ));
+    }
+    if let Some(date) = &registration.birth_date
+        && date::is_to_come(date, now_ms)
+    {
+        return Err(ClinicError::usage(format!(
+            "this birth date lies in the future: by this computer's clock it is {}",
+            date::moment(now_ms)
+        )));
     }
     let empty = |text: &String| {
         let value = text

@@ -131,6 +131,11 @@ impl Replica {
         u64::try_from(Holdings::owed(self, self.held_by_peer()).len()).unwrap_or(u64::MAX)
     }
 
+    /// Whether the peer may have anything of what is here.
+    pub(crate) fn shares_anything(&self) -> bool {
+        Holdings::digests(self) != SharedDigests::default()
+    }
+
     /// Our feed number up to which the peer holds everything that it may have.
     #[must_use]
     pub fn held_by_peer(&self) -> FeedNumber {

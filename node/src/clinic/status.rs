@@ -119,10 +119,15 @@ impl Clinic {
         for peer in self.peers()? {
             let note = self.peer_note(&peer.node)?;
             let link = links.get(&peer.node);
-            let owed_out = Replica::open(Arc::clone(self), peer.node)?.owed_out();
+            let replica = Replica::open(Arc::clone(self), peer.node)?;
+            let (owed_out, shares) = (replica.owed_out(), replica.shares_anything());
             let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
             let state = link.map_or(LinkState::Disconnected, |link| link.state);
-            let mut summary = summary(state, confirmed.as_deref(), owed_out);
+            let mut summary = if shares {
+                summary(state, confirmed.as_deref(), owed_out)
+            } else {
+                nothing_shared(state).to_owned()
+            };
             if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
                 let minutes = note.ahead_ms / 60_000;
                 summary.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
@@ -216,6 +221,15 @@ impl Clinic {
             self.clock().observe(time);
         }
         ahead
+    }
+}
+
+/// A clinic that no chart was ever granted to has nothing, and not everything.
+fn nothing_shared(state: LinkState) -> &'static str {
+    match state {
+        LinkState::InSync | LinkState::Syncing => "connected; no chart is shared with it",
+        LinkState::Connecting => "being called; no chart is shared with it",
+        LinkState::Disconnected => "not connected; no chart is shared with it",
     }
 }
 

@@ -31,8 +31,8 @@ pub(in crate::cli) enum Consent {
         /// The last day, as YYYY-MM-DD, or a moment, as YYYY-MM-DDThh:mm:ssZ.
         #[arg(long)]
         until: Option<String>,
-        /// Leave out what was written before the grant. Where a part of the chart holds something
-        /// already, what is written later often builds on it, and cannot be shown there.
+        /// Leave out what was written before the grant. Only for compartments that hold nothing
+        /// yet: what is written later builds on what is there.
         #[arg(long)]
         from_now_on: bool,
         #[command(flatten)]

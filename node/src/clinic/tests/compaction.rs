@@ -201,11 +201,7 @@ fn a_compaction_of_a_clinic_that_only_has_a_compaction_holds_as_well() {
 fn nothing_is_compacted_while_somebody_may_read_from_now_on_only() {
     let (home, away, id) = chart(40);
     let terms = request(&id, &away, "clinical", "read");
-    home.try_grant(GrantRequest {
-        from_now_on: true,
-        ..terms
-    })
-    .unwrap();
+    grant_from_now_on(&home, terms);
     visits(&home, &id, 40, 45);
     assert_eq!(home.clinic.compact_saved().unwrap(), 0);
     sync(&home, &away).unwrap();
@@ -217,11 +213,7 @@ fn a_clinic_that_may_read_from_now_on_gets_no_compaction_of_before() {
     let (home, away, id) = chart(40);
     assert_eq!(home.clinic.compact_saved().unwrap(), 1);
     let terms = request(&id, &away, "clinical", "read");
-    home.try_grant(GrantRequest {
-        from_now_on: true,
-        ..terms
-    })
-    .unwrap();
+    grant_from_now_on(&home, terms);
     visits(&home, &id, 40, 42);
     sync(&home, &away).unwrap();
     assert_eq!(counts(&away, &id), [2, 0, 0]);

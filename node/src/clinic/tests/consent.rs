@@ -94,17 +94,45 @@ fn a_grant_that_expires_ends_what_is_served_without_any_statement() {
 }
 
 #[test]
+fn a_grant_from_now_on_is_of_what_holds_nothing_yet_and_then_shows_all_of_it() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let terms = |compartments| GrantRequest {
+        from_now_on: true,
+        ..request(&id, &away, compartments, "read")
+    };
+    for begun in ["all", "summary", "summary,clinical"] {
+        let error = home.try_grant(terms(begun)).unwrap_err();
+        assert_eq!(error.exit(), Exit::Refused);
+        assert!(error.to_string().contains("already in summary"), "{error}");
+    }
+    let every = GrantRequest {
+        patient: "all".to_owned(),
+        ..terms("all")
+    };
+    assert!(home.clinic.grant(&every, &|_| {}).unwrap().passed_over());
+    home.try_grant(terms("clinical")).unwrap();
+    home.import(&visit(&home, &id, "one"));
+    home.import(&visit(&home, &id, "two"));
+    sync(&home, &away).unwrap();
+    let view = away.clinic.chart_view(&id).unwrap();
+    assert_eq!((view.waiting, view.sealed), (0, 0));
+    let whole = home.clinic.chart_view(&id).unwrap();
+    assert_eq!(
+        view.compartments["clinical"],
+        whole.compartments["clinical"]
+    );
+}
+
+#[test]
 fn a_grant_from_now_on_opens_what_is_written_later_and_nothing_before() {
     let (home, away) = (House::new("Home"), House::new("Away"));
     introduce(&home, &away);
     let id = home.register("Amina");
     home.import(&visit(&home, &id, "early"));
     let terms = request(&id, &away, "clinical", "read");
-    home.try_grant(GrantRequest {
-        from_now_on: true,
-        ..terms
-    })
-    .unwrap();
+    grant_from_now_on(&home, terms);
     home.import(&visit(&home, &id, "late"));
     sync(&home, &away).unwrap();
     let seen = away.clinic.export(&id, true).unwrap();
@@ -119,11 +147,7 @@ fn what_builds_on_a_past_that_may_not_be_seen_is_not_taken_for_the_whole() {
     introduce(&home, &away);
     let id = home.register("Amina");
     let terms = request(&id, &away, "all", "read");
-    home.try_grant(GrantRequest {
-        from_now_on: true,
-        ..terms
-    })
-    .unwrap();
+    grant_from_now_on(&home, terms);
     home.import(&visit(&home, &id, "late"));
     home.import(&visit(&home, &id, "later").replace(r#""Amina""#, r#""Amina Joy""#));
     sync(&home, &away).unwrap();
@@ -210,11 +234,7 @@ fn a_grant_of_all_history_opens_what_a_grant_from_now_on_left_closed() {
     introduce(&home, &away);
     let id = home.register("Amina");
     home.import(&visit(&home, &id, "before"));
-    let from_now_on = GrantRequest {
-        from_now_on: true,
-        ..request(&id, &away, "all", "read")
-    };
-    home.try_grant(from_now_on).unwrap();
+    grant_from_now_on(&home, request(&id, &away, "all", "read"));
     sync(&home, &away).unwrap();
     home.grant(&id, &away, "all", "read");
     sync(&home, &away).unwrap();

@@ -146,6 +146,15 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// Grants what is written from now on, where something is written already: this program refuses
+/// to, and has to live with peers that do not.
+fn grant_from_now_on(home: &House, mut request: GrantRequest) {
+    request.from_now_on = true;
+    let chart = home.clinic.find_chart(&request.patient).unwrap();
+    let terms = home.clinic.terms(&request).unwrap();
+    home.clinic.file_grant(&chart, &terms, None).unwrap();
+}
+
 fn request(patient: &str, to: &House, compartments: &str, rights: &str) -> GrantRequest {
     let words = |text: &str| text.split(',').map(str::to_owned).collect();
     GrantRequest {

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use chartmesh_tests::Clinic;
 use chartmesh_tests::scan::files_below;
+use chartmesh_tests::{Clinic, introduce};
 
 use crate::PROGRAM;
 
@@ -168,4 +168,62 @@ fn generate_writes_the_same_bytes_for_the_same_seed() {
     for line in report["files"].as_array().unwrap() {
         assert!(line["error"].is_null(), "{line}");
     }
+}
+
+#[test]
+fn a_failure_is_one_json_document_too() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let failed = clinic.cli(&["--json", "patient", "show", "440ffe72"]);
+    assert_eq!(failed.code, Some(4));
+    let answer: serde_json::Value = serde_json::from_str(&failed.stdout).unwrap();
+    assert_eq!(answer["exit"], 4);
+    let said = &failed.stderr;
+    let error = answer["error"].as_str().unwrap();
+    assert!(
+        error.contains("patient search") && said.contains(error),
+        "{answer} {said}"
+    );
+}
+
+#[test]
+fn a_clinic_without_any_grant_is_not_said_to_have_everything() {
+    let [hill, river] = ["Hill Clinic", "River Hospital"].map(|name| Clinic::create(PROGRAM, name));
+    introduce(&hill, &river);
+    register(&hill, "1987-04-02");
+    let line = |word: &str| hill.ok(&[word]).contains("no chart is shared with it");
+    assert!(line("status"));
+    let river = river.id();
+    let to_all = ["consent", "grant", "--patient", "all", "--to", &river];
+    hill.ok(&[&to_all[..], &["--compartments", "all"]].concat());
+    assert!(!line("status"));
+}
+
+#[test]
+fn nobody_is_registered_who_is_not_born_yet() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let born = "2999-01-01";
+    let typed = [
+        "patient",
+        "register",
+        "--given",
+        "Amina",
+        "--birth-date",
+        born,
+    ];
+    let said = clinic.fails(&typed, 2);
+    assert!(said.contains("future"), "{said}");
+    assert!(
+        clinic
+            .json(&["patient", "search"])
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+fn register(clinic: &Clinic, born: &str) {
+    let name = [
+        "patient", "register", "--given", "Amina", "--family", "Nakato",
+    ];
+    clinic.ok(&[&name[..], &["--birth-date", born, "--sex", "female"]].concat());
 }

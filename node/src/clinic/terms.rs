@@ -1,0 +1,137 @@
+//! The terms of a grant, out of what somebody typed.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use chartmesh_protocol::ChartId;
+use chartmesh_protocol::ledger::{
+    CompartmentName, Compartments, GrantState, GrantView, History, Purpose, Rights,
+};
+
+use super::consent::{GrantMade, compartment_names};
+use super::{Clinic, ClinicError, KnownPeer, date};
+use crate::control::GrantRequest;
+
+/// The word for every chart or every compartment.
+pub(super) const ALL: &str = "all";
+
+/// How much of a clinic's id a grant takes.
+const MIN_GRANTEE: usize = 8;
+
+/// Purposes by the words that people use, and their codes of HL7 v3 PurposeOfUse.
+const PURPOSES: [(&str, &str); 6] = [
+    ("treatment", "TREAT"),
+    ("emergency", "ETREAT"),
+    ("payment", "HPAYMT"),
+    ("operations", "HOPERAT"),
+    ("research", "HRESCH"),
+    ("public-health", "PUBHLTH"),
+];
+
+/// What is granted, for every patient alike.
+pub(super) struct Terms {
+    pub(super) peer: KnownPeer,
+    pub(super) compartments: Compartments,
+    pub(super) rights: Rights,
+    pub(super) purpose: Purpose,
+    pub(super) expires_ms: Option<u64>,
+    pub(super) history: History,
+}
+
+impl Terms {
+    /// Whether a grant in force says the same: signing it again would leave one more to revoke.
+    pub(super) fn are_those_of(&self, view: &GrantView) -> bool {
+        let grant = &view.grant;
+        view.state == GrantState::Valid
+            && grant.grantee == self.peer.clinic
+            && grant.compartments == self.compartments
+            && grant.rights == self.rights
+            && grant.purpose == self.purpose
+            && grant.expires_ms == self.expires_ms
+            && grant.history == self.history
+    }
+
+    pub(super) fn made(&self, chart: ChartId) -> GrantMade {
+        GrantMade {
+            grant: None,
+            patient: chart,
+            to: self.peer.clinic,
+            compartments: compartment_names(&self.compartments),
+            rights: self.rights.names().map(str::to_owned).collect(),
+            until: self.expires_ms.map(date::moment),
+            basis: None,
+            error: None,
+        }
+    }
+}
+
+impl Clinic {
+    /// What a request asks to grant.
+    pub(super) fn terms(&self, request: &GrantRequest) -> Result<Terms, ClinicError> {
+        let usage = |error: &dyn Display| ClinicError::usage(error.to_string());
+        if request.to.trim().len() < MIN_GRANTEE {
+            return Err(ClinicError::usage(format!(
+                "a chart is too much to give away by a slip: type at least {MIN_GRANTEE} \
+                 characters of the clinic's id"
+            )));
+        }
+        let peer = self.find_peer(&request.to)?;
+        let mut named = BTreeSet::new();
+        for text in &request.compartments {
+            if text != ALL {
+                named.insert(
+                    text.parse::<CompartmentName>()
+                        .map_err(|error| usage(&error))?,
+                );
+            }
+        }
+        let all = request.compartments.iter().any(|text| text == ALL);
+        let compartments = if all {
+            Compartments::All
+        } else {
+            Compartments::Named(named)
+        };
+        let rights: Rights = request
+            .rights
+            .join(",")
+            .parse()
+            .map_err(|error| usage(&error))?;
+        let word = request.purpose.trim();
+        let code = PURPOSES
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map_or(word, |(_, code)| *code);
+        let purpose = Purpose::new(code).map_err(|_| {
+            let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
+            ClinicError::usage(format!(
+                "a purpose is one of {}, or a code of HL7 v3 PurposeOfUse",
+                words.join(", ")
+            ))
+        })?;
+        let expires_ms = match &request.until {
+            None => None,
+            Some(text) => Some(date::parse_until(text).ok_or_else(|| {
+                ClinicError::usage(
+                    "--until is a day such as 2027-06-30, or a moment such as \
+                                    2027-06-30T12:00:00Z",
+                )
+            })?),
+        };
+        if expires_ms.is_some_and(|end| end <= self.time_ms()) {
+            return Err(ClinicError::usage("--until lies in the past"));
+        }
+        let history = if request.from_now_on {
+            History::FromNowOn
+        } else {
+            History::All
+        };
+        Ok(Terms {
+            peer,
+            compartments,
+            rights,
+            purpose,
+            expires_ms,
+            history,
+        })
+    }
+}
