@@ -17,6 +17,10 @@ use crate::store::{Condition, Progress as StoreProgress};
 /// By how much two clocks may differ before it is worth a word.
 const NOTABLE_SKEW_MS: u64 = 10 * 60 * 1000;
 
+/// After how long without a byte a peer that owes an answer has stalled: a link that works carries
+/// a heartbeat every 25 s at least, and answers within 3 s even at 64 kbit/s and 300 ms.
+const STALLED_AFTER_MS: u64 = 30 * 1000;
+
 /// How the node is doing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Status {
@@ -122,7 +126,9 @@ impl Clinic {
             let replica = Replica::open(Arc::clone(self), peer.node)?;
             let (owed_out, shares) = (replica.owed_out(), replica.shares_anything());
             let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
-            let state = link.map_or(LinkState::Disconnected, |link| link.state);
+            let state = link.map_or(LinkState::Disconnected, |link| {
+                state_of(link, owed_out, self.now_ms())
+            });
             let mut summary = if shares {
                 summary(state, confirmed.as_deref(), owed_out)
             } else {
@@ -224,10 +230,23 @@ impl Clinic {
     }
 }
 
+fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
+    let heard_ms = link.heard_ms.unwrap_or(now_ms);
+    let is_silent = now_ms.saturating_sub(heard_ms) > STALLED_AFTER_MS;
+    let is_open = matches!(link.state, LinkState::Syncing | LinkState::InSync);
+    if is_open && owed_out > 0 && is_silent {
+        LinkState::Stalled
+    } else {
+        link.state
+    }
+}
+
 /// A clinic that no chart was ever granted to has nothing, and not everything.
 fn nothing_shared(state: LinkState) -> &'static str {
     match state {
-        LinkState::InSync | LinkState::Syncing => "connected; no chart is shared with it",
+        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => {
+            "connected; no chart is shared with it"
+        }
         LinkState::Connecting => "being called; no chart is shared with it",
         LinkState::Disconnected => "not connected; no chart is shared with it",
     }
@@ -243,8 +262,42 @@ fn summary(state: LinkState, confirmed: Option<&str>, owed_out: u64) -> String {
         (LinkState::InSync | LinkState::Syncing, owed) => {
             format!("{owed} items are on their way; {when}")
         }
+        (LinkState::Stalled, owed) => {
+            format!("stalled: {owed} items wait, and nothing comes back; {when}")
+        }
         (LinkState::Connecting, owed) => format!("being called, {owed} items wait; {when}"),
         (LinkState::Disconnected, 0) => format!("not connected, nothing waits; {when}"),
         (LinkState::Disconnected, owed) => format!("not connected, {owed} items wait; {when}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_stalled_when_an_answer_is_owed_and_none_comes() {
+        let link = |state, heard_ms| PeerStatus {
+            clinic: None,
+            name: String::new(),
+            node: NodeId::new([1; 32]),
+            state,
+            path: None,
+            confirmed_ms: None,
+            heard_ms,
+            error: None,
+        };
+        let now = 10 * STALLED_AFTER_MS;
+        let silent = Some(now - STALLED_AFTER_MS - 1);
+        for state in [LinkState::Syncing, LinkState::InSync] {
+            assert_eq!(state_of(&link(state, silent), 1, now), LinkState::Stalled);
+            assert_eq!(state_of(&link(state, silent), 0, now), state);
+            assert_eq!(state_of(&link(state, Some(now - 1000)), 1, now), state);
+            assert_eq!(state_of(&link(state, None), 1, now), state);
+        }
+        let lost = link(LinkState::Disconnected, silent);
+        assert_eq!(state_of(&lost, 1, now), LinkState::Disconnected);
+        let said = summary(LinkState::Stalled, None, 3);
+        assert!(said.starts_with("stalled: 3 items wait"), "{said}");
     }
 }

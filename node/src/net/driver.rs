@@ -113,6 +113,7 @@ pub(super) fn spawn(
     let reading = tokio::spawn(read(reader, bytes_in));
     let writing = tokio::spawn(write(writer, bytes_out));
     let runtime = tokio::runtime::Handle::current();
+    board.heard(start.node, crate::clock::now_ms());
     board.set(start.node, LinkState::Syncing, None);
     tokio::task::spawn_blocking(move || {
         let (peer, number) = (start.peer, start.number);
@@ -184,7 +185,10 @@ struct Driver {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     epoch: Instant,
     wake_at: Option<u64>,
+    /// Who waits for the comparison that is under way.
     waiting: Vec<Reply>,
+    /// Who asked after it had begun: what was saved before the asking may not be in it.
+    next: Vec<Reply>,
     was_in_sync: bool,
     over: Option<String>,
 }
@@ -225,6 +229,7 @@ impl Driver {
             epoch: Instant::now(),
             wake_at: None,
             waiting: start.waiting,
+            next: Vec::new(),
             was_in_sync: false,
             over: None,
         })
@@ -251,6 +256,7 @@ impl Driver {
             tokio::select! {
                 bytes = incoming.recv() => match bytes {
                     Some(bytes) => {
+                        self.board.heard(self.node, crate::clock::now_ms());
                         self.handle(Event::Received(&bytes));
                         // What has come meanwhile is stored in the same commit.
                         while let Ok(more) = incoming.try_recv() {
@@ -262,8 +268,8 @@ impl Driver {
                 },
                 command = commands.recv() => match command {
                     Some(DriverCommand::SyncNow(reply)) => {
-                        self.waiting.push(reply);
-                        self.handle(Event::SyncRequested);
+                        self.next.push(reply);
+                        self.compare_again();
                     }
                     Some(DriverCommand::Stop(done)) => {
                         stopper = Some(done);
@@ -295,7 +301,17 @@ impl Driver {
         (self.end(), stopper)
     }
 
-    fn end(self) -> SessionEnd {
+    /// Begins the comparison that somebody waits for, once none is under way.
+    fn compare_again(&mut self) {
+        let is_free = self.conversation.session().standpoint().is_resting;
+        if is_free && !self.next.is_empty() {
+            self.waiting.append(&mut self.next);
+            self.handle(Event::SyncRequested);
+        }
+    }
+
+    fn end(mut self) -> SessionEnd {
+        self.waiting.append(&mut self.next);
         SessionEnd {
             was_in_sync: self.was_in_sync,
             begins_anew: matches!(self.conversation.over(), Some(Ending::BeginsAnew)),
@@ -346,6 +362,7 @@ impl Driver {
         if let Some(ending) = self.conversation.over() {
             self.over = Some(ending.to_string());
         }
+        self.compare_again();
     }
 }
 

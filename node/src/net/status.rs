@@ -20,6 +20,9 @@ pub enum LinkState {
     Syncing,
     /// Both stores were found equal in what they share, and new items are pushed as they come.
     InSync,
+    /// A stream is open, something is owed to the peer, and nothing has come from it for longer
+    /// than a link that works takes. It is given up and dialled anew if that goes on.
+    Stalled,
 }
 
 /// One peer's link.
@@ -37,6 +40,9 @@ pub struct PeerStatus {
     pub path: Option<String>,
     /// When both stores were last found equal, in milliseconds since 1970.
     pub confirmed_ms: Option<u64>,
+    /// When the stream was opened or last brought something, in milliseconds since 1970.
+    #[serde(default)]
+    pub heard_ms: Option<u64>,
     /// Why the last attempt or session ended, where it did.
     pub error: Option<String>,
 }
@@ -199,6 +205,10 @@ impl StatusBoard {
         self.set(node, LinkState::InSync, None);
     }
 
+    pub(super) fn heard(&self, node: NodeId, now_ms: u64) {
+        self.change(node, |status| status.heard_ms = Some(now_ms));
+    }
+
     pub(super) fn forget(&self, node: NodeId) {
         self.lock().remove(&node);
     }
@@ -212,6 +222,7 @@ impl StatusBoard {
             state: LinkState::Disconnected,
             path: None,
             confirmed_ms: None,
+            heard_ms: None,
             error: None,
         });
         change(status);

@@ -10,6 +10,8 @@ pub struct Standpoint {
     pub phase: &'static str,
     /// Whether both sides were found equal, and only new items travel.
     pub in_sync: bool,
+    /// Whether, besides, no comparison is under way.
+    pub is_resting: bool,
     /// Items queued, on their way or unacknowledged.
     pub owed_out: usize,
     /// Whole items received and not stored yet.
@@ -24,6 +26,7 @@ impl Session {
         Standpoint {
             phase: self.phase.name(),
             in_sync: matches!(self.phase, Phase::Live | Phase::Refreshing(..)),
+            is_resting: matches!(self.phase, Phase::Live),
             owed_out: self.sender.owed(),
             owed_in: self.receiver.unstored(),
             traffic: self.traffic,
