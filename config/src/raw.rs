@@ -98,7 +98,7 @@ impl RawNetwork {
         let example = "\"/dns4/clinic.example.org/udp/7878/quic-v1\"";
         let external_addresses = section.texts("external-addresses", example, errors);
         let mdns = section.flag("mdns", errors);
-        let heartbeat_seconds = section.number("heartbeat-seconds", "20", errors);
+        let heartbeat_seconds = section.number("heartbeat-seconds", "25", errors);
 
         let mut reconnect = section.section("reconnect", errors);
         let reconnect_min_seconds = reconnect.number("min-seconds", "1", errors);

@@ -373,7 +373,7 @@ mod tests {
         let config = parse("name = \"Hilltop\"").unwrap();
         assert_eq!(config, default_for("Hilltop").unwrap());
         assert_eq!(config.network.listen.len(), 2);
-        assert_eq!(config.network.heartbeat, Duration::from_secs(20));
+        assert_eq!(config.network.heartbeat, Duration::from_secs(25));
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:0");
         assert!(config.http.enabled && !config.network.mdns);
         assert_eq!(config.store.cache_bytes(), 16 * 1024 * 1024);

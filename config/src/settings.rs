@@ -70,7 +70,7 @@ pub struct Network {
     pub external_addresses: Vec<Address>,
     /// Whether the node looks for others on the local network by multicast DNS (RFC 6762).
     pub mdns: bool,
-    /// The time between heartbeats on a silent link.
+    /// The time between heartbeats on a silent link; zero where no link is kept.
     pub heartbeat: Duration,
     /// When a broken link is tried again.
     pub reconnect: Reconnect,

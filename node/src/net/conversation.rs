@@ -5,7 +5,9 @@
 //! drives it, as [`Act`]s.
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
-use chartmesh_protocol::sync::{CloseReason, Effect, Event, Holdings, Peer, Report, Session};
+use chartmesh_protocol::sync::{
+    CloseCode, CloseReason, Effect, Event, Holdings, Peer, Report, Session,
+};
 use thiserror::Error;
 
 use crate::clinic::{ClinicError, Delivery, Refused, Replica};
@@ -121,6 +123,17 @@ pub enum Ending {
     /// The store failed: going on would promise what is not kept.
     #[error(transparent)]
     Store(#[from] ClinicError),
+}
+
+impl Ending {
+    /// Whether nothing was left to do on a link that is not kept.
+    pub(super) fn is_visit_over(&self) -> bool {
+        let over = |reason: &CloseReason| {
+            let by_peer = CloseReason::ByPeer(CloseCode::VisitOver);
+            matches!(reason, CloseReason::VisitOver) || *reason == by_peer
+        };
+        matches!(self, Self::Closed(reason) if over(reason))
+    }
 }
 
 /// One session with a peer and the store that it works on.
@@ -247,6 +260,7 @@ impl<S: PeerStore> Conversation<S> {
 fn close_text(reason: &CloseReason) -> String {
     match reason {
         CloseReason::Finished => "the session ended".to_owned(),
+        CloseReason::VisitOver => CloseCode::VisitOver.to_string(),
         CloseReason::ByPeer(code) => code.to_string(),
         CloseReason::Failed(error) => error.to_string(),
     }

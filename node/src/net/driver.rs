@@ -42,6 +42,8 @@ pub(super) struct SessionEnd {
     pub(super) was_in_sync: bool,
     /// Whether the next session has to follow at once.
     pub(super) begins_anew: bool,
+    /// Whether nothing was left to do on a link that is not kept.
+    pub(super) visit_over: bool,
     /// Why it ended, for people.
     pub(super) reason: String,
     /// Who waits for a report that did not come.
@@ -125,6 +127,7 @@ pub(super) fn spawn(
                     SessionEnd {
                         was_in_sync: false,
                         begins_anew: false,
+                        visit_over: false,
                         reason,
                         waiting,
                     },
@@ -315,6 +318,7 @@ impl Driver {
         SessionEnd {
             was_in_sync: self.was_in_sync,
             begins_anew: matches!(self.conversation.over(), Some(Ending::BeginsAnew)),
+            visit_over: self.conversation.over().is_some_and(Ending::is_visit_over),
             reason: self.over.unwrap_or_default(),
             waiting: self.waiting,
         }

@@ -7,6 +7,7 @@
 mod ended;
 mod known;
 mod swarm_event;
+mod visits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity};
 use libp2p_stream::{Control, IncomingStreams};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::driver::{self, Reply, SessionEnd, SessionHandle};
@@ -58,6 +59,8 @@ pub(super) enum FromTask {
         peer: PeerId,
         stream: Result<Stream, String>,
     },
+    /// Something waits for a peer whose link is not kept.
+    Owed { peer: PeerId },
     /// A session has ended.
     Ended {
         peer: PeerId,
@@ -77,6 +80,8 @@ struct Peer {
     /// The dial under way goes to addresses that are no longer those of the peer's card.
     outdated: bool,
     opening: bool,
+    /// The link is not kept, and both stores were equal.
+    resting: bool,
     /// Connections lost since the last one that the peer was heard on.
     lost: u32,
     session: Option<SessionHandle>,
@@ -97,6 +102,10 @@ pub(super) struct Hub {
     peers: BTreeMap<PeerId, Peer>,
     own: NodeId,
     next_session: u64,
+    /// Signals what is written or comes.
+    news: watch::Receiver<u64>,
+    /// When to look for what waits for peers at rest.
+    look_at: Option<Instant>,
 }
 
 /// An error with what caused it, where it says nothing by itself.
@@ -134,6 +143,7 @@ impl Hub {
             })?;
         let (to_hub, tasks) = mpsc::channel(SESSION_QUEUE);
         let own = clinic.node_id();
+        let news = clinic.subscribe();
         let mut hub = Self {
             swarm,
             control,
@@ -147,6 +157,8 @@ impl Hub {
             peers: BTreeMap::new(),
             own,
             next_session: 0,
+            news,
+            look_at: None,
         };
         hub.read_peers();
         Ok(hub)
@@ -209,8 +221,9 @@ impl Hub {
     pub(super) async fn run(mut self) {
         loop {
             let next_dial = self.peers.values().filter_map(|peer| peer.next_dial).min();
+            let next = next_dial.into_iter().chain(self.look_at).min();
             let timer = async {
-                match next_dial {
+                match next {
                     Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
@@ -226,7 +239,13 @@ impl Hub {
                     Some(Command::PeersChanged) => self.read_peers(),
                     Some(Command::Stop) | None => break,
                 },
-                () = timer => self.dial_due(),
+                changed = self.news.changed() => if changed.is_ok() {
+                    self.news_came();
+                },
+                () = timer => {
+                    self.dial_due();
+                    self.look_for_owed();
+                }
             }
         }
         self.stop().await;
@@ -335,6 +354,7 @@ impl Hub {
             return;
         };
         peer.opening = false;
+        peer.resting = false;
         peer.next_dial = None;
         let start = driver::Start {
             node: peer.node,
@@ -362,6 +382,7 @@ impl Hub {
                     Err(reason) => self.lost(id, reason),
                 }
             }
+            FromTask::Owed { peer: id } => self.owed(id),
             FromTask::Ended {
                 peer: id,
                 session,

@@ -76,7 +76,7 @@ pub struct NetworkOptions {
     pub reconnect_min: Duration,
     /// The longest delay before dialling again.
     pub reconnect_max: Duration,
-    /// How often an idle sync stream is probed.
+    /// How often an idle sync stream is probed; zero where no link is kept.
     pub heartbeat: Duration,
 }
 

@@ -17,14 +17,20 @@ use super::{NetworkError, NetworkOptions};
 const IDENTIFY_PROTOCOL: &str = "/chartmesh/1";
 /// How long a handshake may take: several round trips at 600 ms on a link that is busy.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a QUIC connection survives without a packet: longer than a cut of 60 s.
-const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(120);
-/// How often an idle QUIC connection sends a packet, so that address translators keep its port.
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(25);
+/// How long a QUIC connection survives without a packet: longer than a cut, and than the longest
+/// silence that two nodes agree on. A session notices a peer that is gone by itself, and earlier.
+const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+/// How often an idle QUIC connection sends a packet: not at all, within its life. The heartbeats of
+/// the session keep the port at address translators, and a node that pays by the byte can have
+/// fewer of them.
+const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(60 * 60);
 /// How long a connection without a stream is kept: long enough to open the sync stream.
 const IDLE_CONNECTION: Duration = Duration::from_secs(60);
-/// How often the round trip is measured; a metered link pays for each one.
-const PING_INTERVAL: Duration = Duration::from_secs(60);
+/// How often libp2p measures the round trip. The session does so by what it sends, and whoever pays
+/// by the byte pays for each one.
+const PING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a peer is asked for its addresses again. It says so by itself when they change.
+const IDENTIFY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The libp2p behaviours of a node.
 #[derive(NetworkBehaviour)]
@@ -61,7 +67,8 @@ pub(super) fn swarm(
     let behaviour = Behaviour {
         identify: identify::Behaviour::new(
             identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
-                .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION"))),
+                .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION")))
+                .with_interval(IDENTIFY_INTERVAL),
         ),
         limits: connection_limits::Behaviour::new(limits),
         mdns: mdns.into(),

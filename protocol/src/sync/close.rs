@@ -32,6 +32,8 @@ pub enum CloseCode {
     Stalled = 10,
     /// The other side has a fault of its own.
     Fault = 11,
+    /// The stores are equal, and one of the sides does not keep the link.
+    VisitOver = 12,
 }
 
 impl CloseCode {
@@ -54,6 +56,7 @@ impl CloseCode {
             9 => Self::Mismatch,
             10 => Self::Stalled,
             11 => Self::Fault,
+            12 => Self::VisitOver,
             _ => Self::Unspecified,
         }
     }
@@ -74,6 +77,7 @@ impl fmt::Display for CloseCode {
             Self::Mismatch => "the peer finds that both stores differ after everything was sent",
             Self::Stalled => "the peer waited for us in vain",
             Self::Fault => "the peer has a fault of its own",
+            Self::VisitOver => "both stores are equal, and the link is not kept",
         })
     }
 }
@@ -86,7 +90,7 @@ mod tests {
     fn every_code_reads_back_and_unknown_bytes_are_unspecified() {
         for byte in 0..=u8::MAX {
             let code = CloseCode::from_byte(byte);
-            let known = byte <= CloseCode::Fault.byte();
+            let known = byte <= CloseCode::VisitOver.byte();
             assert_eq!(code.byte(), if known { byte } else { 1 });
         }
     }

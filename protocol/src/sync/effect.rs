@@ -73,6 +73,8 @@ pub struct Peer {
 pub enum CloseReason {
     /// We wanted it.
     Finished,
+    /// The stores are equal, and one of the sides does not keep the link.
+    VisitOver,
     /// The peer ended it.
     ByPeer(CloseCode),
     /// Something went wrong.

@@ -24,6 +24,7 @@ impl Session {
             known: holdings.peer_certificate(),
             standing: Standing::of(holdings),
             time: holdings.time(),
+            quiet_s: self.setup.patience.wish(),
         };
         Frame::Hello(hello).write(&mut self.out);
         self.phase = Phase::Greeting(hello);
@@ -98,6 +99,7 @@ impl Session {
     ) -> Result<(), SyncError> {
         let Hellos { ours, theirs } = hellos;
         self.hellos = Some(hellos);
+        self.pulse.agree(theirs.quiet_s);
         self.cursor = ours.standing.cursor;
         self.effects.push(Effect::PeerIdentified(Peer {
             clinic: certificate.payload().clinic,

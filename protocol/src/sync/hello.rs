@@ -1,7 +1,7 @@
 //! HELLO and what two stores tell each other to find out in which way they differ.
 //!
 //! ```text
-//! HELLO    = version 1 | [certificate 32, known: bytes 32 / null, Standing, time]
+//! HELLO    = version 1 | [certificate 32, known: bytes 32 / null, Standing, time, ? quiet]
 //! Standing = [incarnation, newest, cursor: [incarnation, number] / null, digests]
 //! digests  = [[sum 16, count], [sum 16, count]]     statements, records
 //! DIGEST   = [newest, items, more, digests]
@@ -77,6 +77,10 @@ pub(super) struct Hello {
     /// The sender's hybrid time.
     #[n(3)]
     pub(super) time: HybridTime,
+    /// Seconds of silence that the sender asks for between heartbeats, where its link is paid for
+    /// by the byte; 0 where it wants the session to end once the stores are equal.
+    #[n(4)]
+    pub(super) quiet_s: Option<u16>,
 }
 
 impl Bounded for Hello {

@@ -83,5 +83,13 @@ pub const PROGRESS_TIMEOUT_MS: u64 = 60_000;
 /// translators on mobile links keep an idle flow.
 pub const HEARTBEAT_MS: u64 = 15_000;
 
+/// The longest silence between heartbeats that is kept without asking the peer: under the 30 s
+/// that many address translators keep an idle flow.
+pub const ORDINARY_HEARTBEAT_MS: u64 = 25_000;
+
+/// The longest silence between heartbeats that a side may ask for: a peer that is gone has to be
+/// noticed within the quarter of an hour.
+pub const MAX_HEARTBEAT_MS: u64 = 900_000;
+
 /// The longest that a session waits for something useful while only heartbeats come.
 pub const PATIENCE_MS: u64 = 600_000;

@@ -112,7 +112,7 @@ impl Phase {
 impl Session {
     /// A session that waits for [`Event::Opened`].
     pub fn new(setup: Setup) -> Self {
-        let pulse = Pulse::new(setup.patience);
+        let pulse = Pulse::new(setup.patience, setup.role);
         Self {
             setup,
             phase: Phase::New,
@@ -151,6 +151,8 @@ impl Session {
             .and_then(|()| self.advance(now_ms, holdings));
         if let Err(error) = outcome {
             self.close(CloseReason::Failed(error));
+        } else if self.is_visit_over() {
+            self.close(CloseReason::VisitOver);
         }
         self.finish_call(now_ms)
     }
@@ -299,10 +301,21 @@ impl Session {
         }
     }
 
+    /// Whether nothing is left to do on a link that is not kept. The dialer ends it.
+    fn is_visit_over(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+            && self.pulse.is_visit()
+            && self.setup.role == Role::Dialer
+            && self.sender.is_acknowledged()
+            && self.sender.is_sent()
+            && self.receiver.unstored() == 0
+    }
+
     /// Ends the session and tells the peer why.
     fn close(&mut self, reason: CloseReason) {
         let code = match &reason {
             CloseReason::Finished => Some(CloseCode::Finished),
+            CloseReason::VisitOver => Some(CloseCode::VisitOver),
             CloseReason::Failed(error) => Some(error.code()),
             CloseReason::ByPeer(_) => None,
         };

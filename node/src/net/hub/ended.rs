@@ -36,6 +36,10 @@ impl Hub {
             self.peers.remove(&id);
             return;
         }
+        if end.visit_over {
+            self.visit_over(id, end.waiting);
+            return;
+        }
         if end.was_in_sync {
             peer.backoff.reset();
         }

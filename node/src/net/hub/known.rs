@@ -69,6 +69,7 @@ impl Hub {
             dialling: false,
             outdated: false,
             opening: false,
+            resting: false,
             lost: 0,
             session: None,
             waiting: Vec::new(),

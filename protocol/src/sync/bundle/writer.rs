@@ -94,6 +94,7 @@ impl PartWriter {
             known: None,
             standing: Standing::of(holdings),
             time: holdings.time(),
+            quiet_s: None,
         };
         let mut writer = Self {
             context,

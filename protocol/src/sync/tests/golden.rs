@@ -99,6 +99,11 @@ fn frames() -> Vec<(&'static str, Frame)> {
         known: Some(CertificateHash::new([6; 32])),
         standing: standing(),
         time: HybridTime::from_ms(1_700_000_000_000),
+        quiet_s: None,
+    };
+    let visitor = Hello {
+        quiet_s: Some(0),
+        ..hello
     };
     let stranger = Hello {
         known: None,
@@ -123,6 +128,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
     vec![
         ("hello", Frame::Hello(hello)),
         ("hello-first", Frame::Hello(stranger)),
+        ("hello-visit", Frame::Hello(visitor)),
         ("certificate", Frame::Certificate(b"certificate".to_vec())),
         ("settled", Frame::Settled),
         ("sent", Frame::Sent(FeedNumber::new(70_020))),

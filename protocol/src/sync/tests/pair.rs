@@ -50,6 +50,8 @@ pub(super) struct Pair {
     pub(super) store_ms: u64,
     /// A bit to flip: on the way to which end, at which byte of the stream, which bit.
     pub(super) flip: Option<(usize, usize, u8)>,
+    /// How long each end waits for what.
+    pub(super) patience: [Patience; 2],
     /// Whether no store has lost anything: then a cursor covers only what is durable.
     pub(super) sound: bool,
     pub(super) ends: [End; 2],
@@ -90,6 +92,7 @@ impl Pair {
             piece: 1400,
             store_ms: 3,
             flip: None,
+            patience: [Patience::default(); 2],
             sound: false,
             ends,
         }
@@ -124,7 +127,7 @@ impl Pair {
             peer,
             pair_key: us.pair_key(&peer),
             certificate: us.certificate.clone(),
-            patience: Patience::default(),
+            patience: self.patience[end],
         }
     }
 

@@ -345,13 +345,45 @@ fn an_idle_session_stays_alive_by_heartbeats() {
 }
 
 #[test]
-fn a_silent_link_is_noticed_within_75_seconds() {
+fn where_no_link_is_kept_the_session_ends_once_the_stores_are_equal() {
+    for visitor in [A, B] {
+        let mut pair = Pair::in_sync(3);
+        pair.patience[visitor].heartbeat_ms = 0;
+        pair.ends[A].store.accept(record(1, "from a", 5_000));
+        pair.ends[B].store.accept(record(1, "from b", 5_000));
+        for _ in 0..2 {
+            pair.connect();
+            pair.drive();
+            pair.assert_equal();
+            assert_eq!(pair.ends[A].closed, Some(CloseReason::VisitOver));
+            let told = CloseReason::ByPeer(CloseCode::VisitOver);
+            assert_eq!(pair.ends[B].closed, Some(told));
+            assert!(pair.ends.iter().all(|end| end.reports.len() == 1));
+            pair.cut();
+        }
+    }
+}
+
+#[test]
+fn on_a_metered_link_a_day_of_silence_costs_few_heartbeats() {
+    let mut pair = Pair::in_sync(3);
+    pair.patience[B].heartbeat_ms = 240_000;
+    pair.connect();
+    let until = pair.now + 86_400_000;
+    pair.run_until(until);
+    pair.assert_in_sync();
+    let sent: usize = pair.ends.iter().map(|end| end.sent.len()).sum();
+    assert!(sent < 4_096, "{sent} bytes");
+}
+
+#[test]
+fn a_silent_link_is_noticed_within_80_seconds() {
     let mut pair = Pair::in_sync(1);
     pair.connect();
     pair.drive();
     pair.latency_ms = 10_000_000;
     let start = pair.now;
-    pair.run_until(start + 76_000);
+    pair.run_until(start + 80_000);
     assert!(matches!(pair.error(A), SyncError::Stalled { .. }));
     assert!(matches!(pair.error(B), SyncError::Stalled { .. }));
 }

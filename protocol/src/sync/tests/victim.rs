@@ -111,6 +111,7 @@ impl Victim {
                 },
             },
             time: self.pair.ends[1 - self.end].store.time(),
+            quiet_s: None,
         }
     }
 

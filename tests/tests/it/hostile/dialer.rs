@@ -168,7 +168,9 @@ pub(super) fn converse(
                 Effect::InSync(_) => line.send(in_sync),
                 Effect::Close(CloseReason::ByPeer(code)) => return code,
                 Effect::Close(CloseReason::Failed(error)) => return error.code(),
-                Effect::Close(CloseReason::Finished) => panic!("nobody asked us to end"),
+                Effect::Close(CloseReason::Finished | CloseReason::VisitOver) => {
+                    panic!("nobody asked us to end")
+                }
                 Effect::PeerIdentified(_)
                 | Effect::Certificate(_)
                 | Effect::CursorAdvanced(_)
