@@ -26,11 +26,13 @@
 //! | [`shared`] | the test data beside the repository |
 //! | [`exact`], [`bundle`] | FHIR JSON compared to the digit, and what an import must keep |
 //! | [`vault`] | a data folder opened with its keys, as a thief with the passphrase would |
+//! | [`fuzz`] | everything that reads bytes of somebody else, for fuzzing |
 //! | [`scan`] | a data folder searched for texts in many encodings |
 
 pub mod bundle;
 pub mod clinic;
 pub mod exact;
+pub mod fuzz;
 pub mod run;
 pub mod scan;
 pub mod shared;

@@ -4,6 +4,7 @@
 //! the node goes on.
 
 mod control;
+mod corpus;
 mod dialer;
 mod files;
 mod folder;
