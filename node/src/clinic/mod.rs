@@ -13,7 +13,7 @@
 //! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
-//! | `consent`, `terms`, `grant_list`, `verify`, `witness` | grants, revocations, and checking them |
+//! | `consent`, `terms`, `grant_list`, `verify`, `witness` | grants, revocations, their checks |
 //! | `chart_view`, `held_view`, `conflicts` | what people see of a chart, and decide |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
