@@ -19,6 +19,7 @@
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `bundle` | the same in files, for a stick |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
+//! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings` | the clock and the source of random bytes |
 
 mod addresses;
@@ -43,6 +44,7 @@ mod held_view;
 mod identity;
 mod import;
 mod index_card;
+mod inventory;
 mod items;
 mod judged;
 mod ledgers;
@@ -96,6 +98,7 @@ pub use grant_list::GrantLine;
 pub use held_view::{HeldLine, HeldResource};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
+pub use inventory::{ChartInventory, RecordPlace};
 pub use peers::{KnownPeer, OwnCard};
 pub use receive::{Delivery, Refused};
 pub use register::Registered;

@@ -9,7 +9,6 @@ use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
 use chartmesh_protocol::ledger::{Body, ChartSecret, CompartmentName, Decision, Ledger, Statement};
-use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, RecordForm, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
 use chartmesh_protocol::{ChartId, CompartmentTag};
@@ -20,7 +19,6 @@ use super::items::{Header, NewItem, What};
 use super::replica::Replica;
 use super::share::{self, Audience};
 use super::{Clinic, ClinicError};
-use crate::store::Space;
 
 /// Deliveries that are checked faster than another thread is started.
 const CHECKED_ALONE: usize = 16;
@@ -246,7 +244,7 @@ impl<'a> Intake<'a> {
         let clinic = self.clinic;
         let ours =
             header.author == clinic.node_id() && header.incarnation == clinic.author_incarnation();
-        self.behind |= ours && !clinic.has_item(&item.id)?;
+        self.behind |= ours && !clinic.holds(&item.id)?;
         self.items.push(item);
         Ok(())
     }
@@ -321,12 +319,6 @@ impl<'a> Intake<'a> {
 impl From<Refusal> for Reason {
     fn from(refusal: Refusal) -> Self {
         Self::Item(refusal)
-    }
-}
-
-impl Clinic {
-    fn has_item(&self, id: &ItemId) -> Result<bool, ClinicError> {
-        Ok(self.store.contains(Space::Items, id.as_bytes())?)
     }
 }
 

@@ -20,7 +20,6 @@ use minicbor::{Decode, Encode};
 use super::items;
 use super::share::Share;
 use super::{Clinic, ClinicError};
-use crate::clock;
 use crate::store::{Batch, Space};
 
 /// The store as one peer sees it. The session asks it; the driver writes through it.
@@ -180,7 +179,7 @@ impl Replica {
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn confirmed(&self) -> Result<(), ClinicError> {
         let mut note = self.clinic.peer_note(&self.peer)?;
-        note.confirmed_ms = clock::now_ms();
+        note.confirmed_ms = self.clinic.now_ms();
         let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         self.clinic.store.commit(batch)?;

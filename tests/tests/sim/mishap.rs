@@ -1,0 +1,97 @@
+//! What befalls a clinic's machine: it is restarted, loses its power, or is put back to a backup.
+
+use std::collections::BTreeSet;
+
+use crate::broken::{Broken, conduct};
+use crate::faults::Fault;
+use crate::invariants::durable;
+use crate::plan::Step;
+use crate::world::World;
+
+/// Does one of these steps.
+pub(crate) fn befalls(world: &mut World, step: &Step) -> Result<String, Broken> {
+    match *step {
+        Step::Restart { at } => {
+            world.isolate(at)?;
+            world.sites[at].restart()?;
+            durable::everything_is_held(world, at)?;
+            Ok("is back".to_owned())
+        }
+        Step::Kill { at } => {
+            world.isolate(at)?;
+            let loses = world.fault_at(at) == Some(Fault::LosesLastWrites);
+            if loses && world.sites[at].has_backup() {
+                world.sites[at].restore()?;
+            } else {
+                world.sites[at].kill()?;
+            }
+            if loses {
+                world.sites[at].back_up()?;
+            }
+            durable::everything_is_held(world, at)?;
+            Ok("is back".to_owned())
+        }
+        Step::BackUp { at } => {
+            world.sites[at].back_up()?;
+            Ok("kept".to_owned())
+        }
+        Step::Restore { at } if world.sites[at].has_backup() => restore(world, at),
+        _ => Ok("no backup".to_owned()),
+    }
+}
+
+/// The clinic goes on from its backup, and catches up before anybody writes there: what it wrote
+/// would stand where others have something else of it.
+fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
+    world.isolate(at)?;
+    world.sites[at].restore()?;
+    world.restored.insert(at);
+    let kept = items(world, at)?;
+    let mut elsewhere = BTreeSet::new();
+    for other in (0..world.sites.len()).filter(|other| *other != at) {
+        elsewhere.append(&mut items(world, other)?);
+    }
+    let before = std::mem::replace(&mut world.expected.held[at], kept.clone());
+    let lost: BTreeSet<[u8; 32]> = before
+        .into_iter()
+        .filter(|id| !kept.contains(id) && !elsewhere.contains(id))
+        .collect();
+    note_lost(world, &lost);
+    for other in 0..world.sites.len() {
+        if world.know_each_other(at, other) {
+            world.isolate(other)?;
+            world.meet(at, other)?;
+        }
+    }
+    Ok(format!("restored, {} lost", lost.len()))
+}
+
+/// Everything that a clinic holds.
+pub(crate) fn items(world: &World, at: usize) -> Result<BTreeSet<[u8; 32]>, Broken> {
+    let mut items = BTreeSet::new();
+    let inventory = conduct("an inventory", world.sites[at].clinic().inventory())?;
+    for chart in inventory.into_values() {
+        items.extend(chart.records.into_keys().map(|id| *id.as_bytes()));
+        items.extend(chart.statements.into_iter().map(|id| *id.as_bytes()));
+    }
+    Ok(items)
+}
+
+/// What only the clinic had that was put back is gone: nobody can be asked for it.
+fn note_lost(world: &mut World, lost: &BTreeSet<[u8; 32]>) {
+    let expected = &mut world.expected;
+    for grant in &mut expected.grants {
+        if grant.revoked.is_some_and(|id| lost.contains(id.as_bytes())) {
+            grant.revoked = None;
+            expected.wounded.insert(grant.chart);
+        }
+        if lost.contains(grant.id.as_bytes()) {
+            expected.wounded.insert(grant.chart);
+        }
+    }
+    for save in &expected.saves {
+        if save.records.iter().any(|id| lost.contains(id.as_bytes())) {
+            expected.wounded.insert(save.chart);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The store of a clinic as a session sees it, watched: what leaves it and what it says to hold is
+//! written down; and, where a fault is planted, something else happens than should.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use chartmesh::clinic::{ClinicError, Delivery, Refused, Replica};
+use chartmesh::net::PeerStore;
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::ledger::Statement;
+use chartmesh_protocol::reconcile::{
+    Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation,
+};
+use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+
+use crate::faults::Fault;
+
+/// What was seen at the stores of all clinics since the last look.
+#[derive(Default)]
+pub(crate) struct Tap {
+    /// Items that left one clinic for another.
+    pub(crate) sent: Vec<Sent>,
+    /// Items that a clinic said to hold.
+    pub(crate) stored: Vec<(usize, ItemId)>,
+}
+
+/// An item that left one clinic for another.
+pub(crate) struct Sent {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// The header, of a record.
+    pub(crate) record: Option<RecordHeader>,
+}
+
+/// A replica that is watched.
+pub(crate) struct Watched {
+    replica: Replica,
+    /// Who holds it, and for whom.
+    site: usize,
+    peer: usize,
+    tap: Rc<RefCell<Tap>>,
+    fault: Option<Fault>,
+    /// What a planted fault serves in place of what it should.
+    instead: Option<Replica>,
+    /// What a planted fault says to hold and does not.
+    hidden: Rc<RefCell<BTreeSet<ItemId>>>,
+}
+
+impl Watched {
+    pub(crate) fn new(
+        replica: Replica,
+        (site, peer): (usize, usize),
+        tap: &Rc<RefCell<Tap>>,
+        fault: Option<Fault>,
+        hidden: &Rc<RefCell<BTreeSet<ItemId>>>,
+    ) -> Self {
+        Self {
+            replica,
+            site,
+            peer,
+            tap: Rc::clone(tap),
+            fault,
+            instead: None,
+            hidden: Rc::clone(hidden),
+        }
+    }
+
+    /// Serves what another peer may have.
+    pub(crate) fn serve_instead(&mut self, other: Replica) {
+        self.instead = Some(other);
+    }
+
+    fn has_fault(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    /// The first record among deliveries, where the planted fault loses it.
+    fn swallowed(&self, deliveries: &[Delivery]) -> Option<usize> {
+        let swallows =
+            self.has_fault(Fault::AcksUnstored) || self.has_fault(Fault::HidesWhatItLacks);
+        let record = |one: &Delivery| one.kind == ItemKind::Record;
+        deliveries.iter().position(record).filter(|_| swallows)
+    }
+}
+
+/// The id of an item and the header of a record, read from its bytes.
+fn read(kind: ItemKind, bytes: &[u8]) -> Option<(ItemId, Option<RecordHeader>)> {
+    match kind {
+        ItemKind::Statement => {
+            let statement = Verified::<Statement>::decode(bytes).ok()?;
+            Some((ItemId::from(statement.id()), None))
+        }
+        ItemKind::Record => {
+            let record = VerifiedRecord::decode(bytes).ok()?;
+            Some((ItemId::from(record.id()), Some(record.header().clone())))
+        }
+    }
+}
+
+impl PeerStore for Watched {
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        let swallowed = self.swallowed(deliveries);
+        let mut kept = deliveries.to_vec();
+        let lost = swallowed.map(|index| kept.remove(index));
+        self.replica.store(&kept)?;
+        let mut tap = self.tap.borrow_mut();
+        for one in kept.iter().chain(&lost) {
+            let Some((id, _)) = read(one.kind, &one.bytes) else {
+                continue;
+            };
+            let here = kept.iter().any(|other| other.bytes == one.bytes);
+            if !here && self.has_fault(Fault::HidesWhatItLacks) {
+                self.hidden.borrow_mut().insert(id);
+            } else {
+                tap.stored.push((self.site, id));
+            }
+        }
+        Ok(())
+    }
+
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        self.replica.identified(peer)
+    }
+
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.replica.certificate_came(bytes)
+    }
+
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        if self.has_fault(Fault::ForgetsCursors) {
+            return Ok(());
+        }
+        self.replica.advance(cursor)
+    }
+
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        self.replica.acknowledged(feeds)
+    }
+
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        self.replica.peer_holds(upto)
+    }
+
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        self.replica.store_is_behind(seen)
+    }
+
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        self.replica.confirmed()
+    }
+
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        self.replica.forget_cursor()
+    }
+}
+
+impl Holdings for Watched {
+    fn incarnation(&self) -> StoreIncarnation {
+        self.replica.incarnation()
+    }
+
+    fn newest(&self) -> FeedNumber {
+        self.replica.newest()
+    }
+
+    fn cursor(&self) -> Option<Cursor> {
+        self.replica.cursor()
+    }
+
+    fn time(&self) -> HybridTime {
+        self.replica.time()
+    }
+
+    fn digests(&self) -> SharedDigests {
+        let mut digests = self.replica.digests();
+        for id in self.hidden.borrow().iter() {
+            digests.records.add(&self.replica.pair_key(), id);
+        }
+        digests
+    }
+
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
+        match &self.instead {
+            Some(instead) => instead.everything(),
+            None => self.replica.owed(after),
+        }
+    }
+
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
+        self.replica.shared(kind)
+    }
+
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
+        let found = self.replica.item(id);
+        let bytes = found.or_else(|| self.instead.as_ref()?.item(id))?;
+        let read = read(ItemKind::Record, &bytes);
+        self.tap.borrow_mut().sent.push(Sent {
+            from: self.site,
+            to: self.peer,
+            record: read.and_then(|(_, header)| header),
+        });
+        Some(bytes)
+    }
+
+    fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash> {
+        self.replica.certificates_for(id)
+    }
+
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        self.replica.certificate(hash)
+    }
+
+    fn peer_certificate(&self) -> Option<CertificateHash> {
+        self.replica.peer_certificate()
+    }
+
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool {
+        self.replica.knows_clinic(clinic)
+    }
+}
