@@ -191,7 +191,9 @@ impl Decision {
     /// - The genesis: every clinic that has or had a grant.
     /// - A grant and its revocations: its grantee, and the grantees of grants passed on from it,
     ///   always; another clinic if it may now read one of the grant's compartments.
-    /// - An epoch: whoever may read its compartment now.
+    /// - An epoch: whoever may read its compartment now, and always the clinic that made it: what
+    ///   it sealed under it goes to the custodian even after its grant has ended, and would be
+    ///   closed there for ever without the key.
     /// - A statement that does not count, epochs apart: nobody but the custodian.
     ///
     /// A clinic that holds what it is entitled to answers this for itself as the custodian would.
@@ -210,7 +212,9 @@ impl Decision {
                 own.iter().any(|(grantee, _)| grantee == clinic)
                     || self.in_force(clinic, Rights::READ).any(reads)
             }
-            Audience::Readers(name) => self.may_read(clinic, name),
+            Audience::Readers(name, makers) => {
+                makers.contains(clinic) || self.may_read(clinic, name)
+            }
             Audience::Custodian => false,
         }
     }
@@ -289,8 +293,8 @@ enum Audience {
     /// The grantees of the grant and of those passed on from it, each with what it was given; and
     /// those that may read one of the grant's compartments.
     Grantees(Vec<(ClinicId, Compartments)>, Compartments),
-    /// The readers of this compartment.
-    Readers(CompartmentName),
+    /// The readers of this compartment, and the clinics that made the epoch.
+    Readers(CompartmentName, Vec<ClinicId>),
     /// Nobody else.
     Custodian,
 }
@@ -315,7 +319,7 @@ impl Audience {
         }
         // An epoch whose signer is not known yet is of use to its readers all the same.
         if let Body::Epoch(epoch) = statement.body() {
-            return Self::Readers(epoch.compartment.clone());
+            return Self::Readers(epoch.compartment.clone(), standing.makers(&id, epoch));
         }
         match standing.genesis {
             Some((genesis, _)) if genesis == id => Self::Granted,
@@ -338,7 +342,7 @@ impl Audience {
                     |(one, part): &(ClinicId, Compartments)| one == clinic && meets(others, part);
                 meets(own, compartments) || lineage.iter().any(known)
             }
-            Self::Readers(name) => own.iter().any(|grant| grant.compartments.covers(name)),
+            Self::Readers(name, _) => own.iter().any(|grant| grant.compartments.covers(name)),
             Self::Custodian => false,
         }
     }

@@ -160,6 +160,16 @@ impl<'a> Standing<'a> {
     }
 
     /// Whether a clinic has or had one of these rights to a compartment.
+    /// The clinics that made an epoch and had a right there.
+    pub(super) fn makers(&self, id: &StatementId, epoch: &Epoch) -> Vec<ClinicId> {
+        let signers = self.epochs.get(id).map(|one| one.signers.as_slice());
+        let rights = [Rights::READ, Rights::WRITE];
+        let makers = signers.unwrap_or_default().iter().copied();
+        makers
+            .filter(|clinic| self.ever(clinic, &epoch.compartment, rights))
+            .collect()
+    }
+
     fn ever(&self, clinic: &ClinicId, name: &CompartmentName, rights: [Rights; 2]) -> bool {
         self.custodian() == Some(*clinic)
             || self.grants.values().any(|StandingGrant { grant, .. }| {

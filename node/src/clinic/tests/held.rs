@@ -52,3 +52,27 @@ fn what_a_held_record_says_of_an_allergy_is_shown_at_both_clinics() {
         assert_eq!(said(house, &id), [], "a new grant lets it count");
     }
 }
+
+/// The key under which it writes is its own, and nobody else has it.
+#[test]
+fn what_was_written_in_a_new_compartment_before_a_grant_ended_comes_home_after_its_end() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    let soon = crate::clinic::date::moment(clock::now_ms() + 3_600_000);
+    let terms = request(&id, &away, "all", "read,write");
+    home.try_grant(GrantRequest {
+        until: Some(soon),
+        ..terms
+    })
+    .unwrap();
+    sync(&home, &away).unwrap();
+    away.import(&visit(&away, &id, "weighed"));
+    for house in [&home, &away] {
+        house.wait_hours(2);
+    }
+    sync(&home, &away).unwrap();
+    let shown = home.clinic.export(&id, true).unwrap();
+    assert!(shown.contains(r#""weighed""#), "{shown}");
+    sync(&home, &away).unwrap();
+}

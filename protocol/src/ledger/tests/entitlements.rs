@@ -85,6 +85,24 @@ fn epochs_go_to_the_readers_of_their_compartment() {
 }
 
 #[test]
+fn an_epoch_comes_home_from_the_clinic_that_made_it_even_after_the_end() {
+    let mut world = World::new(1, 4);
+    let mine = world.grant(1, |_| ());
+    let other = world.grant(2, |_| ());
+    let (made, _) = world.epoch(1, &CLINICAL, &[0, 1, 2], &[]);
+    let (others, _) = world.epoch(2, &CLINICAL, &[0, 1, 2], &[]);
+    let ends = world.revoke(&mine, &[]);
+    let all = [&mine, &other, &made, &others, &ends];
+    assert!(entitled(&world, &all, 1, &made) && !entitled(&world, &all, 1, &others));
+    let decision = decide(&world.ledger(&all), &world.book(), NOW_MS);
+    let shared = |one: usize, other: usize| {
+        decision.shared(&world.id(one), &world.id(other), &made.id())
+    };
+    assert!(shared(0, 1) && shared(1, 0));
+    assert!(!shared(1, 2) && !shared(2, 1));
+}
+
+#[test]
 fn what_does_not_count_goes_to_the_custodian_only() {
     let mut world = World::new(1, 3);
     let mine = world.grant(1, |_| ());
