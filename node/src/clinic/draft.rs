@@ -10,7 +10,7 @@ use chartmesh_protocol::{ChartId, NodeId};
 
 use super::audit::{self, Action, Note};
 use super::items::{self, Header, Marked, NewItem, What};
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, hybrid};
 use crate::store::{Batch, Space, StoreError};
 
 /// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
@@ -116,9 +116,11 @@ impl Clinic {
         let saved: Vec<ChartId> = saved.map(|item| item.chart).collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);
-        let mark = self.tick().value().to_be_bytes().to_vec();
+        let point = self.tick();
+        let mark = point.value().to_be_bytes().to_vec();
         let committed = self.store.commit_with(move |view| {
             let mut batch = batch;
+            hybrid::remember(&mut batch, point);
             let filed = items::file(view, &mut batch, &items)?;
             for chart in items.iter().map(|item| &item.chart) {
                 if !view.contains(Space::Charts, chart.as_bytes())? {

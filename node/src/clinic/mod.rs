@@ -20,7 +20,7 @@
 //! | `bundle` | the same in files, for a stick |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
-//! | `surroundings` | the clock and the source of random bytes |
+//! | `surroundings`, `hybrid` | the clock and the source of random bytes |
 
 mod addresses;
 mod audit;
@@ -41,6 +41,7 @@ mod fold;
 mod grant_list;
 mod handover;
 mod held_view;
+mod hybrid;
 mod identity;
 mod import;
 mod index_card;
@@ -78,7 +79,7 @@ use chartmesh_config::Config;
 use chartmesh_protocol::ledger::{ChartSecret, Ledger};
 use chartmesh_protocol::reconcile::StoreIncarnation;
 use chartmesh_protocol::{
-    ChartId, ClinicId, HybridClock, HybridTime, Incarnation, NodeId, StatementId,
+    ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId,
 };
 use lru::LruCache;
 use rand::RngExt;
@@ -248,6 +249,7 @@ impl Clinic {
         let identity = Arc::new(Identity::open(&keyring, &store)?);
         let certificates = RwLock::new(Certificates::read(&store)?);
         let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
+        let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
@@ -255,7 +257,7 @@ impl Clinic {
             identity,
             store,
             certificates,
-            clock: Mutex::new(HybridClock::default()),
+            clock: Mutex::new(clock),
             incarnations: Mutex::new(incarnations),
             open: Mutex::new(LruCache::new(OPEN_CHARTS)),
             ledgers: Mutex::new(LruCache::new(KNOWN_LEDGERS)),
@@ -333,20 +335,6 @@ impl Clinic {
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn flush(&self) -> Result<(), ClinicError> {
         Ok(self.store.sync()?)
-    }
-
-    /// The next point of hybrid time.
-    pub(crate) fn tick(&self) -> HybridTime {
-        self.clock().tick(self.now_ms())
-    }
-
-    /// The time that decides on expiry: the larger of our clock and what peers have told.
-    pub(crate) fn time_ms(&self) -> u64 {
-        self.now_ms().max(self.clock().last().ms())
-    }
-
-    pub(crate) fn clock(&self) -> MutexGuard<'_, HybridClock> {
-        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn author_incarnation(&self) -> Incarnation {

@@ -19,7 +19,7 @@ use minicbor::{Decode, Encode};
 
 use super::items;
 use super::share::Share;
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, hybrid};
 use crate::store::{Batch, Space};
 
 /// The store as one peer sees it. The session asks it; the driver writes through it.
@@ -169,6 +169,7 @@ impl Replica {
         note.incarnation = incarnation;
         note.ahead_ms = ahead_ms;
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        hybrid::remember(&mut batch, self.clinic.clock().last());
         self.clinic.store.commit(batch)?;
         self.refresh()
     }

@@ -68,8 +68,9 @@ impl House {
     /// Closes the store and opens it again.
     fn reopen(self) -> Self {
         let config = self.clinic.config().clone();
+        let around = self.clinic.surroundings.clone();
         drop(Arc::try_unwrap(self.clinic).ok().unwrap());
-        let clinic = Clinic::open(self.dir.path(), config, &passphrase()).unwrap();
+        let clinic = Clinic::open_in(around, self.dir.path(), config, &passphrase()).unwrap();
         Self {
             clinic: Arc::new(clinic),
             dir: self.dir,

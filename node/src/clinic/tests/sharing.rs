@@ -153,6 +153,24 @@ fn a_clinic_whose_clock_is_slow_can_pass_on_what_it_was_granted() {
     away.grant(&id, &third, "summary", "read");
 }
 
+#[test]
+fn a_clinic_that_is_opened_again_has_not_forgotten_what_peers_told_of_the_time() {
+    let hour = 3_600_000;
+    let slow = Arc::new(AtomicU64::new(45 * hour));
+    let fast = House::with_clock("Fast", &Arc::new(AtomicU64::new(50 * hour)));
+    let (home, away) = (House::with_clock("Home", &slow), House::new("Away"));
+    introduce(&home, &fast);
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    sync(&home, &fast).unwrap();
+    home.grant(&id, &away, "all", "read");
+    let home = home.reopen();
+    home.import(&visit(&home, &id, "later"));
+    sync(&home, &away).unwrap();
+    assert_eq!(away.clinic.chart_view(&id).unwrap().sealed, 0);
+    assert_eq!(away.compartments(&id), ["clinical", "summary"]);
+}
+
 /// A bundle with the chart's patient, as it is, and one new observation.
 pub(super) fn visit(house: &House, id: &str, observation: &str) -> String {
     let chart = house.clinic.export(id, true).unwrap();
