@@ -68,6 +68,8 @@ pub(super) struct Comparison {
     entries: Vec<FeedEntry>,
     keys: Keys,
     means: Means,
+    /// Statements that the peer lacks, until all of them are known.
+    lacking: Vec<FeedEntry>,
 }
 
 impl Comparison {
@@ -103,6 +105,7 @@ impl Comparison {
             entries,
             keys,
             means,
+            lacking: Vec::new(),
         }
     }
 
@@ -115,7 +118,29 @@ impl Comparison {
     }
 
     /// Takes a frame of the peer and answers it. `None` when it has no place here.
+    ///
+    /// Statements that the peer lacks are told all at once, in the order of our feed, and not as
+    /// they are found: they build on each other. A key that was made after a revocation must not
+    /// come ahead of it, or a custodian who does not know of it yet hands that key over.
     pub(super) fn take(
+        &mut self,
+        frame: &Frame,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Outcome>, SyncError> {
+        let Some(mut outcome) = self.answer(frame, out)? else {
+            return Ok(None);
+        };
+        if self.kind == ItemKind::Statement {
+            self.lacking.append(&mut outcome.lacking);
+            if outcome.done {
+                outcome.lacking = core::mem::take(&mut self.lacking);
+                outcome.lacking.sort_unstable_by_key(|entry| entry.feed);
+            }
+        }
+        Ok(Some(outcome))
+    }
+
+    fn answer(
         &mut self,
         frame: &Frame,
         out: &mut Vec<u8>,

@@ -321,3 +321,32 @@ fn damage_while_connected_is_healed_by_a_requested_sync() {
     pair.assert_in_sync();
     assert_eq!(pair.tiers(), [Tier::Set; 2]);
 }
+
+#[test]
+fn statements_that_a_comparison_finds_travel_in_the_order_in_which_they_were_accepted() {
+    // A few among many are found by symbols, all of them by ranges.
+    for (common, lost) in [(3_000, 40), (0, 300)] {
+        for lacks in [A, B] {
+            let mut pair = Pair::new();
+            let both = (0..common).map(|at| statement(1, &format!("common {at}")));
+            for one in both {
+                pair.ends[A].store.accept(one.clone());
+                pair.ends[B].store.accept(one);
+            }
+            let written: Vec<_> = (0..lost)
+                .map(|at| statement(1, &format!("lost {at}")))
+                .collect();
+            for one in &written {
+                pair.ends[1 - lacks].store.accept(one.clone());
+            }
+            lose_cursors(&mut pair);
+            know_each_other(&mut pair);
+            pair.connect();
+            pair.drive();
+            pair.assert_in_sync();
+            let delivered = pair.ends[lacks].delivered.iter().map(|(_, id)| *id);
+            let wanted: Vec<_> = written.iter().map(|one| id_of(one)).collect();
+            assert_eq!(delivered.collect::<Vec<_>>(), wanted, "{lost} {lacks}");
+        }
+    }
+}
