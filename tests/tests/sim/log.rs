@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use blake3::Hasher;
 
 /// How many of the last lines are kept to be shown.
-const KEPT: usize = 60;
+const KEPT: usize = 200;
 
 /// The lines of a run.
 #[derive(Default)]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::broken::{Broken, conduct};
 use crate::faults::Fault;
+use crate::invariants::consent::may_read;
 use crate::invariants::durable;
 use crate::plan::Step;
 use crate::world::World;
@@ -49,7 +50,7 @@ fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
     let kept = items(world, at)?;
     let mut elsewhere = BTreeSet::new();
     for other in (0..world.sites.len()).filter(|other| *other != at) {
-        elsewhere.append(&mut items(world, other)?);
+        elsewhere.append(&mut given_back(world, other, at)?);
     }
     let before = std::mem::replace(&mut world.expected.held[at], kept.clone());
     let lost: BTreeSet<[u8; 32]> = before
@@ -64,6 +65,37 @@ fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
         }
     }
     Ok(format!("restored, {} lost", lost.len()))
+}
+
+/// What a clinic holds that another one gets of it: nothing of what it may not read itself any
+/// more.
+fn given_back(world: &World, from: usize, to: usize) -> Result<BTreeSet<[u8; 32]>, Broken> {
+    let mut items = BTreeSet::new();
+    if !world.know_each_other(from, to) {
+        return Ok(items);
+    }
+    let inventory = conduct("an inventory", world.sites[from].clinic().inventory())?;
+    for (id, held) in inventory {
+        let Some(chart) = world.expected.chart_of(&id) else {
+            continue;
+        };
+        let mut any = false;
+        for (record, place) in held.records {
+            let name = world.expected.names.get(&(id, place.tag));
+            let may = match name {
+                Some(name) => may_read(world, from, chart, from, name)?,
+                None => false,
+            };
+            if may {
+                items.insert(*record.as_bytes());
+            }
+            any |= may;
+        }
+        if any {
+            items.extend(held.statements.into_iter().map(|id| *id.as_bytes()));
+        }
+    }
+    Ok(items)
 }
 
 /// Everything that a clinic holds.

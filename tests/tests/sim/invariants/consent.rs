@@ -58,7 +58,8 @@ fn is_known_revoked(world: &World, knower: usize, grant: &Grant) -> Result<bool,
     conduct("a look", held)
 }
 
-/// The clinics that were let read a compartment once and, as a clinic knows, no more are.
+/// The clinics that were let read a compartment once and, as a clinic knows, no more are. Those of
+/// whose grants it has not heard are none of them: they may have keys without its knowing.
 pub(crate) fn barred(
     world: &World,
     knower: usize,
@@ -68,13 +69,31 @@ pub(crate) fn barred(
     let mut barred = Vec::new();
     for site in 0..world.sites.len() {
         if site != knower
-            && world.expected.ever_granted(chart, site, name)
+            && is_known(world, knower, chart, site, name)?
             && !may_read(world, knower, chart, site, name)?
         {
             barred.push(site);
         }
     }
     Ok(barred)
+}
+
+/// Whether a clinic has heard of every grant of a compartment to another, and there is one.
+fn is_known(
+    world: &World,
+    knower: usize,
+    chart: usize,
+    to: usize,
+    name: &CompartmentName,
+) -> Result<bool, Broken> {
+    let grants = world.expected.grants.iter();
+    for grant in grants.filter(|one| one.chart == chart && one.to == to && one.covers(name)) {
+        let held = world.sites[knower].clinic().holds(&ItemId::from(grant.id));
+        if !conduct("a look", held)? {
+            return Ok(false);
+        }
+    }
+    Ok(world.expected.ever_granted(chart, to, name))
 }
 
 /// A record that leaves a clinic goes to one that may have it.
