@@ -78,9 +78,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use chartmesh_config::Config;
 use chartmesh_protocol::ledger::{ChartSecret, Ledger};
 use chartmesh_protocol::reconcile::StoreIncarnation;
-use chartmesh_protocol::{
-    ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId,
-};
+use chartmesh_protocol::{ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId};
 use lru::LruCache;
 use rand::RngExt;
 use tokio::sync::watch;

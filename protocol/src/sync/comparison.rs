@@ -140,11 +140,7 @@ impl Comparison {
         Ok(Some(outcome))
     }
 
-    fn answer(
-        &mut self,
-        frame: &Frame,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Outcome>, SyncError> {
+    fn answer(&mut self, frame: &Frame, out: &mut Vec<u8>) -> Result<Option<Outcome>, SyncError> {
         let kind = self.kind;
         match (frame, &mut self.means) {
             (Frame::Symbols(symbols), Means::Decoding { .. }) if symbols.kind == kind => {

@@ -81,7 +81,9 @@ impl Values {
     pub(crate) fn current(&self) -> BTreeSet<u64> {
         let replaced: BTreeSet<u64> = self.replaced.values().flatten().copied().collect();
         let all = self.replaced.keys();
-        all.filter(|mark| !replaced.contains(mark)).copied().collect()
+        all.filter(|mark| !replaced.contains(mark))
+            .copied()
+            .collect()
     }
 }
 

@@ -42,6 +42,7 @@ fn is_found(fault: Fault, by: &[Invariant]) {
                 "{fault:?} with seed {seed} shows as another invariant: {broken}\n{}",
                 outcome.last
             );
+            println!("{fault:?}: found with seed {seed}, {broken}");
             return;
         }
     }
@@ -55,7 +56,11 @@ fn a_clinic_that_acknowledges_what_it_does_not_store_is_found() {
 
 #[test]
 fn a_clinic_that_pretends_to_hold_what_it_lacks_is_found() {
-    let by = [Invariant::Convergence, Invariant::Shown, Invariant::Attribution];
+    let by = [
+        Invariant::Convergence,
+        Invariant::Shown,
+        Invariant::Attribution,
+    ];
     is_found(Fault::HidesWhatItLacks, &by);
 }
 

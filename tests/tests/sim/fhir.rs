@@ -75,7 +75,10 @@ pub(crate) fn allergy(chart: &Chart, mark: u64) -> String {
 }
 
 /// The resources of a chart as a clinic shows them, by key; none where it shows no patient.
-pub(crate) fn shown(site: &Site, chart: &Chart) -> Result<Option<BTreeMap<String, String>>, Broken> {
+pub(crate) fn shown(
+    site: &Site,
+    chart: &Chart,
+) -> Result<Option<BTreeMap<String, String>>, Broken> {
     let Ok(text) = site.clinic().export(&chart.text, true) else {
         return Ok(None);
     };
@@ -144,7 +147,9 @@ pub(crate) fn marks_shown(
             let values = values.filter_map(|version| version.value.as_ref());
             values.flat_map(|value| marks(value.get())).collect()
         }
-        None => shown.get(&key).map_or_else(BTreeSet::new, |text| marks(text)),
+        None => shown
+            .get(&key)
+            .map_or_else(BTreeSet::new, |text| marks(text)),
     }
 }
 

@@ -7,8 +7,8 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Bytes that travel as one piece: an Ethernet frame's worth.
-const PIECE_BYTES: usize = 1_400;
+/// Bytes that arrive at once at most.
+const PIECE_BYTES: usize = 6_000;
 /// What a transport waits at least before it sends again, in milliseconds (RFC 6298 §2.4).
 const RESEND_MS: u64 = 1_000;
 /// How often a piece is lost in a row at most: links that lose everything are cut links.
@@ -82,7 +82,8 @@ impl Link {
         while !rest.is_empty() {
             // Where a read of the other end stops is nobody's choice.
             let largest = rest.len().min(PIECE_BYTES);
-            let (piece, behind) = rest.split_at(self.chance.random_range(1..=largest).max(200.min(largest)));
+            let (piece, behind) =
+                rest.split_at(self.chance.random_range(1..=largest).max(200.min(largest)));
             rest = behind;
             arrivals.push((self.arrival(now_ms, piece.len()), piece.to_vec()));
         }

@@ -13,7 +13,7 @@ pub(crate) const HOUR_MS: u64 = 3_600_000;
 /// How wrong a clock is at most, in milliseconds.
 const MAX_SKEW_MS: i64 = 12 * 3_600_000;
 /// One run in so many is of a large network.
-const LARGE_ONE_IN: u32 = 150;
+const LARGE_ONE_IN: u32 = 300;
 
 /// A network and what befalls it.
 #[derive(Debug, Clone)]
@@ -33,9 +33,17 @@ pub(crate) enum Step {
     /// A patient is registered.
     Register { at: usize },
     /// Something new is written into a chart.
-    Write { at: usize, chart: usize, kind: usize },
+    Write {
+        at: usize,
+        chart: usize,
+        kind: usize,
+    },
     /// Something is written over: a phone number, or an allergy as a whole.
-    Edit { at: usize, chart: usize, allergy: bool },
+    Edit {
+        at: usize,
+        chart: usize,
+        allergy: bool,
+    },
     /// A person decides a conflict.
     Resolve { at: usize, chart: usize },
     /// Consent is given.
@@ -45,11 +53,21 @@ pub(crate) enum Step {
     /// What is due is compacted.
     Compact { at: usize },
     /// Two clinics are joined by a link for a while.
-    Join { one: usize, other: usize, weather: Weather, for_ms: u64 },
+    Join {
+        one: usize,
+        other: usize,
+        weather: Weather,
+        for_ms: u64,
+    },
     /// A link is cut; in silence, or so that both ends notice.
     Cut { link: usize, silent: bool },
     /// A stick is carried from one clinic to another.
-    Stick { from: usize, to: usize, mishap: Mishap, everything: bool },
+    Stick {
+        from: usize,
+        to: usize,
+        mishap: Mishap,
+        everything: bool,
+    },
     /// A clinic is closed and opened again.
     Restart { at: usize },
     /// A clinic loses its power.
@@ -137,7 +155,7 @@ impl Plan {
         };
         draft.pairs.extend(acquainted.iter().copied());
         draft.begin();
-        let length = draft.chance.random_range(20..=60);
+        let length = draft.chance.random_range(20..=45);
         for _ in 0..length {
             draft.add();
         }

@@ -184,7 +184,10 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
     if world.expected.grants.iter().any(|known| known.id == id) {
         return Ok("granted before".to_owned());
     }
-    let named = terms.compartments.iter().filter_map(|name| name.parse().ok());
+    let named = terms
+        .compartments
+        .iter()
+        .filter_map(|name| name.parse().ok());
     let named: BTreeSet<CompartmentName> = named.collect();
     let order = world.expected.next_order();
     world.expected.grants.push(Grant {
@@ -199,7 +202,10 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
         order,
     });
     invariants::durable::note_statements(world, by, chart)?;
-    Ok(format!("grant {} of chart {chart}", world.expected.grants.len() - 1))
+    Ok(format!(
+        "grant {} of chart {chart}",
+        world.expected.grants.len() - 1
+    ))
 }
 
 /// A moment of January 2027 as RFC 3339.

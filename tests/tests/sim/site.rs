@@ -204,7 +204,10 @@ fn tear(journal: &Path) -> std::io::Result<()> {
     }
     segments.sort();
     match segments.last() {
-        Some(last) => fs::OpenOptions::new().append(true).open(last)?.write_all(&TORN),
+        Some(last) => fs::OpenOptions::new()
+            .append(true)
+            .open(last)?
+            .write_all(&TORN),
         None => Ok(()),
     }
 }

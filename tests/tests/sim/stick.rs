@@ -68,7 +68,8 @@ pub(crate) fn carry(
         files: kept,
         _folder: folder,
     });
-    let count = |of: fn(&chartmesh::clinic::PartRead) -> u64| read.files.iter().map(of).sum::<u64>();
+    let count =
+        |of: fn(&chartmesh::clinic::PartRead) -> u64| read.files.iter().map(of).sum::<u64>();
     Ok(format!(
         "{} files, {} items, {} new, {} refused",
         read.files.len(),

@@ -9,9 +9,7 @@ use chartmesh::clinic::{ClinicError, Delivery, Refused, Replica};
 use chartmesh::net::PeerStore;
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
-use chartmesh_protocol::reconcile::{
-    Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation,
-};
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};

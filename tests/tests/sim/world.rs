@@ -164,7 +164,9 @@ impl World {
         let instead_of = |own: usize, peer: usize| {
             let serves = self.fault_at(own) == Some(Fault::ServesAnothersPart);
             let other = (0..self.sites.len()).find(|site| *site != own && *site != peer);
-            other.filter(|_| serves).map(|site| self.sites[site].clinic())
+            other
+                .filter(|_| serves)
+                .map(|site| self.sites[site].clinic())
         };
         let place = |own: usize, peer: usize| Place {
             site: own,

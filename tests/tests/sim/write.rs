@@ -36,7 +36,13 @@ pub(crate) fn entry(
     } else if let Some(refused) = import(world, at, &facts, &text)? {
         return Ok(refused);
     }
-    note_saved(world, at, chart, Some((entry.key.clone(), entry.compartment)), &before)?;
+    note_saved(
+        world,
+        at,
+        chart,
+        Some((entry.key.clone(), entry.compartment)),
+        &before,
+    )?;
     Ok(entry.key)
 }
 
@@ -83,12 +89,7 @@ pub(crate) fn records_of(
 }
 
 /// Takes a file in; says why, where the clinic may not write that.
-fn import(
-    world: &World,
-    at: usize,
-    chart: &Chart,
-    text: &str,
-) -> Result<Option<String>, Broken> {
+fn import(world: &World, at: usize, chart: &Chart, text: &str) -> Result<Option<String>, Broken> {
     let site = &world.sites[at];
     let error = import_at(site.clinic(), &site.file("input.json"), chart, text)?;
     if let Some(error) = &error {

@@ -95,9 +95,8 @@ fn an_epoch_comes_home_from_the_clinic_that_made_it_even_after_the_end() {
     let all = [&mine, &other, &made, &others, &ends];
     assert!(entitled(&world, &all, 1, &made) && !entitled(&world, &all, 1, &others));
     let decision = decide(&world.ledger(&all), &world.book(), NOW_MS);
-    let shared = |one: usize, other: usize| {
-        decision.shared(&world.id(one), &world.id(other), &made.id())
-    };
+    let shared =
+        |one: usize, other: usize| decision.shared(&world.id(one), &world.id(other), &made.id());
     assert!(shared(0, 1) && shared(1, 0));
     assert!(!shared(1, 2) && !shared(2, 1));
 }

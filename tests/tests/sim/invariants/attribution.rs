@@ -32,7 +32,12 @@ pub(crate) fn everything_has_its_author(world: &World) -> Result<(), Broken> {
                 continue;
             };
             let wanted = world.sites[save.at].clinic().clinic_id();
-            let what = || format!("{:?} of chart {chart} is not said to be of its author", save.resource);
+            let what = || {
+                format!(
+                    "{:?} of chart {chart} is not said to be of its author",
+                    save.resource
+                )
+            };
             Invariant::Attribution.holds(*named == Some(wanted), what)?;
         }
     }

@@ -54,7 +54,9 @@ fn is_known_revoked(world: &World, knower: usize, grant: &Grant) -> Result<bool,
     let Some(revocation) = grant.revoked else {
         return Ok(false);
     };
-    let held = world.sites[knower].clinic().holds(&ItemId::from(revocation));
+    let held = world.sites[knower]
+        .clinic()
+        .holds(&ItemId::from(revocation));
     conduct("a look", held)
 }
 
@@ -138,8 +140,9 @@ pub(crate) fn nobody_holds_more(world: &World) -> Result<(), Broken> {
                 let what = || format!("{at} has a record of {name} of chart {chart}");
                 Invariant::Consent.holds(may, what)?;
                 if !home && is_of_the_past(world, chart, at, name, record) {
-                    let what =
-                        format!("{at} has a record of {name} of chart {chart} from before its grant");
+                    let what = format!(
+                        "{at} has a record of {name} of chart {chart} from before its grant"
+                    );
                     return Err(Invariant::Consent.broken(what));
                 }
             }
@@ -166,7 +169,9 @@ fn is_of_the_past(
     let first = grants.iter().map(|grant| grant.order).min();
     let mut saves = world.expected.saves.iter();
     let written = saves.find(|save| save.records.contains(record));
-    let before = written.zip(first).is_some_and(|(save, first)| save.order < first);
+    let before = written
+        .zip(first)
+        .is_some_and(|(save, first)| save.order < first);
     from_now_on && before
 }
 

@@ -104,7 +104,10 @@ pub(crate) fn order_does_not_matter(world: &mut World) -> Result<(), Broken> {
     let at = world.expected.saves.len() % world.sites.len();
     let charts = 0..world.expected.charts.len();
     let all = |world: &World| -> Result<Vec<Shows>, Broken> {
-        charts.clone().map(|chart| shows(world, at, chart)).collect()
+        charts
+            .clone()
+            .map(|chart| shows(world, at, chart))
+            .collect()
     };
     let before = all(world)?;
     world.sites[at].kill()?;

@@ -33,15 +33,7 @@ pub(crate) fn nothing_new_opens(world: &World) -> Result<(), Broken> {
                 let mut epoch = save.records.iter().filter_map(|id| epochs.get(id));
                 let what = || {
                     let (at, name) = (save.at, &save.compartment);
-                    let wounded = world.expected.wounded.contains(&chart);
-                    let dbg: Vec<String> = ledger.epochs().filter(|(_, e)| e.compartment == *name).map(|(id, e)| {
-                        let signer = ledger.get(&id).unwrap().payload().signer().to_bytes();
-                        let signer = world.sites.iter().position(|s| *s.clinic().node_id().as_bytes() == signer);
-                        let readers: Vec<_> = e.readers.iter().map(|r| world.sites.iter().position(|s| s.clinic().clinic_id() == r.clinic).unwrap()).collect();
-                        format!("\n  epoch {} by {signer:?} at {} for {readers:?} history {:?}", e.id, e.created.ms() as i64 - crate::world::BEGINNING_MS as i64, e.history.iter().map(|h| h.epoch.to_string()).collect::<Vec<_>>())
-                    }).collect();
-                    let under: Vec<_> = save.records.iter().map(|r| (r.to_string(), epochs.get(r).map(|e| e.to_string()))).collect();
-                    format!("{at} wrote {name} of chart {chart}, which opens to {to}: revoked; wounded {wounded} {under:?} {}", dbg.join(""))
+                    format!("{at} wrote {name} of chart {chart}, which opens to {to}: revoked")
                 };
                 Invariant::Revocation.holds(!epoch.any(|epoch| opens.contains(epoch)), what)?;
             }

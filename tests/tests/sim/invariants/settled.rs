@@ -4,10 +4,10 @@
 use chartmesh_protocol::sync::Tier;
 
 use crate::broken::{Broken, Invariant};
+use crate::faults::Fault;
 use crate::meeting::MeetingId;
 use crate::plan::HOUR_MS;
 use crate::play;
-use crate::faults::Fault;
 use crate::world::World;
 
 /// Rounds in which everybody meets everybody, after which all have to have all: a record and then
