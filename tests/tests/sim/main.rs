@@ -36,7 +36,7 @@
 //!
 //! # Whether it finds anything
 //!
-//! Nine mistakes are planted, one at a time, each in the harness, and each has to be found:
+//! Eight mistakes are planted, one at a time, each in the harness, and each has to be found:
 //! [`faults`]. What it has found in the product is kept as [`regressions`].
 
 mod broken;

@@ -1,20 +1,18 @@
 //! Two clinics on a link: the real sessions and the real stores, and bytes on their way.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use chartmesh::clinic::{Clinic, Replica};
 use chartmesh::net::{Act, Conversation};
-use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::{Event, Patience, Report, Role, Session, Setup};
 use tokio::sync::watch;
 
 use crate::broken::{Broken, conduct};
 use crate::faults::Fault;
 use crate::link::Link;
-use crate::watched::{Tap, Watched};
+use crate::watched::{Hidden, Tap, Watched};
 
 /// Which meeting.
 pub(crate) type MeetingId = u64;
@@ -66,7 +64,7 @@ pub(crate) struct Place<'a> {
     pub(crate) site: usize,
     pub(crate) clinic: &'a Arc<Clinic>,
     pub(crate) fault: Option<Fault>,
-    pub(crate) hidden: &'a Rc<RefCell<BTreeSet<ItemId>>>,
+    pub(crate) hidden: &'a Rc<RefCell<Hidden>>,
     /// Whose part a planted fault serves.
     pub(crate) instead_of: Option<&'a Arc<Clinic>>,
 }

@@ -2,7 +2,7 @@
 //! written down; and, where a fault is planted, something else happens than should.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chartmesh::clinic::{ClinicError, Delivery, Refused, Replica};
@@ -33,6 +33,9 @@ pub(crate) struct Sent {
     pub(crate) record: Option<RecordHeader>,
 }
 
+/// The record that a planted fault says to hold and does not, by the peers who have sent it.
+pub(crate) type Hidden = BTreeMap<usize, ItemId>;
+
 /// A replica that is watched.
 pub(crate) struct Watched {
     replica: Replica,
@@ -43,8 +46,7 @@ pub(crate) struct Watched {
     fault: Option<Fault>,
     /// What a planted fault serves in place of what it should.
     instead: Option<Replica>,
-    /// What a planted fault says to hold and does not.
-    hidden: Rc<RefCell<BTreeSet<ItemId>>>,
+    hidden: Rc<RefCell<Hidden>>,
 }
 
 impl Watched {
@@ -53,7 +55,7 @@ impl Watched {
         (site, peer): (usize, usize),
         tap: &Rc<RefCell<Tap>>,
         fault: Option<Fault>,
-        hidden: &Rc<RefCell<BTreeSet<ItemId>>>,
+        hidden: &Rc<RefCell<Hidden>>,
     ) -> Self {
         Self {
             replica,
@@ -75,12 +77,20 @@ impl Watched {
         self.fault == Some(fault)
     }
 
-    /// The first record among deliveries, where the planted fault loses it.
+    /// Which of the deliveries the planted fault loses.
     fn swallowed(&self, deliveries: &[Delivery]) -> Option<usize> {
-        let swallows =
-            self.has_fault(Fault::AcksUnstored) || self.has_fault(Fault::HidesWhatItLacks);
         let record = |one: &Delivery| one.kind == ItemKind::Record;
-        deliveries.iter().position(record).filter(|_| swallows)
+        let hidden = self.hidden.borrow();
+        let lacks = |one: &Delivery| {
+            let id = read(one.kind, &one.bytes).map(|(id, _)| id);
+            hidden.is_empty() || hidden.values().any(|lacked| Some(*lacked) == id)
+        };
+        let mut all = deliveries.iter();
+        match self.fault {
+            Some(Fault::AcksUnstored) => all.position(record),
+            Some(Fault::HidesWhatItLacks) => all.position(|one| record(one) && lacks(one)),
+            _ => None,
+        }
     }
 }
 
@@ -111,7 +121,7 @@ impl PeerStore for Watched {
             };
             let here = kept.iter().any(|other| other.bytes == one.bytes);
             if !here && self.has_fault(Fault::HidesWhatItLacks) {
-                self.hidden.borrow_mut().insert(id);
+                self.hidden.borrow_mut().insert(self.peer, id);
             } else {
                 tap.stored.push((self.site, id));
             }
@@ -128,9 +138,6 @@ impl PeerStore for Watched {
     }
 
     fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        if self.has_fault(Fault::ForgetsCursors) {
-            return Ok(());
-        }
         self.replica.advance(cursor)
     }
 
@@ -174,7 +181,7 @@ impl Holdings for Watched {
 
     fn digests(&self) -> SharedDigests {
         let mut digests = self.replica.digests();
-        for id in self.hidden.borrow().iter() {
+        if let Some(id) = self.hidden.borrow().get(&self.peer) {
             digests.records.add(&self.replica.pair_key(), id);
         }
         digests

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
-use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::Event;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -20,7 +19,7 @@ use crate::meeting::{Arrival, Coming, Meeting, MeetingId, Place};
 use crate::plan::Plan;
 use crate::site::Site;
 use crate::stick::Stick;
-use crate::watched::Tap;
+use crate::watched::{Hidden, Tap};
 
 /// When every run begins: 2027-01-01T00:00:00Z, in milliseconds since 1970.
 pub(crate) const BEGINNING_MS: u64 = 1_798_761_600_000;
@@ -57,7 +56,7 @@ pub(crate) struct World {
     /// Sticks that were carried.
     pub(crate) sticks: Vec<Stick>,
     tap: Rc<RefCell<Tap>>,
-    hidden: Vec<Rc<RefCell<BTreeSet<ItemId>>>>,
+    hidden: Vec<Rc<RefCell<Hidden>>>,
     queue: BinaryHeap<Reverse<(u64, u64, Happening)>>,
     order: u64,
     next_meeting: MeetingId,

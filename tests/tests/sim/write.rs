@@ -33,7 +33,10 @@ pub(crate) fn entry(
     let before = records_of(world, at, chart)?;
     if world.fault_at(at) == Some(Fault::KeepsOldKeys) && world.sites[at].has_backup() {
         with_old_keys(world, at, &facts, &text)?;
-    } else if let Some(refused) = import(world, at, &facts, &text)? {
+    }
+    if records_of(world, at, chart)? == before
+        && let Some(refused) = import(world, at, &facts, &text)?
+    {
         return Ok(refused);
     }
     note_saved(
