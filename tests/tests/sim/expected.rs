@@ -29,9 +29,11 @@ pub(crate) struct Grant {
     pub(crate) compartments: Option<BTreeSet<CompartmentName>>,
     pub(crate) from_now_on: bool,
     pub(crate) expires_ms: Option<u64>,
-    /// Its revocation, and when it was signed in the order of all that happened.
+    /// Its revocation.
     pub(crate) revoked: Option<StatementId>,
-    /// When it was signed, in that order.
+    /// Whether its revocation was lost with what only its signer had.
+    pub(crate) reopened: bool,
+    /// When it was signed, in the order of all that happened.
     pub(crate) order: u64,
 }
 

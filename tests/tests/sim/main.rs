@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo test -p chartmesh-tests --test sim                       some seeds, and the planted faults
-//! CHARTMESH_SIM_SEED=17 cargo test -p chartmesh-tests --test sim one_seed -- --nocapture
+//! CHARTMESH_SIM_SEED=17 cargo test -p chartmesh-tests --test sim replay -- --nocapture
 //! CHARTMESH_SIM_SEED=17 CHARTMESH_SIM_SHRINK=1 cargo test ...    the same with the fewest steps
 //! CHARTMESH_SIM_FIRST=$(date +%s)00000 CHARTMESH_SIM_RUNS=50000 \
 //!     cargo test -p chartmesh-tests --test sim networks          a night's worth, of new seeds
@@ -80,7 +80,7 @@ fn fault_of(seed: u64) -> Option<String> {
     let broken = outcome.result.err()?;
     Some(format!(
         "{}\nseed {seed}: {broken}\n\nTo see it again:\n    CHARTMESH_SIM_SEED={seed} cargo test \
-         -p chartmesh-tests --test sim one_seed -- --nocapture\n",
+         -p chartmesh-tests --test sim replay -- --nocapture\n",
         outcome.last
     ))
 }
@@ -117,7 +117,7 @@ fn networks_of_clinics_hold_the_invariants() {
 }
 
 #[test]
-fn one_seed() {
+fn replay() {
     let seed = number("CHARTMESH_SIM_SEED").unwrap_or(0);
     if number("CHARTMESH_SIM_SHRINK").is_some() {
         println!("{}", shrink::fewest_steps(&Plan::of(seed)));

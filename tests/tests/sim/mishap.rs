@@ -115,6 +115,7 @@ fn note_lost(world: &mut World, lost: &BTreeSet<[u8; 32]>) {
     for grant in &mut expected.grants {
         if grant.revoked.is_some_and(|id| lost.contains(id.as_bytes())) {
             grant.revoked = None;
+            grant.reopened = true;
             expected.wounded.insert(grant.chart);
         }
         if lost.contains(grant.id.as_bytes()) {

@@ -199,6 +199,7 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
         from_now_on: terms.from_now_on,
         expires_ms,
         revoked: None,
+        reopened: false,
         order,
     });
     invariants::durable::note_statements(world, by, chart)?;

@@ -23,7 +23,7 @@ pub(crate) fn nothing_new_opens(world: &World) -> Result<(), Broken> {
                     grant.chart == chart
                         && grant.to == *to
                         && grant.covers(&save.compartment)
-                        && grant.order > save.order
+                        && (grant.order > save.order || grant.reopened)
                 });
                 if again {
                     continue;
