@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::link::Place;
 use crate::run::{Killed, Output, run, spawn};
 use crate::wait::wait_for;
 
@@ -23,6 +24,7 @@ pub const PASSPHRASE: &str = "correct horse battery staple";
 #[derive(Debug)]
 pub struct Clinic {
     program: PathBuf,
+    place: Place,
     folder: TempDir,
     name: String,
     daemon: Option<Killed>,
@@ -35,26 +37,35 @@ impl Clinic {
     /// When `init` fails.
     #[must_use]
     pub fn create(program: impl Into<PathBuf>, name: &str) -> Self {
+        Self::create_at(program, name, &Place::loopback())
+    }
+
+    /// Makes a clinic whose every process runs at this place, where it listens.
+    ///
+    /// # Panics
+    /// When `init` fails.
+    #[must_use]
+    pub fn create_at(program: impl Into<PathBuf>, name: &str, place: &Place) -> Self {
         let folder = tempfile::Builder::new().prefix("cm").tempdir().unwrap();
         std::fs::write(folder.path().join("passphrase"), PASSPHRASE).unwrap();
         let clinic = Self {
             program: program.into(),
+            place: place.clone(),
             folder,
             name: name.to_owned(),
             daemon: None,
         };
-        clinic.ok(&[
-            "init",
-            "--name",
-            name,
-            "--listen",
-            "/ip4/127.0.0.1/udp/0/quic-v1",
-            "--listen",
-            "/ip4/127.0.0.1/tcp/0",
-            "--http",
-            "127.0.0.1:0",
-        ]);
+        let [quic, tcp] = clinic.any_ports();
+        let mut arguments = vec!["init", "--name", name, "--http", "127.0.0.1:0"];
+        arguments.extend(["--listen", &quic, "--listen", &tcp]);
+        clinic.ok(&arguments);
         clinic
+    }
+
+    /// Where it listens before the system has chosen ports.
+    fn any_ports(&self) -> [String; 2] {
+        let address = self.place.address();
+        ["udp/0/quic-v1", "tcp/0"].map(|port| format!("/ip4/{address}/{port}"))
     }
 
     /// The name it was made with.
@@ -96,7 +107,7 @@ impl Clinic {
     /// environment.
     #[must_use]
     pub fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.place.command(&self.program);
         command
             .env_remove("CHARTMESH_LOG")
             .env_remove("CREDENTIALS_DIRECTORY")
@@ -139,12 +150,13 @@ impl Clinic {
     fn keep_addresses(&self, ready: &Value) {
         let path = self.dir().join("config.toml");
         let mut config = std::fs::read_to_string(&path).unwrap();
+        let [quic, tcp] = self.any_ports();
         for address in ready["listen"].as_array().unwrap() {
             let address = address.as_str().unwrap();
             let chosen = if address.contains("/quic-v1") {
-                "/ip4/127.0.0.1/udp/0/quic-v1"
+                &quic
             } else {
-                "/ip4/127.0.0.1/tcp/0"
+                &tcp
             };
             config = config.replace(&format!("\"{chosen}\""), &format!("\"{address}\""));
         }

@@ -23,7 +23,8 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`clinic`], [`run`], [`wait`] | clinics as processes |
-//! | [`shared`] | the test data beside the repository |
+//! | [`link`] | hosts on this machine, joined by a link as bad as wanted |
+//! | [`required`], [`shared`] | what a test needs of the machine, and the test data beside the repository |
 //! | [`exact`], [`bundle`] | FHIR JSON compared to the digit, and what an import must keep |
 //! | [`vault`] | a data folder opened with its keys, as a thief with the passphrase would |
 //! | [`fuzz`] | everything that reads bytes of somebody else, for fuzzing |
@@ -33,6 +34,8 @@ pub mod bundle;
 pub mod clinic;
 pub mod exact;
 pub mod fuzz;
+pub mod link;
+pub mod required;
 pub mod run;
 pub mod scan;
 pub mod shared;

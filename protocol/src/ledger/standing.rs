@@ -159,7 +159,6 @@ impl<'a> Standing<'a> {
             .collect()
     }
 
-    /// Whether a clinic has or had one of these rights to a compartment.
     /// The clinics that made an epoch and had a right there.
     pub(super) fn makers(&self, id: &StatementId, epoch: &Epoch) -> Vec<ClinicId> {
         let signers = self.epochs.get(id).map(|one| one.signers.as_slice());
@@ -170,6 +169,7 @@ impl<'a> Standing<'a> {
             .collect()
     }
 
+    /// Whether a clinic has or had one of these rights to a compartment.
     fn ever(&self, clinic: &ClinicId, name: &CompartmentName, rights: [Rights; 2]) -> bool {
         self.custodian() == Some(*clinic)
             || self.grants.values().any(|StandingGrant { grant, .. }| {

@@ -3,6 +3,7 @@
 mod demo;
 mod durability;
 mod hostile;
+mod links;
 mod readme;
 mod stories;
 mod tidy;

@@ -5,12 +5,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use chartmesh_tests::Clinic;
+use chartmesh_tests::required::required;
 use chartmesh_tests::run::{Killed, run, spawn};
 use chartmesh_tests::wait::wait_for;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::trace::{CALLS, writes_before_answers};
-use super::{assert_healthy, demanded, visits};
+use super::{assert_healthy, visits};
 use crate::PROGRAM;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ fn strace_works(scratch: &Path) -> bool {
     probe.args(["-f", "-o", "/dev/null", "true"]);
     let works = probe.output().is_ok_and(|output| output.status.success());
     if !works {
-        assert!(!demanded("strace"), "strace is demanded and does not work");
+        assert!(!required("strace"), "strace is demanded and does not work");
         eprintln!("skipped: strace does not work in {}", scratch.display());
     }
     works

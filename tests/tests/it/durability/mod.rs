@@ -11,12 +11,6 @@ mod visits;
 
 use chartmesh_tests::Clinic;
 
-/// Whether a test that needs `tool` must not be skipped.
-fn demanded(tool: &str) -> bool {
-    let named = std::env::var("CHARTMESH_REQUIRE").unwrap_or_default();
-    named.split([',', ' ']).any(|one| one == tool)
-}
-
 /// The store, the ledgers and the audit log are whole.
 fn assert_healthy(clinic: &Clinic) {
     let report = clinic.json(&["doctor"]);

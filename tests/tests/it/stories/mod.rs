@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use crate::PROGRAM;
 
 /// How long something may take that is to happen by itself.
-const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// Clinics with these names, running.
 fn running<const N: usize>(names: [&str; N]) -> [Clinic; N] {
@@ -36,14 +36,14 @@ fn running<const N: usize>(names: [&str; N]) -> [Clinic; N] {
 }
 
 /// One patient, registered at one clinic and shared with another.
-struct NakatoShared {
-    chart: String,
+pub(crate) struct NakatoShared {
+    pub(crate) chart: String,
     patient: String,
     grant: String,
 }
 
 /// Registers a patient at a clinic and lets another one read and write the whole chart.
-fn shared_with(home: &Clinic, other: &Clinic) -> NakatoShared {
+pub(crate) fn shared_with(home: &Clinic, other: &Clinic) -> NakatoShared {
     let registered = home.json(&[
         "patient", "register", "--given", "Amina", "--family", "Nakato",
     ]);
@@ -66,7 +66,7 @@ fn grant(home: &Clinic, patient: &str, to: &Clinic, compartments: &str) -> Value
 
 impl NakatoShared {
     /// Writes an observation with a note into the chart.
-    fn note(&self, clinic: &Clinic, id: &str, words: &str) {
+    pub(crate) fn note(&self, clinic: &Clinic, id: &str, words: &str) {
         let bundle = self.note_bundle(clinic, id, words);
         changes_one(clinic, &bundle);
     }
@@ -90,8 +90,13 @@ impl NakatoShared {
         bundle::bundle_of([&self.patient_at(clinic), &resource])
     }
 
+    /// `Patient/id` of the patient.
+    pub(crate) fn patient_key(&self) -> String {
+        format!("Patient/{}", self.patient)
+    }
+
     fn patient_at(&self, clinic: &Clinic) -> Exact {
-        let key = format!("Patient/{}", self.patient);
+        let key = self.patient_key();
         bundle::resources(&clinic.export(&self.chart))[&key].clone()
     }
 
@@ -104,13 +109,13 @@ impl NakatoShared {
         changes_one(clinic, &bundle::bundle_of([&patient]));
     }
 
-    fn has(&self, clinic: &Clinic, key: &str) -> bool {
+    pub(crate) fn has(&self, clinic: &Clinic, key: &str) -> bool {
         let output = clinic.cli(&["export", "--patient", &self.chart]);
         output.code == Some(0) && bundle::resources(&output.stdout).contains_key(key)
     }
 
     /// Waits until a resource has come by itself.
-    fn wait_for(&self, clinic: &Clinic, key: &str) {
+    pub(crate) fn wait_for(&self, clinic: &Clinic, key: &str) {
         wait_until(&format!("{key} at {}", clinic.name()), SOON, || {
             self.has(clinic, key)
         });
