@@ -1,6 +1,7 @@
 //! The node on the network: libp2p below, one sync stream a peer above.
 //!
-//! - `transport` sets up QUIC and TCP with time limits for bad links.
+//! - `transport` sets up QUIC and TCP with time limits for bad links; `head_start` lets QUIC win
+//!   where both work.
 //! - `hub` is the one task that owns the swarm: it dials known clinics, accepts streams and
 //!   starts a session for each.
 //! - `conversation` is one [`chartmesh_protocol::sync::Session`] at work on the store, without IO;
@@ -13,6 +14,7 @@
 mod backoff;
 mod conversation;
 mod driver;
+mod head_start;
 mod hub;
 pub(crate) mod port;
 mod status;

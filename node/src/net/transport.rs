@@ -5,18 +5,22 @@
 
 use std::time::Duration;
 
+use libp2p::core::{Transport, upgrade};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::{Swarm, SwarmBuilder, connection_limits, identify, identity, mdns, noise, ping};
 use libp2p::{tcp, yamux};
 use libp2p_stream as stream;
 
+use super::head_start::Later;
 use super::{NetworkError, NetworkOptions};
 
 /// What the node says it speaks when a peer identifies it.
 const IDENTIFY_PROTOCOL: &str = "/chartmesh/1";
 /// How long a handshake may take: several round trips at 600 ms on a link that is busy.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much later TCP dials than QUIC: three round trips of 600 ms.
+const QUIC_HEAD_START: Duration = Duration::from_secs(2);
 /// How long a QUIC connection survives without a packet: longer than a cut, and than the longest
 /// silence that two nodes agree on. A session notices a peer that is gone by itself, and earlier.
 const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(20 * 60);
@@ -81,12 +85,6 @@ pub(super) fn swarm(
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default().nodelay(true),
-            noise::Config::new,
-            yamux::Config::default,
-        )
-        .map_err(|error| failed(format!("TCP: {error}")))?
         .with_quic_config(|mut quic| {
             quic.handshake_timeout = HANDSHAKE_TIMEOUT;
             quic.max_idle_timeout =
@@ -94,6 +92,14 @@ pub(super) fn swarm(
             quic.keep_alive_interval = QUIC_KEEP_ALIVE;
             quic
         })
+        .with_other_transport(|keypair| {
+            let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+                .upgrade(upgrade::Version::V1Lazy)
+                .authenticate(noise::Config::new(keypair)?)
+                .multiplex(yamux::Config::default());
+            Ok(Later::new(tcp, QUIC_HEAD_START))
+        })
+        .map_err(|error| failed(format!("TCP: {error}")))?
         .with_dns()
         .map_err(|error| failed(format!("DNS: {error}")))?
         .with_behaviour(|_| behaviour)
