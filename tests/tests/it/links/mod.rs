@@ -1,5 +1,6 @@
 //! Clinics on hosts of their own, and what happens on the link between them.
 
+mod backlog;
 mod cut;
 mod nothing;
 mod stick;
@@ -18,8 +19,9 @@ use rand_chacha::ChaCha8Rng;
 use crate::PROGRAM;
 use crate::stories::{NakatoShared, shared_with};
 
-/// How long a link of 64 kbit/s may take that is cut half of the time.
-const PATIENCE: Duration = Duration::from_secs(150);
+/// How long a link of 64 kbit/s may take that is cut half of the time: what was lost in a cut is
+/// sent again only after a while, and that may fall into the next cut.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Two clinics in sync over a good link, one patient's chart shared between them.
 struct Valley {
