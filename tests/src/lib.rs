@@ -24,7 +24,8 @@
 //! |---|---|
 //! | [`clinic`], [`run`], [`wait`] | clinics as processes |
 //! | [`link`] | hosts on this machine, joined by a link as bad as wanted |
-//! | [`required`], [`shared`] | what a test needs of the machine, and the test data beside the repository |
+//! | [`required`] | what a test needs of the machine |
+//! | [`shared`] | the test data beside the repository |
 //! | [`exact`], [`bundle`] | FHIR JSON compared to the digit, and what an import must keep |
 //! | [`vault`] | a data folder opened with its keys, as a thief with the passphrase would |
 //! | [`fuzz`] | everything that reads bytes of somebody else, for fuzzing |
