@@ -199,6 +199,20 @@ impl Clinic {
         self.daemon.take().expect("a daemon that runs").kill();
     }
 
+    /// Moves a clinic that does not run to another place, where it listens at the same ports.
+    /// Its peers do not know of it.
+    ///
+    /// # Panics
+    /// When it runs.
+    pub fn move_to(&mut self, place: &Place) {
+        assert!(self.daemon.is_none(), "{} runs", self.name);
+        let path = self.dir().join("config.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        let [from, to] = [&self.place, place].map(|place| format!("\"/ip4/{}/", place.address()));
+        std::fs::write(&path, config.replace(&from, &to)).unwrap();
+        self.place = place.clone();
+    }
+
     /// Runs a command, whatever it ends with.
     pub fn cli<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Output {
         run(self.command().args(arguments), &self.scratch())

@@ -27,12 +27,20 @@ pub struct Output {
 /// # Panics
 /// When it does not end in time, or prints what is not UTF-8.
 pub fn run(command: &mut Command, scratch: &Path) -> Output {
+    run_within(command, scratch, COMMAND_DEADLINE)
+}
+
+/// As [`run`], for a command that may take longer than most, or less.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_within(command: &mut Command, scratch: &Path, deadline: Duration) -> Output {
     let folder = tempfile::tempdir_in(scratch).unwrap();
     let (out, err) = (folder.path().join("out"), folder.path().join("err"));
     let child = spawn(command, &out, &err);
     let what = format!("{command:?} to end");
     let mut guard = Killed(child);
-    let status = wait_for(&what, COMMAND_DEADLINE, || guard.0.try_wait().unwrap());
+    let status = wait_for(&what, deadline, || guard.0.try_wait().unwrap());
     Output {
         code: status.code(),
         stdout: std::fs::read_to_string(out).unwrap(),
