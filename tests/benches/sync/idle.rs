@@ -9,6 +9,10 @@ use super::progress;
 use super::table::{Table, count};
 
 const DAY: u64 = 86_400;
+/// A link without a packet for so long has nothing left to do: less than from one heartbeat to
+/// the next.
+const QUIET: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What goes over the link in so many seconds, with the settings of a new clinic.
 pub(crate) fn measure(table: &mut Table, seconds: u64) {
@@ -17,6 +21,14 @@ pub(crate) fn measure(table: &mut Table, seconds: u64) {
     };
     pair.start();
     pair.sync();
+    let mut last = (pair.counts(), Instant::now());
+    wait_until("the link to be quiet", DEADLINE, || {
+        let now = pair.counts();
+        if now != last.0 {
+            last = (now, Instant::now());
+        }
+        last.1.elapsed() >= QUIET
+    });
     progress(&format!("an idle link for {seconds} s"));
     let span = Duration::from_secs(seconds);
     let before = pair.counts();
