@@ -6,7 +6,7 @@
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
 use chartmesh_protocol::sync::{
-    CloseCode, CloseReason, Effect, Event, Holdings, Peer, Report, Session,
+    CloseCode, CloseReason, Effect, Event, Holdings, Peer, Report, Session, SyncError,
 };
 use thiserror::Error;
 
@@ -133,6 +133,12 @@ impl Ending {
             matches!(reason, CloseReason::VisitOver) || *reason == by_peer
         };
         matches!(self, Self::Closed(reason) if over(reason))
+    }
+
+    /// Whether the peer was silent for too long.
+    pub(super) fn is_stall(&self) -> bool {
+        let stalled = |error: &SyncError| matches!(error, SyncError::Stalled { .. });
+        matches!(self, Self::Closed(CloseReason::Failed(error)) if stalled(error))
     }
 }
 

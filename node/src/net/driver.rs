@@ -44,6 +44,8 @@ pub(super) struct SessionEnd {
     pub(super) begins_anew: bool,
     /// Whether nothing was left to do on a link that is not kept.
     pub(super) visit_over: bool,
+    /// Whether the peer was silent for too long: the connection below may be dead.
+    pub(super) stalled: bool,
     /// Why it ended, for people.
     pub(super) reason: String,
     /// Who waits for a report that did not come.
@@ -128,6 +130,7 @@ pub(super) fn spawn(
                         was_in_sync: false,
                         begins_anew: false,
                         visit_over: false,
+                        stalled: false,
                         reason,
                         waiting,
                     },
@@ -319,6 +322,7 @@ impl Driver {
             was_in_sync: self.was_in_sync,
             begins_anew: matches!(self.conversation.over(), Some(Ending::BeginsAnew)),
             visit_over: self.conversation.over().is_some_and(Ending::is_visit_over),
+            stalled: self.conversation.over().is_some_and(Ending::is_stall),
             reason: self.over.unwrap_or_default(),
             waiting: self.waiting,
         }

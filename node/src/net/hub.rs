@@ -379,7 +379,11 @@ impl Hub {
                         tracing::debug!(peer = %peer.node, "the peer's stream came first");
                     }
                     Ok(stream) => self.start_session(id, stream, true),
-                    Err(reason) => self.lost(id, reason),
+                    Err(reason) => {
+                        // One that brings no stream in time may be dead.
+                        let _ = self.swarm.disconnect_peer_id(id);
+                        self.lost(id, reason);
+                    }
                 }
             }
             FromTask::Owed { peer: id } => self.owed(id),

@@ -31,6 +31,10 @@ impl Hub {
             return;
         };
         tracing::info!(peer = %peer.node, reason = %end.reason, "a sync session ended");
+        if end.stalled {
+            // A connection to a node that was killed looks alive for as long as it may be idle.
+            let _ = self.swarm.disconnect_peer_id(id);
+        }
         if peer.clinic.is_none() {
             self.board.forget(peer.node);
             self.peers.remove(&id);
