@@ -117,7 +117,7 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
             tracing::debug!(%error, "while ending");
         }
     }
-    if let Some(network) = service.take_network().await {
+    if let Some(network) = service.take_network() {
         network.stop().await;
     }
     clinic.flush()?;

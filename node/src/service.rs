@@ -1,13 +1,17 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError};
 use crate::control::{Answer, Exit, Failure, Progress, Request};
-use crate::net::{Network, NetworkOptions, SyncReport};
+use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
+
+/// How often a sync that takes long says how far it has come.
+const SYNC_PROGRESS: Duration = Duration::from_secs(1);
 
 /// Takes note of how far a command has come.
 pub type Report = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -15,7 +19,9 @@ pub type Report = Arc<dyn Fn(Progress) + Send + Sync>;
 /// A node that commands can be given to.
 pub struct Service {
     clinic: Arc<Clinic>,
-    network: Mutex<Option<Network>>,
+    network: Mutex<Option<Arc<Network>>>,
+    /// Held by who has joined the network for one command.
+    visit: tokio::sync::Mutex<()>,
     visiting: NetworkOptions,
 }
 
@@ -26,14 +32,23 @@ impl Service {
     pub fn new(clinic: Arc<Clinic>, network: Option<Network>, visiting: NetworkOptions) -> Self {
         Self {
             clinic,
-            network: Mutex::new(network),
+            network: Mutex::new(network.map(Arc::new)),
+            visit: tokio::sync::Mutex::new(()),
             visiting,
         }
     }
 
     /// Takes the network out, to stop it.
-    pub async fn take_network(&self) -> Option<Network> {
-        self.network.lock().await.take()
+    pub fn take_network(&self) -> Option<Arc<Network>> {
+        let mut network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        network.take()
+    }
+
+    /// The network, held by nobody: a sync may take minutes, and nobody is to wait for it who only
+    /// asks how it stands.
+    fn network(&self) -> Option<Arc<Network>> {
+        let network = self.network.lock().unwrap_or_else(PoisonError::into_inner);
+        network.clone()
     }
 
     /// Carries out one command.
@@ -46,12 +61,12 @@ impl Service {
     )]
     pub async fn execute(&self, request: Request, report: Report) -> Result<Answer, Failure> {
         match request {
-            Request::SyncNow { peer } => self.sync_now(peer.as_deref()).await,
-            Request::SyncStatus => self.sync_status().await,
-            Request::Status => self.status().await,
+            Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
+            Request::SyncStatus => self.sync_status(),
+            Request::Status => self.status(),
             Request::PeerAdd { .. } | Request::PeerRemove { .. } => {
                 let answer = self.on_store(request, report).await?;
-                if let Some(network) = self.network.lock().await.as_ref() {
+                if let Some(network) = self.network() {
                     network.peers_changed().await.map_err(stopped)?;
                 }
                 Ok(answer)
@@ -72,7 +87,7 @@ impl Service {
         })?
     }
 
-    async fn sync_now(&self, peer: Option<&str>) -> Result<Answer, Failure> {
+    async fn sync_now(&self, peer: Option<&str>, report: &Report) -> Result<Answer, Failure> {
         let wanted = peer
             .map(|id| self.clinic.find_peer(id))
             .transpose()?
@@ -81,25 +96,18 @@ impl Service {
             let advice = "no other clinic is known here: `chartmesh peer add CARD` adds one";
             return Err(Failure::new(Exit::NotFound, advice));
         }
-        let mut network = self.network.lock().await;
-        let visit = match network.as_mut() {
-            Some(_) => None,
-            None => Some(
-                Network::start(Arc::clone(&self.clinic), self.visiting.clone())
+        let mut reports = match self.network() {
+            Some(network) => synced(&network, wanted, report).await?,
+            None => {
+                let _visit = self.visit.lock().await;
+                let visit = Network::start(Arc::clone(&self.clinic), self.visiting.clone())
                     .await
-                    .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?,
-            ),
-        };
-        let mut reports = match (&visit, network.as_ref()) {
-            (Some(visit), _) | (None, Some(visit)) => {
-                visit.sync_now(wanted).await.map_err(stopped)?
+                    .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+                let reports = synced(&visit, wanted, report).await;
+                visit.stop().await;
+                reports?
             }
-            (None, None) => Vec::new(),
         };
-        drop(network);
-        if let Some(visit) = visit {
-            visit.stop().await;
-        }
         let names = self.clinic.clinic_names()?;
         for report in &mut reports {
             report.name = report.clinic.and_then(|id| names.get(&id).cloned());
@@ -108,25 +116,59 @@ impl Service {
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
     }
 
-    async fn sync_status(&self) -> Result<Answer, Failure> {
-        let links = self.links().await;
-        Answer::done(&serde_json::json!({ "peers": self.clinic.sync_status(links)? }))
+    fn sync_status(&self) -> Result<Answer, Failure> {
+        Answer::done(&serde_json::json!({ "peers": self.clinic.sync_status(self.links())? }))
     }
 
-    async fn status(&self) -> Result<Answer, Failure> {
-        let links = self.links().await;
-        let running = self.network.lock().await.is_some();
-        Answer::done(&self.clinic.status(running, links)?)
+    fn status(&self) -> Result<Answer, Failure> {
+        let running = self.network().is_some();
+        Answer::done(&self.clinic.status(running, self.links())?)
     }
 
-    async fn links(&self) -> Vec<crate::net::PeerStatus> {
-        self.network
-            .lock()
-            .await
-            .as_ref()
+    fn links(&self) -> Vec<PeerStatus> {
+        let network = self.network();
+        network
             .map(|network| network.board().all())
             .unwrap_or_default()
     }
+}
+
+/// Syncs, and says every second how far that has come.
+async fn synced(
+    network: &Network,
+    wanted: Option<ClinicId>,
+    report: &Report,
+) -> Result<Vec<SyncReport>, Failure> {
+    let syncing = network.sync_now(wanted);
+    tokio::pin!(syncing);
+    let begun = Instant::now();
+    loop {
+        match tokio::time::timeout(SYNC_PROGRESS, &mut syncing).await {
+            Ok(reports) => return reports.map_err(stopped),
+            Err(_) => report(Progress {
+                what: how_far(&network.board().all(), wanted),
+                done: begun.elapsed().as_secs(),
+                total: 0,
+            }),
+        }
+    }
+}
+
+/// Who is called, and what has travelled so far.
+fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>) -> String {
+    let links = links
+        .iter()
+        .filter(|link| wanted.is_none_or(|id| link.clinic == Some(id)));
+    let words = links.filter_map(|link| match link.state {
+        LinkState::Connecting => Some(format!("calling {}", link.name)),
+        LinkState::Syncing => Some(format!(
+            "{}: {} items sent, {} received",
+            link.name, link.items_sent, link.items_received
+        )),
+        LinkState::Disconnected | LinkState::InSync | LinkState::Stalled => None,
+    });
+    let words: Vec<String> = words.chain(["seconds:".to_owned()]).collect();
+    words.join("; ")
 }
 
 fn on_store(

@@ -285,6 +285,8 @@ mod tests {
             path: None,
             confirmed_ms: None,
             heard_ms,
+            items_sent: 0,
+            items_received: 0,
             error: None,
         };
         let now = 10 * STALLED_AFTER_MS;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chartmesh_protocol::NodeId;
-use chartmesh_protocol::sync::{self, Event, Session};
+use chartmesh_protocol::sync::{self, Event, Session, Traffic};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::{PeerId, Stream};
 use tokio::sync::{mpsc, oneshot};
@@ -117,7 +117,7 @@ pub(super) fn spawn(
     let reading = tokio::spawn(read(reader, bytes_in));
     let writing = tokio::spawn(write(writer, bytes_out));
     let runtime = tokio::runtime::Handle::current();
-    board.heard(start.node, crate::clock::now_ms());
+    board.heard(start.node, crate::clock::now_ms(), &Traffic::default());
     board.set(start.node, LinkState::Syncing, None);
     tokio::task::spawn_blocking(move || {
         let (peer, number) = (start.peer, start.number);
@@ -262,13 +262,14 @@ impl Driver {
             tokio::select! {
                 bytes = incoming.recv() => match bytes {
                     Some(bytes) => {
-                        self.board.heard(self.node, crate::clock::now_ms());
                         self.handle(Event::Received(&bytes));
                         // What has come meanwhile is stored in the same commit.
                         while let Ok(more) = incoming.try_recv() {
                             self.handle(Event::Received(&more));
                         }
                         self.store();
+                        let traffic = self.conversation.session().standpoint().traffic;
+                        self.board.heard(self.node, crate::clock::now_ms(), &traffic);
                     }
                     None => self.over = Some("the connection was lost".to_owned()),
                 },

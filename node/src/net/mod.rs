@@ -26,7 +26,7 @@ use std::time::Duration;
 use chartmesh_protocol::{ClinicId, NodeId};
 use libp2p::{Multiaddr, PeerId, identity};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clinic::Clinic;
@@ -87,7 +87,8 @@ pub struct Network {
     commands: mpsc::Sender<Command>,
     board: Arc<StatusBoard>,
     listen: Vec<Multiaddr>,
-    task: JoinHandle<()>,
+    /// Taken by who stops the network.
+    task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Network {
@@ -105,7 +106,7 @@ impl Network {
             commands,
             board,
             listen,
-            task,
+            task: Mutex::new(Some(task)),
         })
     }
 
@@ -154,10 +155,12 @@ impl Network {
     }
 
     /// Ends every session and the network task.
-    pub async fn stop(self) {
+    pub async fn stop(&self) {
         // A hub that is gone already has nothing left to stop.
         let _ = self.send(Command::Stop).await;
-        let _ = self.task.await;
+        if let Some(task) = self.task.lock().await.take() {
+            let _ = task.await;
+        }
     }
 
     async fn send(&self, command: Command) -> Result<(), NetworkError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartmesh_protocol::sync::{Report, Tier};
+use chartmesh_protocol::sync::{Report, Tier, Traffic};
 use chartmesh_protocol::{ClinicId, NodeId};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,12 @@ pub struct PeerStatus {
     /// When the stream was opened or last brought something, in milliseconds since 1970.
     #[serde(default)]
     pub heard_ms: Option<u64>,
+    /// Statements and records sent over the present stream, or the last one.
+    #[serde(default)]
+    pub items_sent: u64,
+    /// Statements and records received over it.
+    #[serde(default)]
+    pub items_received: u64,
     /// Why the last attempt or session ended, where it did.
     pub error: Option<String>,
 }
@@ -205,8 +211,14 @@ impl StatusBoard {
         self.set(node, LinkState::InSync, None);
     }
 
-    pub(super) fn heard(&self, node: NodeId, now_ms: u64) {
-        self.change(node, |status| status.heard_ms = Some(now_ms));
+    /// Something came over the stream, by which so much has travelled so far.
+    pub(super) fn heard(&self, node: NodeId, now_ms: u64, traffic: &Traffic) {
+        self.change(node, |status| {
+            status.heard_ms = Some(now_ms);
+            status.items_sent = traffic.statements_sent.saturating_add(traffic.records_sent);
+            let received = traffic.statements_received;
+            status.items_received = received.saturating_add(traffic.records_received);
+        });
     }
 
     pub(super) fn forget(&self, node: NodeId) {
@@ -223,12 +235,14 @@ impl StatusBoard {
             path: None,
             confirmed_ms: None,
             heard_ms: None,
+            items_sent: 0,
+            items_received: 0,
             error: None,
         });
         change(status);
     }
 
-    /// A panic while the board was held leaves a whole status behind: each change is one field.
+    /// A panic while the board was held leaves a whole status behind: changes only set fields.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerStatus>> {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner)
     }

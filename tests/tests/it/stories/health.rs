@@ -1,12 +1,16 @@
 //! What a node says of itself, and the log of who did what.
 
+use std::net::TcpListener;
+use std::process::Stdio;
+
 use chartmesh::store::{Batch, Space};
 use chartmesh_tests::clinic::text;
 use chartmesh_tests::vault::Vault;
+use chartmesh_tests::wait::wait_until;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::{Value, json};
 
-use super::{running, shared_with};
+use super::{SOON, running, shared_with};
 use crate::PROGRAM;
 
 #[test]
@@ -237,4 +241,39 @@ fn change(clinic: &Clinic, change: impl FnOnce(&mut Batch)) {
     let mut batch = Batch::new();
     change(&mut batch);
     vault.store().commit(batch).unwrap();
+}
+
+#[test]
+fn how_a_node_stands_is_told_while_a_sync_waits_for_an_answer() {
+    let [a] = running(["Hill Clinic"]);
+    let b = Clinic::create(PROGRAM, "River Hospital");
+    std::fs::remove_dir_all(b.dir()).unwrap();
+    // Connections are taken, and nobody ever says a word on them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let address = format!("/ip4/127.0.0.1/tcp/{port}");
+    b.ok(&["init", "--name", "River Hospital", "--listen", &address]);
+    a.ok(&["peer", "add", &b.card()]);
+    let mut sync = a.command();
+    sync.args(["sync", "now"]).stdin(Stdio::null());
+    let mut sync = sync
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_called = || {
+        let status = a.json(&["status"]);
+        status["peers"][0]["state"] == "connecting"
+    };
+    wait_until("the other clinic to be called", SOON, is_called);
+    // Whichever of these comes when the sync has begun to wait, none waits with it.
+    for _ in 0..20 {
+        a.ok(&["sync", "status"]);
+    }
+    assert!(
+        sync.try_wait().unwrap().is_none(),
+        "the sync had not waited"
+    );
+    sync.kill().unwrap();
+    sync.wait().unwrap();
 }
