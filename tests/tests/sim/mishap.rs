@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::broken::{Broken, conduct};
 use crate::faults::Fault;
-use crate::invariants::consent::may_read;
+use crate::invariants::consent::surely_reads;
 use crate::invariants::durable;
 use crate::plan::Step;
 use crate::world::World;
@@ -83,7 +83,7 @@ fn given_back(world: &World, from: usize, to: usize) -> Result<BTreeSet<[u8; 32]
         for (record, place) in held.records {
             let name = world.expected.names.get(&(id, place.tag));
             let may = match name {
-                Some(name) => may_read(world, from, chart, from, name)?,
+                Some(name) => surely_reads(world, from, chart, name)?,
                 None => false,
             };
             if may {

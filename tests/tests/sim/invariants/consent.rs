@@ -11,7 +11,7 @@ use crate::world::World;
 
 /// Whether a clinic may get what is in a compartment from another, by what that one knows of
 /// grants and revocations and by its own clock. Where that is not quite clear, it may.
-pub(crate) fn may_read(
+fn may_read(
     world: &World,
     knower: usize,
     chart: usize,
@@ -58,6 +58,32 @@ fn is_known_revoked(world: &World, knower: usize, grant: &Grant) -> Result<bool,
         .clinic()
         .holds(&ItemId::from(revocation));
     conduct("a look", held)
+}
+
+/// Whether a clinic may read a compartment by all that it knows itself: where that is not quite
+/// clear, it may not.
+pub(crate) fn surely_reads(
+    world: &World,
+    at: usize,
+    chart: usize,
+    name: &CompartmentName,
+) -> Result<bool, Broken> {
+    let home = world.expected.charts[chart].home;
+    if at == home {
+        return Ok(true);
+    }
+    let site = &world.sites[at];
+    for grant in &world.expected.grants {
+        let mine = grant.chart == chart && grant.to == at && grant.covers(name);
+        if !mine || grant.by != home || grant.expires_ms.is_some() {
+            continue;
+        }
+        let heard = conduct("a look", site.clinic().holds(&ItemId::from(grant.id)))?;
+        if heard && !is_known_revoked(world, at, grant)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The clinics that were let read a compartment once and, as a clinic knows, no more are. Those of
