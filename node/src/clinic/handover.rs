@@ -2,7 +2,12 @@
 //! author of an epoch did not know of.
 //!
 //! Whoever writes pays what it owes with what it writes. The chart's home pays as soon as it
-//! hears of it, so that no reader waits for the next visit.
+//! hears of it, so that no reader waits for the next visit; but not in the middle of what a peer
+//! has to tell: the revocation of a grant comes behind the grant.
+//!
+//! ```text
+//! Meta "owing/" chart 16 -> empty: statements came since the home last looked what it owes
+//! ```
 
 use std::collections::BTreeSet;
 
@@ -16,6 +21,10 @@ use chartmesh_protocol::seal::{EpochPlan, Keyring, Reader, share_epoch};
 use super::draft::Draft;
 use super::open_chart::OpenChart;
 use super::{Clinic, ClinicError};
+use crate::store::{Batch, Space};
+
+/// What the keys of charts begin with in which something may be owed.
+const OWING: &[u8] = b"owing/";
 
 impl Clinic {
     /// Adds to a draft the keys of a compartment that this clinic owes to others.
@@ -40,20 +49,37 @@ impl Clinic {
         Ok(())
     }
 
-    /// Hands over what is owed in a chart, if this clinic is its home.
-    pub(crate) fn hand_over_at_home(&self, chart: &ChartId) -> Result<(), ClinicError> {
+    /// Notes that something may be owed in a chart, if this clinic is its home.
+    pub(crate) fn note_owing(&self, ledger: &Ledger, batch: &mut Batch) {
+        let genesis = ledger.genesis();
+        if genesis.is_some_and(|(_, genesis)| genesis.custodian == self.clinic_id()) {
+            batch.put(Space::Meta, owing_key(&ledger.chart()), Vec::new());
+        }
+    }
+
+    /// Hands over what is owed in the charts of this clinic of which statements have come: once a
+    /// peer has told everything.
+    pub(crate) fn pay_owing(&self) -> Result<(), ClinicError> {
+        let noted: Result<Vec<_>, _> = self.store.scan_prefix(Space::Meta, OWING).collect();
+        for (key, _) in noted? {
+            let id = key.get(OWING.len()..).and_then(|id| id.try_into().ok());
+            if let Some(chart) = id.map(ChartId::new) {
+                self.hand_over_at_home(&chart)?;
+            }
+            let mut batch = Batch::new();
+            batch.delete(Space::Meta, key.to_vec());
+            self.store.commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Hands over what is owed in a chart of this clinic.
+    fn hand_over_at_home(&self, chart: &ChartId) -> Result<(), ClinicError> {
         let own = self.clinic_id();
-        let is_home = |ledger: &Ledger| {
-            let genesis = ledger.genesis();
-            genesis.is_some_and(|(_, genesis)| genesis.custodian == own)
-        };
         let owes = |ledger: &Ledger, decision: &Decision, name: &CompartmentName| {
             !owed_keys(ledger, decision, name, &own).is_empty()
         };
         let ledger = self.ledger(chart)?;
-        if !is_home(&ledger) {
-            return Ok(());
-        }
         let decision = self.decide(&ledger);
         let names: BTreeSet<CompartmentName> = ledger
             .epochs()
@@ -117,4 +143,8 @@ impl Clinic {
             .sign(Signer::Node(&self.identity.node))
             .map_err(ClinicError::fault)
     }
+}
+
+fn owing_key(chart: &ChartId) -> Vec<u8> {
+    [OWING, chart.as_bytes()].concat()
 }

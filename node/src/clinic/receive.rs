@@ -81,12 +81,13 @@ impl Replica {
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
         let mut behind = intake.behind;
         let compacted = compacted(&intake.items);
-        let draft = Draft::of_peer(self.peer, intake.items);
+        let mut draft = Draft::of_peer(self.peer, intake.items);
+        for arriving in intake.charts.values() {
+            self.clinic.note_owing(&arriving.ledger, &mut draft.batch);
+        }
         let filed = self.clinic.file(draft)?;
-        let mut charts = Vec::with_capacity(intake.charts.len());
-        for (chart, arriving) in intake.charts {
+        for arriving in intake.charts.into_values() {
             self.clinic.know_ledger(arriving.ledger);
-            charts.push(chart);
         }
         self.peer_sent(filed);
         for chart in compacted {
@@ -94,8 +95,8 @@ impl Replica {
         }
         // Now, while the ledgers are at hand.
         self.refresh()?;
-        for chart in charts {
-            self.clinic.hand_over_at_home(&chart)?;
+        if self.lock().settled {
+            self.clinic.pay_owing()?;
         }
         if behind {
             self.clinic.draw_incarnations()

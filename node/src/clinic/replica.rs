@@ -40,6 +40,8 @@ pub(super) struct State {
     acknowledged: BTreeSet<u64>,
     cursor: Option<Cursor>,
     holds: u64,
+    /// Whether the peer has told everything that it knew: what comes is new.
+    pub(super) settled: bool,
     /// The certificates that the item needs which was asked for last: they are asked for next.
     needed: Option<(ItemId, Vec<CertificateHash>)>,
 }
@@ -87,6 +89,7 @@ impl Replica {
             acknowledged,
             cursor,
             holds,
+            settled: false,
             needed: None,
         };
         let replica = Self {
@@ -184,7 +187,8 @@ impl Replica {
         let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         self.clinic.store.commit(batch)?;
-        Ok(())
+        self.lock().settled = true;
+        self.clinic.pay_owing()
     }
 
     /// A certificate came: keep it when it holds.

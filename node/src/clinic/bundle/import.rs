@@ -96,6 +96,7 @@ impl Clinic {
                 total,
             });
         }
+        self.pay_owing()?;
         for ((node, bundle), (clinic, name)) in bundles {
             read.missing
                 .extend(self.missing_parts(&node, clinic, &name, &bundle)?);

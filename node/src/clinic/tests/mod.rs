@@ -231,7 +231,10 @@ impl End {
                 Effect::PeerAcknowledged(feeds) => self.replica.acknowledged(&feeds).unwrap(),
                 Effect::PeerHolds(upto) => self.replica.peer_holds(upto).unwrap(),
                 Effect::StoreIsBehind { seen } => self.replica.store_is_behind(seen).unwrap(),
-                Effect::InSync(_) => self.in_sync = true,
+                Effect::InSync(_) => {
+                    self.replica.confirmed().unwrap();
+                    self.in_sync = true;
+                }
                 Effect::WakeAt { .. } => {}
                 Effect::Close(reason) => self.closed = Some(reason),
             }
