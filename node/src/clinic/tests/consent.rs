@@ -1,6 +1,7 @@
 //! Grants, their end, and the patient's PIN.
 
 use chartmesh_crdt::views::AllergyStatus;
+use chartmesh_protocol::ledger::openable;
 
 use super::sharing::visit;
 use super::*;
@@ -262,5 +263,39 @@ fn what_is_sealed_without_knowing_of_a_reader_opens_to_it_once_home_has_heard_of
     assert_eq!(
         home.clinic.export(&id, false).unwrap(),
         third.clinic.export(&id, false).unwrap()
+    );
+}
+
+/// It hears of a grant, of the keys that were made after its end, and of its revocation, in one
+/// meeting.
+#[test]
+fn a_home_that_is_put_back_hands_no_key_to_a_clinic_whose_revocation_is_on_its_way() {
+    let houses = ["Home", "Second", "Third"].map(House::new);
+    let [home, second, third] = &houses;
+    introduce(home, second);
+    introduce(home, third);
+    let id = home.register("Amina");
+    home.grant(&id, second, "all", "read,write");
+    let restored = home.copy();
+    let grant = home.grant(&id, third, "all", "read").grant.unwrap();
+    sync(home, second).unwrap();
+    home.clinic
+        .revoke(&grant.to_string(), "moved away", None)
+        .unwrap();
+    home.import(&visit(home, &id, "later"));
+    sync(home, second).unwrap();
+    for _ in 0..2 {
+        sync(&restored, second).unwrap();
+    }
+    assert_eq!(restored.compartments(&id), ["clinical", "summary"]);
+    let held = restored.clinic.chart_inventory(&id.parse().unwrap());
+    let ledger = held.unwrap().ledger;
+    let opens = |name: &str, house: &House| {
+        let clinic = house.clinic.clinic_id();
+        openable(&ledger, &name.parse().unwrap(), &clinic).len()
+    };
+    assert_eq!(
+        (opens("clinical", second), opens("clinical", third)),
+        (1, 0)
     );
 }
