@@ -6,19 +6,19 @@ use crate::broken::{Broken, conduct};
 use crate::faults::Fault;
 use crate::invariants::consent::surely_reads;
 use crate::invariants::durable;
-use crate::plan::Step;
+use crate::plan::Trouble;
 use crate::world::World;
 
-/// Does one of these steps.
-pub(crate) fn befalls(world: &mut World, step: &Step) -> Result<String, Broken> {
-    match *step {
-        Step::Restart { at } => {
+/// Lets one of these happen to a clinic.
+pub(crate) fn befalls(world: &mut World, at: usize, trouble: Trouble) -> Result<String, Broken> {
+    match trouble {
+        Trouble::Restart => {
             world.isolate(at)?;
             world.sites[at].restart()?;
             durable::everything_is_held(world, at)?;
             Ok("is back".to_owned())
         }
-        Step::Kill { at } => {
+        Trouble::Kill => {
             world.isolate(at)?;
             let loses = world.fault_at(at) == Some(Fault::LosesLastWrites);
             if loses && world.sites[at].has_backup() {
@@ -32,12 +32,12 @@ pub(crate) fn befalls(world: &mut World, step: &Step) -> Result<String, Broken> 
             durable::everything_is_held(world, at)?;
             Ok("is back".to_owned())
         }
-        Step::BackUp { at } => {
+        Trouble::BackUp => {
             world.sites[at].back_up()?;
             Ok("kept".to_owned())
         }
-        Step::Restore { at } if world.sites[at].has_backup() => restore(world, at),
-        _ => Ok("no backup".to_owned()),
+        Trouble::Restore if world.sites[at].has_backup() => restore(world, at),
+        Trouble::Restore => Ok("no backup".to_owned()),
     }
 }
 

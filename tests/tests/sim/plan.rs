@@ -68,16 +68,23 @@ pub(crate) enum Step {
         mishap: Mishap,
         everything: bool,
     },
-    /// A clinic is closed and opened again.
-    Restart { at: usize },
-    /// A clinic loses its power.
-    Kill { at: usize },
-    /// A clinic keeps a copy of its folder.
-    BackUp { at: usize },
-    /// A clinic goes on from that copy.
-    Restore { at: usize },
+    /// Something happens to a clinic's machine.
+    Machine { at: usize, trouble: Trouble },
     /// Somebody sets a clinic's clock.
     Clock { at: usize, by_ms: i64 },
+}
+
+/// What happens to a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The clinic is closed and opened again.
+    Restart,
+    /// It loses its power.
+    Kill,
+    /// It keeps a copy of its folder.
+    BackUp,
+    /// It goes on from that copy.
+    Restore,
 }
 
 /// Consent to be given.
@@ -265,6 +272,7 @@ impl Draft {
     fn add(&mut self) {
         let (chart, at) = self.chart_and_clinic();
         let (one, other) = self.pair();
+        let machine = |at, trouble| Step::Machine { at, trouble };
         let step = match self.chance.random_range(0..100) {
             0..3 => return self.register(at),
             3..22 => Step::Write {
@@ -299,10 +307,10 @@ impl Draft {
                 mishap: Mishap::random(&mut self.chance),
                 everything: self.chance.random_range(0..4) == 0,
             },
-            88..90 => Step::Restart { at },
-            90..93 => Step::Kill { at },
-            93..95 => Step::BackUp { at },
-            95..97 => Step::Restore { at },
+            88..90 => machine(at, Trouble::Restart),
+            90..93 => machine(at, Trouble::Kill),
+            93..95 => machine(at, Trouble::BackUp),
+            95..97 => machine(at, Trouble::Restore),
             _ => Step::Clock {
                 at,
                 by_ms: self.chance.random_range(-MAX_SKEW_MS..=MAX_SKEW_MS),

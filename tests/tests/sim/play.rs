@@ -12,6 +12,7 @@ use crate::faults::Fault;
 use crate::fhir;
 use crate::invariants;
 use crate::meeting::MeetingId;
+use crate::mishap;
 use crate::plan::{Step, Terms};
 use crate::stick;
 use crate::world::World;
@@ -62,9 +63,7 @@ pub(crate) fn step(world: &mut World, step: &Step) -> Result<String, Broken> {
             mishap,
             everything,
         } => stick::carry(world, (*from, *to), *mishap, *everything),
-        Step::Restart { .. } | Step::Kill { .. } | Step::BackUp { .. } | Step::Restore { .. } => {
-            crate::mishap::befalls(world, step)
-        }
+        Step::Machine { at, trouble } => mishap::befalls(world, *at, *trouble),
         Step::Clock { at, by_ms } => {
             let now = world.now_ms;
             let skew = world.sites[*at].skew_ms().midpoint(*by_ms);
@@ -267,7 +266,7 @@ fn cut(world: &mut World, link: usize, silent: bool) -> Result<String, Broken> {
 /// A clinic that decides conflicts by itself does so now.
 pub(crate) fn decide_by_itself(world: &mut World, at: usize) -> Result<(), Broken> {
     for chart in 0..world.expected.charts.len() {
-        if !fhir::shown(&world.sites[at], &world.expected.charts[chart])?.is_some() {
+        if fhir::shown(&world.sites[at], &world.expected.charts[chart])?.is_none() {
             continue;
         }
         resolve(world, at, chart)?;

@@ -3,7 +3,7 @@
 //! Plans change when the drawing of them does; a seed then stands for something else. So each find
 //! has a test of its own beside what was wrong, too.
 
-use crate::plan::{HOUR_MS, Mishap, Plan, Step, Terms};
+use crate::plan::{HOUR_MS, Mishap, Plan, Step, Terms, Trouble};
 use crate::run;
 
 const ALL: Terms = Terms {
@@ -35,6 +35,10 @@ fn stick(from: usize, to: usize) -> Step {
         mishap: Mishap::None,
         everything: false,
     }
+}
+
+fn at_home(trouble: Trouble) -> Step {
+    Step::Machine { at: 0, trouble }
 }
 
 fn write(at: usize, kind: usize) -> Step {
@@ -73,7 +77,7 @@ fn a_clinic_with_a_slow_clock_grants_by_the_time_of_a_peer_and_is_restarted() {
     let steps = [
         (10, join),
         (200, Step::Grant(ALL)),
-        (10, Step::Kill { at: 0 }),
+        (10, at_home(Trouble::Kill)),
         (10, write(0, 5)),
     ];
     let hours = 3_600_000;
@@ -89,14 +93,14 @@ fn a_home_that_is_put_back_hands_no_new_key_to_a_clinic_that_it_had_revoked() {
         (10, Step::Grant(ALL)),
         (10, Step::Grant(third)),
         (10, write(0, 5)),
-        (10, Step::BackUp { at: 0 }),
+        (10, at_home(Trouble::BackUp)),
         (10, Step::Revoke { grant: 0 }),
     ];
     for kind in 0..6 {
         steps.push((10, write(0, kind)));
     }
     steps.push((10, stick(0, 2)));
-    steps.push((10, Step::Restore { at: 0 }));
+    steps.push((10, at_home(Trouble::Restore)));
     holds(&[0, 0, 0], &steps);
 }
 
@@ -140,4 +144,28 @@ fn a_grant_is_passed_on_by_a_clinic_whose_clock_is_hours_slow() {
     ];
     let hours = 3_600_000;
     holds(&[5 * hours, -5 * hours, 0], &steps);
+}
+
+/// A home that is put back heard of a grant, and paid keys that were made after its end, before it
+/// heard of the revocation behind it.
+#[test]
+fn a_home_that_is_put_back_waits_for_all_that_a_peer_has_to_tell() {
+    let to = |to| Step::Grant(Terms { to, ..ALL });
+    let steps = [
+        (10, to(1)),
+        (10, to(2)),
+        (10, at_home(Trouble::BackUp)),
+        (10, to(3)),
+        (10, stick(0, 1)),
+        (10, stick(0, 2)),
+        (10, Step::Revoke { grant: 2 }),
+        (10, stick(0, 1)),
+        (10, stick(0, 2)),
+        (10, Step::Revoke { grant: 0 }),
+        (10, write(1, 3)),
+        (10, stick(1, 0)),
+        (10, stick(0, 1)),
+        (10, at_home(Trouble::Restore)),
+    ];
+    holds(&[0, 0, 0, 0], &steps);
 }

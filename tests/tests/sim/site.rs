@@ -141,7 +141,10 @@ impl Site {
     /// Another clinic on a copy of this folder, as it was at the last backup.
     pub(crate) fn twin(&self) -> Result<(Arc<Clinic>, TempDir), Broken> {
         let dir = folder()?;
-        let from = self.backup.as_ref().map_or(self.dir.path(), TempDir::path);
+        let from = self
+            .backup
+            .as_ref()
+            .map_or_else(|| self.dir.path(), TempDir::path);
         conduct("copying a folder", copy(from, dir.path()))?;
         let around = self.surroundings.clone();
         let opened = Clinic::open_in(around, dir.path(), self.config.clone(), &passphrase()?);

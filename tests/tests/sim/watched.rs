@@ -103,7 +103,7 @@ fn read(kind: ItemKind, bytes: &[u8]) -> Option<(ItemId, Option<RecordHeader>)> 
         }
         ItemKind::Record => {
             let record = VerifiedRecord::decode(bytes).ok()?;
-            Some((ItemId::from(record.id()), Some(record.header().clone())))
+            Some((ItemId::from(record.id()), Some(*record.header())))
         }
     }
 }

@@ -2,6 +2,7 @@
 //! of the chart or as what is held; and two values of one thing stay two until somebody decides.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::broken::{Broken, Invariant, conduct};
 use crate::fhir;
@@ -23,10 +24,11 @@ pub(crate) fn nothing_vanished(world: &World) -> Result<(), Broken> {
                     // Where its right has ended, it does not get back what it wrote.
                     continue;
                 }
-                if !shown.contains_key(&at) {
-                    shown.insert(at, everything_shown(world, at, chart)?);
-                }
-                let here = shown.get(&at).is_some_and(|keys| keys.contains(resource));
+                let here = match shown.entry(at) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(everything_shown(world, at, chart)?),
+                };
+                let here = here.contains(resource);
                 let by = save.at;
                 let what = || format!("{resource}, which {by} wrote, is not shown at {at}");
                 Invariant::Shown.holds(here, what)?;
