@@ -1,7 +1,9 @@
-//! What the simulator has found in the product: seeds, and stories of a few steps.
+//! What the simulators have found in the product, as stories of a few steps.
 //!
 //! Plans change when the drawing of them does; a seed then stands for something else. So each find
-//! has a test of its own beside what was wrong, too.
+//! has a test of its own beside what was wrong, too. One find has only that: statements that a
+//! comparison of sets finds came in any order, keys ahead of the revocations that they were made
+//! for (`protocol/src/sync/tests/sets.rs`); the seed that showed it has another plan now.
 
 use crate::plan::{HOUR_MS, Mishap, Plan, Step, Terms, Trouble};
 use crate::run;
@@ -82,26 +84,6 @@ fn a_clinic_with_a_slow_clock_grants_by_the_time_of_a_peer_and_is_restarted() {
     ];
     let hours = 3_600_000;
     holds(&[-8 * hours, 0, 8 * hours], &steps);
-}
-
-/// A home that is put back got a new key ahead of the revocation that it was made for, and handed
-/// it to the revoked clinic.
-#[test]
-fn a_home_that_is_put_back_hands_no_new_key_to_a_clinic_that_it_had_revoked() {
-    let third = Terms { to: 2, ..ALL };
-    let mut steps = vec![
-        (10, Step::Grant(ALL)),
-        (10, Step::Grant(third)),
-        (10, write(0, 5)),
-        (10, at_home(Trouble::BackUp)),
-        (10, Step::Revoke { grant: 0 }),
-    ];
-    for kind in 0..6 {
-        steps.push((10, write(0, kind)));
-    }
-    steps.push((10, stick(0, 2)));
-    steps.push((10, at_home(Trouble::Restore)));
-    holds(&[0, 0, 0], &steps);
 }
 
 /// A grant of everything after one "from now on" did not open the past.
