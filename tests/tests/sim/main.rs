@@ -1,11 +1,15 @@
 //! Whole networks of clinics, 3 to 50 of them, simulated in one thread from a seed.
 //!
 //! ```text
-//! cargo test -p chartmesh-tests --test sim                       some seeds, and the planted faults
+//! cargo test -p chartmesh-tests --test sim         some seeds, and the planted faults
+//!
 //! CHARTMESH_SIM_SEED=17 cargo test -p chartmesh-tests --test sim replay -- --nocapture
-//! CHARTMESH_SIM_SEED=17 CHARTMESH_SIM_SHRINK=1 cargo test ...    the same with the fewest steps
+//!                                                  that one; with CHARTMESH_SIM_SHRINK=1 the
+//!                                                  fewest of its steps that still fail
+//!
 //! CHARTMESH_SIM_FIRST=$(date +%s)00000 CHARTMESH_SIM_RUNS=50000 \
-//!     cargo test -p chartmesh-tests --test sim networks          a night's worth, of new seeds
+//!     cargo test -p chartmesh-tests --test sim networks
+//!                                                  a night's worth, of new seeds
 //! ```
 //!
 //! A seed stands for a [`plan`]: who knows whom, whose clock is wrong by how much, and some dozens
