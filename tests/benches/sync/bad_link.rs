@@ -51,6 +51,7 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
     let sent = after.sent_bytes - before.sent_bytes;
     let back = back_after.sent_bytes - back_before.sent_bytes;
     table.row(
+        "bad",
         "64 kbit/s, 300 ms each way, 2 % loss, cut for 10 s every 20 s".to_owned(),
         "a 1 MB backlog completes; at most 16 KiB repeated per cut; \
          at most 1.25 × the payload in all",

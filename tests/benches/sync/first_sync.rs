@@ -13,6 +13,7 @@ pub(crate) fn measure(table: &mut Table, charts: usize) -> Pair {
     let rate = charts as u64 * 1000 / whole_ms.max(1);
     let part_rate = quarter as u64 * 1000 / part_ms.max(1);
     table.row(
+        "first",
         format!("first sync of {} charts, loopback", count(charts)),
         "at least 1,000 charts a second, both sides under 300 MB resident, time linear",
         format!(

@@ -39,6 +39,7 @@ pub(crate) fn measure(table: &mut Table, seconds: u64) {
     let [there, back] =
         [0, 1].map(|way| (after[way].sent_bytes - before[way].sent_bytes) * DAY / seconds);
     table.row(
+        "idle",
         "idle link, default settings".to_owned(),
         "at most 1 MB a day",
         format!(

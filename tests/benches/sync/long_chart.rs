@@ -60,6 +60,7 @@ pub(crate) fn measure(table: &mut Table) {
     let bytes = after.arrived_bytes - before.arrived_bytes;
     let save = save_bytes(&patient, &saves);
     table.row(
+        "long",
         format!("first sync of one chart of {SAVES} saves"),
         "at most 1.1 × its `save()` before it can be read",
         format!(

@@ -2,6 +2,9 @@
 //!
 //! `cargo bench -p chartmesh-tests --bench sync` prints a table; words behind `--` choose rows by
 //! name, `--quick` makes everything smaller, so that figures are not those of the promises.
+//! `--peers` lets samod, automerge-repo and PouchDB do the same beside it: it builds the first with
+//! Cargo and installs the others with npm, below the target folder. Of samod and automerge-repo the
+//! messages are counted, of PouchDB the HTTP, of ours the sync stream.
 //!
 //! Rows that need a link run on hosts of their own and are left out where that cannot be had.
 
@@ -12,6 +15,7 @@ mod invented;
 mod long_chart;
 mod nothing_changed;
 mod pair;
+mod peers;
 mod restored;
 mod some_changed;
 mod table;
@@ -64,7 +68,7 @@ fn main() {
     if table.wants(&["first", "nothing", "changed", "restored"]) {
         let mut pair = first_sync::measure(&mut table, scale.charts);
         if table.wants(&["nothing", "changed", "restored"]) && pair.move_to_hosts() {
-            nothing_changed::measure(&mut table, &mut pair, scale.charts);
+            nothing_changed::measure(&mut table, "nothing", &mut pair, scale.charts);
             let backup = pair.copy_of_hill();
             let sealed = some_changed::measure(&mut table, &mut pair, scale.changed);
             restored::measure(&mut table, &mut pair, sealed, &backup);
@@ -73,7 +77,7 @@ fn main() {
     if table.wants(&["nothing_many"]) {
         let mut pair = nothing_changed::many(scale.many_charts);
         if pair.move_to_hosts() {
-            nothing_changed::measure(&mut table, &mut pair, scale.many_charts);
+            nothing_changed::measure(&mut table, "nothing_many", &mut pair, scale.many_charts);
         }
     }
     if table.wants(&["long"]) {
@@ -87,6 +91,9 @@ fn main() {
     }
     if table.wants(&["idle"]) {
         idle::measure(&mut table, scale.idle_seconds);
+    }
+    if given("--peers") && table.wants(&["first", "nothing", "changed"]) {
+        peers::measure(&mut table, scale.charts, scale.changed);
     }
     table.print();
 }

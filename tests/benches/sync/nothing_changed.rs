@@ -9,8 +9,8 @@ pub(crate) fn many(charts: usize) -> Pair {
     Pair::with_charts(charts, invented::small(charts))
 }
 
-/// Both start, and nothing has changed.
-pub(crate) fn measure(table: &mut Table, pair: &mut Pair, charts: usize) {
+/// Both start, and nothing has changed. The row has this name.
+pub(crate) fn measure(table: &mut Table, name: &'static str, pair: &mut Pair, charts: usize) {
     let before = pair.counts();
     pair.start();
     let report = pair.sync();
@@ -21,6 +21,7 @@ pub(crate) fn measure(table: &mut Table, pair: &mut Pair, charts: usize) {
         .sum();
     assert_eq!(number(&report, "records_sent"), 0, "{report}");
     table.row(
+        name,
         format!("{} charts, nothing changed, reconnect", count(charts)),
         "at most 256 B of ours each way, 1 round trip",
         format!(

@@ -19,6 +19,7 @@ pub(crate) fn measure(table: &mut Table, pair: &mut Pair, sealed: u64, copy: &Te
     assert!(records > 0, "{report}");
     let both = number(&report, "bytes_sent") + number(&report, "bytes_received");
     table.row(
+        "restored",
         "the same after a store restore".to_owned(),
         "discovery at most 6 KB and 2 round trips",
         format!(

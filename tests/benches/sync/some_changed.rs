@@ -34,6 +34,7 @@ pub(crate) fn measure(table: &mut Table, pair: &mut Pair, changed: usize) -> u64
     assert_eq!(number(&report, "records_sent"), changed as u64, "{report}");
     let sent = number(&report, "bytes_sent");
     table.row(
+        "changed",
         format!(
             "{} charts, {changed} changed at random, cursors valid",
             count(pair.patients.len())

@@ -1,7 +1,10 @@
 //! The table that is printed.
 
+use std::collections::BTreeMap;
+
 /// One piece of work, what is promised of it, and what it took.
 struct Row {
+    name: &'static str,
     work: String,
     target: &'static str,
     measured: String,
@@ -11,6 +14,10 @@ struct Row {
 pub(crate) struct Table {
     rows: Vec<Row>,
     words: Vec<String>,
+    /// Other systems, in the order in which they ran.
+    systems: Vec<&'static str>,
+    /// What they took, by system and row.
+    beside: BTreeMap<(&'static str, String), String>,
 }
 
 impl Table {
@@ -19,6 +26,8 @@ impl Table {
         Self {
             rows: Vec::new(),
             words,
+            systems: Vec::new(),
+            beside: BTreeMap::new(),
         }
     }
 
@@ -28,22 +37,49 @@ impl Table {
         self.words.is_empty() || names.iter().any(chosen)
     }
 
-    /// Adds a row.
-    pub(crate) fn row(&mut self, work: String, target: &'static str, measured: String) {
+    /// Adds a row under its name.
+    pub(crate) fn row(
+        &mut self,
+        name: &'static str,
+        work: String,
+        target: &'static str,
+        measured: String,
+    ) {
         eprintln!("sync: {work}: {measured}");
         self.rows.push(Row {
+            name,
             work,
             target,
             measured,
         });
     }
 
+    /// Notes what another system took for a row.
+    pub(crate) fn beside(&mut self, system: &'static str, row: &str, measured: &str) {
+        eprintln!("sync: {system}: {row}: {measured}");
+        if !self.systems.contains(&system) {
+            self.systems.push(system);
+        }
+        let noted = self.beside.entry((system, row.to_owned())).or_default();
+        if !noted.is_empty() {
+            noted.push_str(", ");
+        }
+        noted.push_str(measured);
+    }
+
     /// Prints Markdown.
     pub(crate) fn print(&self) {
-        println!("| work | target | measured |");
-        println!("|---|---|---|");
+        let systems: String = self.systems.iter().map(|one| format!(" {one} |")).collect();
+        println!("| work | target | Chartmesh |{systems}");
+        println!("|---|---|---|{}", "---|".repeat(self.systems.len()));
         for row in &self.rows {
-            println!("| {} | {} | {} |", row.work, row.target, row.measured);
+            let cell = |system: &&'static str| {
+                let noted = self.beside.get(&(*system, row.name.to_owned()));
+                format!(" {} |", noted.map_or("", String::as_str))
+            };
+            let beside: String = self.systems.iter().map(cell).collect();
+            let Row { work, target, .. } = row;
+            println!("| {work} | {target} | {} |{beside}", row.measured);
         }
     }
 }

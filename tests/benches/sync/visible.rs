@@ -39,6 +39,7 @@ pub(crate) fn measure(table: &mut Table, saves: usize) {
     times.sort();
     let seconds = |at: usize| times[at].as_secs_f64();
     table.row(
+        "visible",
         "save to visible at the peer, 64 kbit/s and 300 ms, link idle".to_owned(),
         "at most 1.0 s",
         format!(
