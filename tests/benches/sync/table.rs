@@ -67,8 +67,11 @@ impl Table {
         noted.push_str(measured);
     }
 
-    /// Prints Markdown.
+    /// Prints Markdown; nothing where no row was chosen.
     pub(crate) fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
         let systems: String = self.systems.iter().map(|one| format!(" {one} |")).collect();
         println!("| work | target | Chartmesh |{systems}");
         println!("|---|---|---|{}", "---|".repeat(self.systems.len()));

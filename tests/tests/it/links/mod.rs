@@ -2,6 +2,7 @@
 
 mod backlog;
 mod cut;
+mod moved;
 mod nothing;
 mod stick;
 mod stranger;
