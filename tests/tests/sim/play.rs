@@ -171,8 +171,9 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
         Ok(GrantsMade::All(_)) => return Ok("all".to_owned()),
         Err(error) => {
             let refused = || format!("the home of chart {chart} may not grant it: {error}");
-            // By the clock of a peer the end may have passed; and a backup knows no later patient.
-            let excused = expires_ms.is_some() || world.restored.contains(&by);
+            // By the clock of a peer the end may have passed; a backup knows no later patient; and
+            // only what holds nothing yet is granted from now on.
+            let excused = expires_ms.is_some() || terms.from_now_on || world.restored.contains(&by);
             Invariant::Conduct.holds(by != home || excused, refused)?;
             return Ok(format!("not granted: {error}"));
         }

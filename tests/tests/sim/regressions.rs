@@ -91,6 +91,7 @@ fn a_clinic_with_a_slow_clock_grants_by_the_time_of_a_peer_and_is_restarted() {
 fn a_grant_of_all_follows_one_from_now_on() {
     let from_now_on = Terms {
         from_now_on: true,
+        compartments: &["messages"],
         ..ALL
     };
     let steps = [
