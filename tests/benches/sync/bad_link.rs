@@ -39,7 +39,7 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
     let begun = Instant::now();
     pair.start();
     wait_until("the backlog to arrive", DEADLINE, || {
-        pair.hill.cli(&["sync", "now"]).code == Some(0)
+        pair.sync_now().code == Some(0)
     });
     let seconds = begun.elapsed().as_secs();
     let [after, back_after] = pair.counts();

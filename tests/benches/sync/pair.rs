@@ -9,7 +9,7 @@ use chartmesh::control::GrantRequest;
 use chartmesh::keys::Passphrase;
 use chartmesh_config::Config;
 use chartmesh_tests::link::{Conditions, Count, Network};
-use chartmesh_tests::run::run_within;
+use chartmesh_tests::run::{Output, run_within};
 use chartmesh_tests::scan::files_below;
 use chartmesh_tests::vault::Vault;
 use chartmesh_tests::wait::wait_until;
@@ -114,7 +114,7 @@ impl Pair {
         introduce(&self.hill, &self.river);
         // A card with new addresses may end the connection that a sync waits on.
         wait_until("both to have found each other", DEADLINE, || {
-            self.hill.cli(&["sync", "now"]).code == Some(0)
+            self.sync_now().code == Some(0)
         });
         self.sync();
         self.stop();
@@ -150,14 +150,19 @@ impl Pair {
 
     /// Waits until both hold the same, and returns the report of the first clinic.
     pub(crate) fn sync(&self) -> Value {
-        let mut command = self.hill.command();
-        command.args(["--json", "sync", "now"]);
-        let output = run_within(&mut command, &self.hill.scratch(), DEADLINE);
+        let output = self.sync_now();
         assert_eq!(output.code, Some(0), "{output:?}");
         let report: Value = serde_json::from_str(&output.stdout).unwrap();
         let report = report["peers"][0].clone();
         assert!(report["error"].is_null(), "{report}");
         report
+    }
+
+    /// One attempt to sync, however long it takes.
+    pub(crate) fn sync_now(&self) -> Output {
+        let mut command = self.hill.command();
+        command.args(["--json", "sync", "now"]);
+        run_within(&mut command, &self.hill.scratch(), DEADLINE)
     }
 
     /// Bytes of every record that the first clinic holds, by its id. It must not run.
