@@ -20,7 +20,7 @@ impl Clinic {
             open.pop(chart);
         }
         drop(open);
-        self.news.send_replace(number);
+        self.news.tell(number);
     }
 
     /// Reads what stands in a chart now.

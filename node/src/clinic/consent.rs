@@ -146,6 +146,7 @@ impl Clinic {
         pin: Option<&Pin>,
     ) -> Result<GrantMade, ClinicError> {
         self.check_from_now_on(chart, terms)?;
+        let _gathering = self.news.gather();
         let made = self.file_grant(chart, terms, pin)?;
         if terms.history == History::All {
             self.compact_for_reader(chart, &terms.compartments);

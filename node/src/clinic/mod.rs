@@ -21,6 +21,7 @@
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
+//! | `news` | telling whoever waits for what is written |
 
 mod addresses;
 mod audit;
@@ -49,6 +50,7 @@ mod inventory;
 mod items;
 mod judged;
 mod ledgers;
+mod news;
 mod open_chart;
 mod open_compartment;
 mod peers;
@@ -114,6 +116,7 @@ use crate::store::{Batch, Opened, Options, Space, Store};
 use audit::Note;
 use certificates::Certificates;
 use identity::Identity;
+use news::News;
 use open_chart::OpenChart;
 use share::Share;
 
@@ -155,7 +158,7 @@ pub struct Clinic {
     changes: AtomicU64,
     /// Counts those of them that came from peers.
     from_peers: AtomicU64,
-    news: watch::Sender<u64>,
+    news: News,
     /// Charts with records that were saved here and may make a compaction due.
     saved: Mutex<BTreeSet<ChartId>>,
     writing: Mutex<()>,
@@ -263,7 +266,7 @@ impl Clinic {
             shares: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
             from_peers: AtomicU64::new(0),
-            news: watch::Sender::new(0),
+            news: News::new(),
             saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),

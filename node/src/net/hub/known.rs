@@ -39,8 +39,10 @@ impl Hub {
         }
         for id in outdated {
             // A dial that nobody answers would go on for a minute. Its end is told of, and the
-            // new addresses are tried then.
-            let _ = self.swarm.disconnect_peer_id(id);
+            // new addresses are tried then. Where the peer has called meanwhile, that is enough.
+            if !self.swarm.is_connected(&id) {
+                let _ = self.swarm.disconnect_peer_id(id);
+            }
         }
         let gone: Vec<PeerId> = self
             .peers
