@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
 use super::draft::Draft;
-use super::index_card::IndexCard;
+use super::index_card::{IndexCard, Likeness};
 use super::open_chart::{OpenChart, Scope};
 use super::save::{Edit, Saved};
 use super::{Clinic, ClinicError, search};
@@ -176,11 +176,22 @@ impl Clinic {
         }
         let card = IndexCard::of(patient);
         let mut same = Vec::new();
+        let mut doubtful = false;
         for chart in shared {
             let other = search::read_card(&self.store, &chart)?;
-            if other.is_some_and(|other| card.is_same_person(&other)) {
-                same.push(chart);
+            match other.map(|other| card.likeness(&other)) {
+                Some(Likeness::Same) => same.push(chart),
+                Some(Likeness::Doubtful) => doubtful = true,
+                Some(Likeness::Other) | None => {}
             }
+        }
+        if same.is_empty() && doubtful {
+            return Err(ClinicError::Conflict {
+                reason: "another clinic shares a patient of this id whose name or identifier is \
+                         the same and whose birth date is not: for the same person, keep both name \
+                         and identifier as they are there; for another one, choose another id"
+                    .to_owned(),
+            });
         }
         match same.as_slice() {
             [] => Ok(None),

@@ -28,6 +28,17 @@ pub(super) struct IndexCard {
     pub other_names: Vec<String>,
 }
 
+/// How like two cards are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// They are of one person.
+    Same,
+    /// They may be: somebody has to say.
+    Doubtful,
+    /// They are of two.
+    Other,
+}
+
 /// A business identifier of a patient (FHIR Identifier).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identifier {
@@ -70,18 +81,27 @@ impl IndexCard {
         }
     }
 
-    /// Whether two cards can be of one person: a name in common, and birth dates of which one says
-    /// no more than the other.
-    pub(super) fn is_same_person(&self, other: &Self) -> bool {
+    /// Whether two cards under one FHIR id are of one person: they are where two of name, birth date
+    /// and identifiers agree. Birth dates agree where one says no more than the other.
+    pub(super) fn likeness(&self, other: &Self) -> Likeness {
         let names = |card: &Self| -> BTreeSet<String> {
             let all = std::iter::once(&card.name).chain(&card.other_names);
             all.flat_map(|name| fold::words(name)).collect()
         };
-        let dates = match (&self.birth_date, &other.birth_date) {
+        let name = !names(self).is_disjoint(&names(other));
+        let identifier = self
+            .identifiers
+            .iter()
+            .any(|one| other.identifiers.contains(one));
+        let date = match (&self.birth_date, &other.birth_date) {
             (Some(one), Some(other)) => one.starts_with(other) || other.starts_with(one),
             _ => true,
         };
-        dates && !names(self).is_disjoint(&names(other))
+        match (name, identifier, date) {
+            (true, true, _) | (true, _, true) | (_, true, true) => Likeness::Same,
+            (true, false, false) | (false, true, false) => Likeness::Doubtful,
+            (false, false, _) => Likeness::Other,
+        }
     }
 
     /// The texts under which the card is found.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
 use chartmesh_protocol::reconcile::{
-    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+    Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
@@ -133,9 +133,10 @@ impl Replica {
         u64::try_from(Holdings::owed(self, self.held_by_peer()).len()).unwrap_or(u64::MAX)
     }
 
-    /// Whether the peer may have anything of what is here.
-    pub(crate) fn shares_anything(&self) -> bool {
-        Holdings::digests(self) != SharedDigests::default()
+    /// Whether the peer may have a record of what is here: what it is told of consent that has
+    /// ended is none.
+    pub(crate) fn shares_records(&self) -> bool {
+        Holdings::digests(self).records != Digest::default()
     }
 
     /// Our feed number up to which the peer holds everything that it may have.

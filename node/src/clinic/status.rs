@@ -124,12 +124,12 @@ impl Clinic {
             let note = self.peer_note(&peer.node)?;
             let link = links.get(&peer.node);
             let replica = Replica::open(Arc::clone(self), peer.node)?;
-            let (owed_out, shares) = (replica.owed_out(), replica.shares_anything());
+            let (owed_out, shares) = (replica.owed_out(), replica.shares_records());
             let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
             let state = link.map_or(LinkState::Disconnected, |link| {
                 state_of(link, owed_out, self.now_ms())
             });
-            let mut summary = if shares {
+            let mut summary = if shares || owed_out > 0 {
                 summary(state, confirmed.as_deref(), owed_out)
             } else {
                 nothing_shared(state).to_owned()
@@ -259,15 +259,30 @@ fn summary(state: LinkState, confirmed: Option<&str>, owed_out: u64) -> String {
     );
     match (state, owed_out) {
         (LinkState::InSync, 0) => format!("has everything; {when}"),
+        (LinkState::Syncing, 0) => format!("being compared, nothing waits; {when}"),
         (LinkState::InSync | LinkState::Syncing, owed) => {
-            format!("{owed} items are on their way; {when}")
+            format!("{} on the way; {when}", items_are(owed))
         }
         (LinkState::Stalled, owed) => {
-            format!("stalled: {owed} items wait, and nothing comes back; {when}")
+            format!("stalled: {}, and nothing comes back; {when}", wait(owed))
         }
-        (LinkState::Connecting, owed) => format!("being called, {owed} items wait; {when}"),
-        (LinkState::Disconnected, 0) => format!("not connected, nothing waits; {when}"),
-        (LinkState::Disconnected, owed) => format!("not connected, {owed} items wait; {when}"),
+        (LinkState::Connecting, owed) => format!("being called, {}; {when}", wait(owed)),
+        (LinkState::Disconnected, owed) => format!("not connected, {}; {when}", wait(owed)),
+    }
+}
+
+fn items_are(count: u64) -> String {
+    match count {
+        1 => "1 item is".to_owned(),
+        count => format!("{count} items are"),
+    }
+}
+
+fn wait(count: u64) -> String {
+    match count {
+        0 => "nothing waits".to_owned(),
+        1 => "1 item waits".to_owned(),
+        count => format!("{count} items wait"),
     }
 }
 
@@ -300,6 +315,11 @@ mod tests {
         let lost = link(LinkState::Disconnected, silent);
         assert_eq!(state_of(&lost, 1, now), LinkState::Disconnected);
         let said = summary(LinkState::Stalled, None, 3);
-        assert!(said.starts_with("stalled: 3 items wait"), "{said}");
+        assert!(said.starts_with("stalled: 3 items wait, and"), "{said}");
+        let said = |state, owed| summary(state, None, owed);
+        assert!(said(LinkState::Connecting, 0).starts_with("being called, nothing waits;"));
+        assert!(said(LinkState::Syncing, 0).starts_with("being compared, nothing waits;"));
+        assert!(said(LinkState::InSync, 1).starts_with("1 item is on the way;"));
+        assert!(said(LinkState::Disconnected, 1).starts_with("not connected, 1 item waits;"));
     }
 }

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use chartmesh_protocol::{ClinicId, NodeId};
 use futures::StreamExt;
-use libp2p::swarm::SwarmEvent;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity};
 use libp2p_stream::{Control, IncomingStreams};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -85,6 +85,8 @@ struct Peer {
     /// Connections lost since the last one that the peer was heard on.
     lost: u32,
     session: Option<SessionHandle>,
+    /// Its connections, the oldest first.
+    connections: Vec<ConnectionId>,
     waiting: Vec<Reply>,
 }
 

@@ -153,3 +153,28 @@ fn a_unique_beginning_of_any_length_and_case_names_a_patient() {
         );
     }
 }
+
+#[test]
+fn a_granted_clinic_that_corrects_a_birth_date_opens_no_second_chart() {
+    let with = |born: &str, identifier: &str| {
+        named("p1", "Okello", born).replace(
+            r#""resourceType":"Patient","#,
+            &format!(r#""resourceType":"Patient","identifier":[{{"value":"{identifier}"}}],"#),
+        )
+    };
+    let (home, other) = (House::new("Home"), House::new("Other"));
+    introduce(&home, &other);
+    home.import(&with("1980-05-05", "K-1"));
+    home.grant("p1", &other, "all", "read,write");
+    sync(&home, &other).unwrap();
+    other.import(&with("1980-05-06", "K-1"));
+    let view = other.clinic.chart_view("p1").unwrap();
+    assert_eq!(view.birth_date.as_deref(), Some("1980-05-06"));
+    // Of one with another identifier it cannot be known whether it is the same person.
+    let path = other.dir.path().join("doubtful.json");
+    std::fs::write(&path, with("1991-01-01", "K-2")).unwrap();
+    let imported = other.clinic.import(&[path], &|_| {}).unwrap();
+    let error = imported.files[0].error.as_deref().unwrap();
+    assert!(error.contains("birth date"), "{error}");
+    assert!(other.clinic.find_chart("p1").is_ok(), "there is one chart");
+}

@@ -74,6 +74,7 @@ impl Hub {
             resting: false,
             lost: 0,
             session: None,
+            connections: Vec::new(),
             waiting: Vec::new(),
         })
     }

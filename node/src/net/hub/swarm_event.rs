@@ -1,11 +1,14 @@
 //! What the swarm tells, and what the hub does about it.
 
-use libp2p::swarm::{ConnectionError, DialError, SwarmEvent};
+use libp2p::swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, mdns};
 use tokio::time::Instant;
 
 use super::{Hub, MAX_ADDRESSES, Peer};
 use crate::net::transport::BehaviourEvent;
+
+/// Connections that are kept with one peer: one that each side has dialled.
+const MAX_CONNECTIONS: usize = 2;
 
 impl Hub {
     #[expect(
@@ -16,9 +19,11 @@ impl Hub {
         match event {
             SwarmEvent::ConnectionEstablished {
                 peer_id: id,
+                connection_id,
                 endpoint,
                 ..
             } => {
+                self.keep_few(id, connection_id);
                 if let Some(peer) = self.peers.get_mut(&id) {
                     // Our own dial goes on beside a connection that came in.
                     peer.dialling &= !endpoint.is_dialer();
@@ -32,10 +37,18 @@ impl Hub {
             }
             SwarmEvent::ConnectionClosed {
                 peer_id: id,
+                connection_id,
+                num_established: 1..,
+                ..
+            } => self.forget_connection(id, connection_id),
+            SwarmEvent::ConnectionClosed {
+                peer_id: id,
+                connection_id,
                 num_established: 0,
                 cause,
                 ..
             } => {
+                self.forget_connection(id, connection_id);
                 // A session that runs ends by itself when its stream breaks, and a dial of ours
                 // tells what became of it.
                 let idle = |peer: &Peer| peer.session.is_none() && !peer.opening && !peer.dialling;
@@ -73,6 +86,25 @@ impl Hub {
             }
             // Everything else changes nothing that the node acts on.
             _ => {}
+        }
+    }
+
+    /// Of many connections with one peer the oldest ones are of a node that was killed and started
+    /// again: they look alive for a while, and would keep new ones out.
+    fn keep_few(&mut self, id: PeerId, new: ConnectionId) {
+        let Some(peer) = self.peers.get_mut(&id) else {
+            return;
+        };
+        peer.connections.push(new);
+        while peer.connections.len() > MAX_CONNECTIONS {
+            let oldest = peer.connections.remove(0);
+            self.swarm.close_connection(oldest);
+        }
+    }
+
+    fn forget_connection(&mut self, id: PeerId, closed: ConnectionId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.connections.retain(|one| *one != closed);
         }
     }
 

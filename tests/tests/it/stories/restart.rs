@@ -125,3 +125,19 @@ fn copy_folder(from: &Path, to: &Path) {
         std::fs::copy(&file, &copy).unwrap();
     }
 }
+
+#[test]
+fn a_node_that_is_killed_again_and_again_is_let_in_each_time() {
+    let [mut a, b] = running(["Hill Clinic", "River Hospital"]);
+    introduce(&a, &b);
+    let shared = shared_with(&a, &b);
+    // More often than a node holds connections with one peer: those of killed ones look alive.
+    for round in 0..6 {
+        a.sync();
+        a.kill9();
+        a.start();
+        shared.note(&a, &format!("note-{round}"), "written after the restart");
+    }
+    a.sync();
+    assert!((0..6).all(|round| shared.has(&b, &format!("Observation/note-{round}"))));
+}
