@@ -15,7 +15,7 @@ use crate::meeting::MeetingId;
 use crate::mishap;
 use crate::plan::{Step, Terms};
 use crate::stick;
-use crate::world::World;
+use crate::world::{BEGINNING_MS, World};
 use crate::write;
 
 /// Does one step; says in a word what came of it.
@@ -209,12 +209,18 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
     ))
 }
 
-/// A moment of January 2027 as RFC 3339.
+/// A moment of December 2026 or January 2027 as RFC 3339: a slow clock shows the year before.
 fn moment(ms: u64) -> String {
-    let seconds = (ms - crate::world::BEGINNING_MS.min(ms)) / 1_000;
-    let (day, rest) = (seconds / 86_400 + 1, seconds % 86_400);
+    const DAYS: u64 = 31;
+    let december = BEGINNING_MS / 1_000 - DAYS * 86_400;
+    let seconds = (ms / 1_000).saturating_sub(december);
+    let (day, rest) = (seconds / 86_400, seconds % 86_400);
+    let month = if day < DAYS { "2026-12" } else { "2027-01" };
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("2027-01-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!(
+        "{month}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+        day % DAYS + 1
+    )
 }
 
 fn revoke(world: &mut World, grant: usize) -> Result<String, Broken> {
