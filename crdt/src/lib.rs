@@ -8,7 +8,8 @@
 //! - **Lossless.** The unit of merging is the top-level element of a resource, kept as the JSON
 //!   text that came in: digits, escapes, unknown elements and extensions stay as they are.
 //! - **Nothing is chosen silently.** Two concurrent values of one element are a [`Conflict`] until
-//!   somebody resolves it. Prescriptions, allergies and immunisations conflict as a whole.
+//!   somebody resolves it. Prescriptions, problems, allergies and immunisations conflict as a
+//!   whole.
 //! - **Nothing vanishes.** A resource is never deleted, but [retracted](Resource::retracted).
 //! - **Nothing is trusted.** A change of a peer is checked before it is applied: its form, its
 //!   writer, and that it does only what a chart allows ([`ChangeError`], [`Refusal`]).
@@ -87,7 +88,7 @@ pub use document::load::LoadError;
 pub use document::refusal::{ApplyError, ChangeError, Refusal, Refused};
 pub use document::saved::{SavedChanges, SavedError};
 pub use ndjson::{ParsedLines, parse_ndjson};
-pub use readable::{Readable, Settled};
+pub use readable::{Readable, Settled, possible};
 pub use resource::{Resource, ResourceError};
 pub use resource_key::{ResourceKey, ResourceKeyError};
 pub use retract::{RETRACTION_REASON, RetractError};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::Document;
 use crate::document::conflict::Conflict;
 use crate::document::read::whole_elements;
+use crate::document::{Document, WHOLE};
 use crate::json::object_of;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
@@ -42,6 +42,26 @@ pub trait Readable {
 
     /// The conflicts of one resource, in the order of the elements.
     fn conflicts_of(&self, key: &ResourceKey) -> Vec<Conflict>;
+}
+
+/// Every way in which a resource may be read: as it stands, and with each other value of an element
+/// in conflict in its place. Of these, each could be the true one.
+pub fn possible(content: &dyn Readable, key: &ResourceKey) -> Vec<Resource> {
+    let Some(base) = content.resource(key) else {
+        return Vec::new();
+    };
+    let mut all = vec![base.clone()];
+    for conflict in content.conflicts_of(key) {
+        for version in conflict.versions {
+            let other = match &version.value {
+                Some(text) if conflict.element == WHOLE => Resource::parse(text).ok(),
+                Some(text) => base.clone().with_element(&conflict.element, text).ok(),
+                None => Some(base.clone().without_element(&conflict.element)),
+            };
+            all.extend(other.filter(|other| !all.contains(other)));
+        }
+    }
+    all
 }
 
 impl Readable for Document {

@@ -290,17 +290,24 @@ impl fmt::Debug for Resource {
 }
 
 /// Whether resources of this type are merged as a whole: a dose from one clinician must not meet
-/// a drug from another.
+/// a drug from another, nor the end of a problem what another has just found it to be.
 pub(crate) fn is_atomic(resource_type: &str) -> bool {
     matches!(
         resource_type,
         "AllergyIntolerance"
+            | "Condition"
             | "Immunization"
             | "MedicationAdministration"
             | "MedicationDispense"
             | "MedicationRequest"
             | "MedicationStatement"
     )
+}
+
+/// Whether resources of an atomic type may also stand as they were written when the type was merged
+/// element by element.
+pub(crate) fn was_by_element(resource_type: &str) -> bool {
+    resource_type == "Condition"
 }
 
 /// The text without the byte order mark that some systems put before it.

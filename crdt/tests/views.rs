@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use chartmesh_crdt::views::{self, AllergyStatus};
-use chartmesh_crdt::{ActorId, Document, Resource, Stamp};
+use chartmesh_crdt::{ActorId, Document, Readable, Resource, Stamp};
 
 fn commit(document: &mut Document, texts: &[&str]) -> Vec<u8> {
     for text in texts {
@@ -69,7 +69,39 @@ fn a_problem_that_may_be_active_stays_on_the_list() {
         &condition("asthma", "resolved", "confirmed"),
     );
     let problems = views::problems(&[&document]);
-    assert_eq!((problems.len(), problems[0].conflicted), (1, true));
+    assert!(problems.iter().all(|one| one.conflicted));
+    let mut status: Vec<_> = problems
+        .iter()
+        .map(|one| one.clinical_status.as_deref())
+        .collect();
+    status.sort_unstable();
+    assert_eq!(status, [Some("active"), Some("resolved")], "both are shown");
+}
+
+#[test]
+fn what_is_over_is_counted_and_not_taken_for_nothing() {
+    let allergy = |id: &str, clinical: &str, verification: &str| {
+        format!(
+            r#"{{"resourceType":"AllergyIntolerance","id":"{id}","code":{{"text":"Latex"}},
+            "clinicalStatus":{{"coding":[{{"code":"{clinical}"}}]}},
+            "verificationStatus":{{"coding":[{{"code":"{verification}"}}]}}}}"#
+        )
+    };
+    let document = with(&[
+        &allergy("a", "inactive", "confirmed"),
+        &allergy("b", "inactive", "entered-in-error"),
+        &condition("epilepsy", "resolved", "confirmed"),
+    ]);
+    let documents: [&dyn Readable; 1] = [&document];
+    assert_eq!(
+        views::allergies(&documents).status,
+        AllergyStatus::NoneCurrent
+    );
+    let past = views::past(&documents);
+    assert_eq!((past.allergies, past.problems, past.medications), (1, 1, 0));
+    let only_wrong = with(&[&allergy("b", "inactive", "entered-in-error")]);
+    let status = views::allergies(&[&only_wrong]).status;
+    assert_eq!(status, AllergyStatus::NotRecorded);
 }
 
 #[test]
@@ -242,4 +274,34 @@ fn immunizations_are_over_all_compartments_and_say_what_was_not_done() {
             r#"Some("MMR") None Some("2")"#
         ]
     );
+}
+
+#[test]
+fn a_problem_that_one_ends_and_another_describes_anew_is_in_conflict_as_a_whole() {
+    let condition = |text: &str, status: &str| {
+        Resource::parse(&format!(
+            r#"{{"resourceType":"Condition","id":"c","code":{{"text":"{text}"}},
+            "clinicalStatus":{{"coding":[{{"code":"{status}"}}]}}}}"#
+        ))
+        .unwrap()
+    };
+    let mut a = Document::new(ActorId([1; 16]));
+    let mut b = Document::new(ActorId([2; 16]));
+    let stamp = |at| Stamp::new("user", "nurse", at).unwrap();
+    a.put(&condition("diabetes", "active")).unwrap();
+    let first = a.commit(&stamp(1)).unwrap().unwrap();
+    b.apply(&[&first.bytes], a.actor()).unwrap();
+    a.put(&condition("diabetes", "resolved")).unwrap();
+    let ended = a.commit(&stamp(2)).unwrap().unwrap();
+    b.put(&condition("diabetes with ketoacidosis", "active"))
+        .unwrap();
+    let worse = b.commit(&stamp(3)).unwrap().unwrap();
+    a.apply(&[&worse.bytes], b.actor()).unwrap();
+    b.apply(&[&ended.bytes], a.actor()).unwrap();
+    for document in [&a, &b] {
+        let problems = views::problems(&[document]);
+        assert_eq!(problems.len(), 2, "both are shown");
+        assert!(problems.iter().all(|one| one.conflicted));
+        assert_eq!(document.conflicts().len(), 1);
+    }
 }

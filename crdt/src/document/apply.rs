@@ -15,7 +15,7 @@ use super::Document;
 use super::check::{Checked, Edit, Write};
 use super::index::{Index, OpId, obj_id};
 use super::refusal::{ApplyError, ChangeError, Refusal, Refused};
-use crate::resource::is_atomic;
+use crate::resource::{is_atomic, was_by_element};
 use crate::resource_key::ResourceKey;
 use crate::span;
 use crate::stamp::{ActorId, ChangeHash};
@@ -314,8 +314,12 @@ fn own_key(checked: &Checked, (counter, actor): OpId) -> Option<&ResourceKey> {
 
 /// Whether a resource can have this text as this element.
 fn may_stand(key: &ResourceKey, element: &str, text: &str) -> bool {
+    let by_element = !is_atomic(key.resource_type()) || was_by_element(key.resource_type());
+    if by_element && element != super::WHOLE {
+        return true;
+    }
     if !is_atomic(key.resource_type()) {
-        return element != super::WHOLE;
+        return false;
     }
     let members = span::members(text);
     let named = |name: &str| !name.is_empty() && !matches!(name, "resourceType" | "id" | "*");

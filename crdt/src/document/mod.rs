@@ -10,6 +10,8 @@
 //! - `resourceType` and `id` are not stored: the key says them.
 //! - An atomic resource (see [`Resource::is_atomic`](crate::Resource::is_atomic)) has one element
 //!   called `*`, the JSON text of all its elements, so that any two concurrent edits of it meet.
+//!   Conditions were once written element by element: such a one reads as it stands, until the next
+//!   version of it is written as a whole.
 //! - Two nodes that create one key at the same time make two maps. What is read is the **union**
 //!   of the maps: an element has every value that stands in one of them. What is written is
 //!   written into all of them, so nothing stays hidden.

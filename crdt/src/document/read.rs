@@ -251,11 +251,12 @@ impl Document {
 }
 
 fn from_elements(key: &ResourceKey, elements: BTreeMap<String, String>) -> Resource {
-    if !is_atomic(key.resource_type()) {
-        return Resource::from_stored(key, elements);
+    match elements.get(WHOLE) {
+        Some(whole) if is_atomic(key.resource_type()) => {
+            Resource::from_stored(key, whole_elements(whole))
+        }
+        Some(_) | None => Resource::from_stored(key, elements),
     }
-    let whole = elements.get(WHOLE).map(String::as_str).unwrap_or_default();
-    Resource::from_stored(key, whole_elements(whole))
 }
 
 /// The value that is read of several: the last one written, and a value before a removal.

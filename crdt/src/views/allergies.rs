@@ -1,7 +1,7 @@
 //! The allergies, and whether anybody asked.
 
 use super::concept::{Concept, texts};
-use super::{choice, listed, text_in, text_of};
+use super::{choice, left_out, listed, text_in, text_of};
 use crate::readable::Readable;
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
@@ -25,6 +25,8 @@ pub enum AllergyStatus {
     NotVisible,
     /// Nobody has recorded whether there are any.
     NotRecorded,
+    /// Some were recorded, and none of them is current: all are inactive, resolved or refuted.
+    NoneCurrent,
     /// Somebody has recorded that none is known, at least of one kind: the list says which.
     NoneKnown,
     /// There is at least one.
@@ -99,6 +101,13 @@ const NONE_KNOWN: [&str; 11] = [
 /// The code that says that nothing was recorded.
 const NO_INFORMATION: &str = "no-allergy-info";
 
+/// How many are over.
+pub(super) fn past_allergies(documents: &[&dyn Readable], list: &[Allergy]) -> usize {
+    let listed = list.iter().map(|allergy| &allergy.resource).collect();
+    let asked = |allergy: &Resource| !Concept::of(allergy, "code").has(NO_INFORMATION);
+    left_out(documents, &["AllergyIntolerance"], &listed, asked)
+}
+
 /// The allergies, the most critical first.
 pub fn allergies(documents: &[&dyn Readable]) -> Allergies {
     let mut list: Vec<Allergy> = listed(documents, "AllergyIntolerance", belongs)
@@ -117,6 +126,7 @@ pub fn allergies(documents: &[&dyn Readable]) -> Allergies {
     let status = match (says(false), says(true)) {
         (true, _) => AllergyStatus::Recorded,
         (false, true) => AllergyStatus::NoneKnown,
+        (false, false) if past_allergies(documents, &list) > 0 => AllergyStatus::NoneCurrent,
         (false, false) => AllergyStatus::NotRecorded,
     };
     Allergies { status, list }

@@ -31,7 +31,9 @@ pub use immunizations::{ImmunizationEntry, immunizations};
 pub use medications::{Medication, medications};
 pub use problems::{Problem, problems};
 
-use crate::readable::Readable;
+use std::collections::BTreeSet;
+
+use crate::readable::{Readable, possible};
 use crate::resource::Resource;
 use crate::resource_key::ResourceKey;
 use crate::span;
@@ -65,20 +67,8 @@ fn listed(
             }
             let versions = document.versions(&key);
             let conflicts = document.conflicts_of(&key);
-            let mut any = versions.iter().any(&belongs);
-            // Of an element in conflict, each value could be the true one.
-            for conflict in &conflicts {
-                for version in &conflict.versions {
-                    let Some(base) = versions.first().cloned() else {
-                        continue;
-                    };
-                    let other = match &version.value {
-                        Some(text) => base.with_element(&conflict.element, text).ok(),
-                        None => Some(base.without_element(&conflict.element)),
-                    };
-                    any |= other.is_some_and(|resource| belongs(&resource));
-                }
-            }
+            let any =
+                versions.iter().any(&belongs) || possible(*document, &key).iter().any(&belongs);
             if any {
                 found.push(Listed {
                     key,
@@ -89,6 +79,57 @@ fn listed(
         }
     }
     found
+}
+
+/// How many resources of some types a view leaves out for they are over: those that are not listed,
+/// were not entered in error, and count.
+fn left_out(
+    documents: &[&dyn Readable],
+    types: &[&str],
+    listed: &BTreeSet<&ResourceKey>,
+    counts: impl Fn(&Resource) -> bool,
+) -> usize {
+    let all = documents.iter().flat_map(|document| {
+        let of = move |name: &&str| document.of_type(name);
+        types.iter().flat_map(of).filter_map(|(_, settled)| settled)
+    });
+    let wrong = |resource: &Resource| {
+        let verification = Concept::of(resource, "verificationStatus");
+        let status = text_of(resource, "status");
+        verification.has("entered-in-error") || status.as_deref() == Some("entered-in-error")
+    };
+    let is_over = |resource: &Resource| {
+        let is_listed = resource.key().is_ok_and(|key| listed.contains(&key));
+        !is_listed && !wrong(resource) && counts(resource)
+    };
+    all.filter(is_over).count()
+}
+
+/// What the views leave out for it is over: an empty list does not say that there never was
+/// anything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Past {
+    /// Allergies that are inactive, resolved or refuted.
+    pub allergies: usize,
+    /// Problems of which the same is true.
+    pub problems: usize,
+    /// Medications that were stopped or completed.
+    pub medications: usize,
+}
+
+/// How much of each is over.
+pub fn past(documents: &[&dyn Readable]) -> Past {
+    let problems = problems(documents);
+    let problems = problems.iter().map(|one| &one.resource).collect();
+    let medications = medications(documents);
+    let medications = medications.iter().map(|one| &one.resource).collect();
+    let any = |_: &Resource| true;
+    let types = ["MedicationRequest", "MedicationStatement"];
+    Past {
+        allergies: allergies::past_allergies(documents, &allergies(documents).list),
+        problems: left_out(documents, &["Condition"], &problems, any),
+        medications: left_out(documents, &types, &medications, any),
+    }
 }
 
 /// A string member of an element.

@@ -71,8 +71,7 @@ impl Clinic {
         batch.delete(Space::Stale, chart.as_bytes().to_vec());
         match self.open_chart(chart, Scope::Summary) {
             Ok(open) => {
-                if let Some(patient) = open.patient() {
-                    let card = IndexCard::of(&patient);
+                if let Some(card) = IndexCard::of_all(&open.patient_as_it_may_be()) {
                     search::index(&self.store, &mut batch, chart, &card)?;
                 }
             }

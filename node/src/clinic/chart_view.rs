@@ -52,6 +52,9 @@ pub struct ChartView {
     pub problems: Vec<views::Problem>,
     /// Active medications.
     pub medications: Vec<views::Medication>,
+    /// What these lists leave out for it is over.
+    #[serde(default)]
+    pub past: views::Past,
     /// Immunisations.
     pub immunizations: Vec<views::ImmunizationEntry>,
     /// How many elements or resources have two current values.
@@ -221,6 +224,7 @@ impl Clinic {
             problems: views::problems(&contents),
             medications: views::medications(&contents),
             immunizations: views::immunizations(&contents),
+            past: views::past(&contents),
             conflicts: open
                 .compartments()
                 .map(|(_, one)| one.content().conflicts().len())

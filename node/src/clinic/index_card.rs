@@ -81,6 +81,27 @@ impl IndexCard {
         }
     }
 
+    /// The card of a Patient in conflict, which is to be found under every name that may be true:
+    /// out of the ways in which it may be read, the way it is read first.
+    pub(super) fn of_all(patients: &[Resource]) -> Option<Self> {
+        let mut cards = patients.iter().map(Self::of);
+        let mut card = cards.next()?;
+        for other in cards {
+            let names = std::iter::once(other.name).chain(other.other_names);
+            for name in names {
+                if name != card.name && !name.is_empty() && !card.other_names.contains(&name) {
+                    card.other_names.push(name);
+                }
+            }
+            for identifier in other.identifiers {
+                if !card.identifiers.contains(&identifier) {
+                    card.identifiers.push(identifier);
+                }
+            }
+        }
+        Some(card)
+    }
+
     /// Whether two cards under one FHIR id are of one person: they are where two of name, birth date
     /// and identifiers agree. Birth dates agree where one says no more than the other.
     pub(super) fn likeness(&self, other: &Self) -> Likeness {

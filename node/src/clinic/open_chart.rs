@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::{iter, thread};
 
-use chartmesh_crdt::{ActorId, Readable, Resource, ResourceKey};
+use chartmesh_crdt::{ActorId, Readable, Resource, ResourceKey, possible};
 use chartmesh_protocol::ledger::{ChartSecret, CompartmentName, Decision, Ledger};
 use chartmesh_protocol::seal::actor_id;
 use chartmesh_protocol::{ChartId, CompartmentTag, NodeId};
@@ -102,6 +102,13 @@ impl OpenChart {
         let summary = self.summary()?;
         let (key, _) = summary.of_type("Patient").next()?;
         summary.resource(&key)
+    }
+
+    /// The chart's Patient in every way in which it may be read, the way it is read first.
+    pub(super) fn patient_as_it_may_be(&self) -> Vec<Resource> {
+        let key = self.patient().and_then(|patient| patient.key().ok());
+        let both = self.summary().zip(key);
+        both.map_or_else(Vec::new, |(summary, key)| possible(summary, &key))
     }
 
     /// What all compartments say, `summary` first.

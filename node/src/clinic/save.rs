@@ -109,14 +109,9 @@ impl Clinic {
             self.edit_compartment(open, &name, edits, draft, &mut saved)?;
         }
         if saved.resources > 0
-            && let Some(patient) = open.patient()
+            && let Some(card) = IndexCard::of_all(&open.patient_as_it_may_be())
         {
-            search::index(
-                &self.store,
-                &mut draft.batch,
-                &open.id(),
-                &IndexCard::of(&patient),
-            )?;
+            search::index(&self.store, &mut draft.batch, &open.id(), &card)?;
         }
         Ok(saved)
     }

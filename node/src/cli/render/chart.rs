@@ -203,13 +203,17 @@ fn problems_and_medications(out: &mut String, chart: &ChartView) {
         line(
             out,
             &format!(
-                "  {}{onset}{}",
+                "  {}{onset}{}{}",
                 name(&problem.code),
+                problem
+                    .clinical_status
+                    .as_deref()
+                    .map_or_else(String::new, status),
                 mark(problem.conflicted)
             ),
         );
     }
-    none(out, chart.problems.is_empty(), chart);
+    none(out, chart.problems.is_empty(), chart.past.problems, chart);
     line(out, "Medications");
     for medication in &chart.medications {
         let dosage = medication.dosage.join("; ");
@@ -223,7 +227,12 @@ fn problems_and_medications(out: &mut String, chart: &ChartView) {
         let mark = mark(medication.conflicted);
         line(out, &format!("  {not}{text}  {dosage}{status}{mark}"));
     }
-    none(out, chart.medications.is_empty(), chart);
+    none(
+        out,
+        chart.medications.is_empty(),
+        chart.past.medications,
+        chart,
+    );
 }
 
 fn immunizations(out: &mut String, chart: &ChartView) {
@@ -242,7 +251,7 @@ fn immunizations(out: &mut String, chart: &ChartView) {
         let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
         line(out, &format!("  {when}  {not}{text}{why}{mark}"));
     }
-    none(out, chart.immunizations.is_empty(), chart);
+    none(out, chart.immunizations.is_empty(), 0, chart);
 }
 
 fn banner(out: &mut String, name: &str, born: Option<&str>, sex: Option<&str>) {
@@ -278,6 +287,7 @@ fn allergies(out: &mut String, chart: &ChartView) {
     match chart.allergies.status {
         AllergyStatus::NotVisible => line(out, NOT_VISIBLE),
         AllergyStatus::NotRecorded => line(out, "  not asked yet"),
+        AllergyStatus::NoneCurrent => line(out, "  none current"),
         AllergyStatus::NoneKnown => line(out, "  none known"),
         AllergyStatus::Recorded => {}
     }
@@ -308,6 +318,7 @@ fn allergies(out: &mut String, chart: &ChartView) {
             &format!("  {text}{severity}{how}{}", mark(allergy.conflicted)),
         );
     }
+    over(out, chart.past.allergies);
 }
 
 fn name(concept: &Concept) -> String {
@@ -333,21 +344,32 @@ fn unlike(status: Option<&str>, expected: &str) -> String {
     }
 }
 
+/// The status of a problem that is not simply active: one in remission is on the list, and of two
+/// versions in conflict one may have ended.
+fn status(clinical: &str) -> String {
+    unlike(Some(clinical), "active")
+}
+
 fn mark(conflicted: bool) -> &'static str {
     if conflicted { "  <- IN CONFLICT" } else { "" }
 }
 
-fn none(out: &mut String, empty: bool, chart: &ChartView) {
-    if empty {
-        let visible = chart.summary_visible;
-        line(
-            out,
-            if visible {
-                "  none recorded"
-            } else {
-                NOT_VISIBLE
-            },
-        );
+fn none(out: &mut String, empty: bool, past: usize, chart: &ChartView) {
+    match (empty, chart.summary_visible, past) {
+        (true, false, _) => line(out, NOT_VISIBLE),
+        (true, true, 0) => line(out, "  none recorded"),
+        (true, true, _) => line(out, "  none current"),
+        (false, ..) => {}
+    }
+    over(out, past);
+}
+
+/// What is over is not listed, and not hushed up either.
+fn over(out: &mut String, past: usize) {
+    match past {
+        0 => {}
+        1 => line(out, "  (1 is over: `export` has it)"),
+        past => line(out, &format!("  ({past} are over: `export` has them)")),
     }
 }
 

@@ -178,3 +178,29 @@ fn a_granted_clinic_that_corrects_a_birth_date_opens_no_second_chart() {
     assert!(error.contains("birth date"), "{error}");
     assert!(other.clinic.find_chart("p1").is_ok(), "there is one chart");
 }
+
+#[test]
+fn a_patient_whose_name_is_in_conflict_is_found_under_both() {
+    let (home, other) = (House::new("Home"), House::new("Other"));
+    introduce(&home, &other);
+    home.import(&named("p1", "Nakato", "1980-05-05"));
+    home.grant("p1", &other, "all", "read,write");
+    sync(&home, &other).unwrap();
+    // Each keeps the name that it had by the given one, so that it is the same person.
+    let renamed = |family: &str| {
+        named("p1", family, "1980-05-05").replace(
+            r#""name":[{"#,
+            r#""name":[{"family":"Nakato","use":"maiden"},{"use":"official","#,
+        )
+    };
+    home.import(&renamed("Achan"));
+    other.import(&renamed("Okot"));
+    sync(&home, &other).unwrap();
+    for house in [&home, &other] {
+        house.clinic.refresh_cards().unwrap();
+        for name in ["achan", "okot", "nakato"] {
+            let found = house.clinic.search(&[name.to_owned()]).unwrap();
+            assert_eq!(found.len(), 1, "{name}");
+        }
+    }
+}
