@@ -2,7 +2,7 @@
 //! line has opened for itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chartmesh_protocol::ClinicId;
 
@@ -141,16 +141,17 @@ async fn synced(
 ) -> Result<Vec<SyncReport>, Failure> {
     let syncing = network.sync_now(wanted);
     tokio::pin!(syncing);
-    let begun = Instant::now();
+    let mut waited = Duration::ZERO;
     loop {
-        match tokio::time::timeout(SYNC_PROGRESS, &mut syncing).await {
-            Ok(reports) => return reports.map_err(stopped),
-            Err(_) => report(Progress {
-                what: how_far(&network.board().all(), wanted),
-                done: begun.elapsed().as_secs(),
-                total: 0,
-            }),
+        if let Ok(reports) = tokio::time::timeout(SYNC_PROGRESS, &mut syncing).await {
+            return reports.map_err(stopped);
         }
+        waited = waited.saturating_add(SYNC_PROGRESS);
+        report(Progress {
+            what: how_far(&network.board().all(), wanted),
+            done: waited.as_secs(),
+            total: 0,
+        });
     }
 }
 

@@ -102,8 +102,8 @@ impl IndexCard {
         Some(card)
     }
 
-    /// Whether two cards under one FHIR id are of one person: they are where two of name, birth date
-    /// and identifiers agree. Birth dates agree where one says no more than the other.
+    /// Whether two cards under one FHIR id are of one person: they are where two of name, birth
+    /// date and identifiers agree. Birth dates agree where one says no more than the other.
     pub(super) fn likeness(&self, other: &Self) -> Likeness {
         let names = |card: &Self| -> BTreeSet<String> {
             let all = std::iter::once(&card.name).chain(&card.other_names);

@@ -61,6 +61,8 @@ pub(super) struct Start {
     pub(super) heartbeat: Duration,
     /// Who waits for the first comparison.
     pub(super) waiting: Vec<Reply>,
+    /// Let go of when the session has ended, to the last byte.
+    pub(super) alive: mpsc::Sender<()>,
 }
 
 /// The hub's hold on a running session. Dropping it ends the session.
@@ -121,6 +123,7 @@ pub(super) fn spawn(
     board.set(start.node, LinkState::Syncing, None);
     tokio::task::spawn_blocking(move || {
         let (peer, number) = (start.peer, start.number);
+        let _alive = start.alive.clone();
         let (end, stopper) = runtime.block_on(async {
             let driver = Driver::new(start, clinic, board, identified, outgoing);
             let (end, stopper) = match driver {

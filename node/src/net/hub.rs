@@ -100,6 +100,10 @@ pub(super) struct Hub {
     board: Arc<StatusBoard>,
     commands: mpsc::Receiver<Command>,
     tasks: mpsc::Receiver<FromTask>,
+    /// Held by everything that works on the store for the network; its end tells that all of it
+    /// has ended.
+    alive: mpsc::Sender<()>,
+    all_ended: mpsc::Receiver<()>,
     to_hub: mpsc::Sender<FromTask>,
     peers: BTreeMap<PeerId, Peer>,
     own: NodeId,
@@ -144,6 +148,7 @@ impl Hub {
                 reason: "the sync protocol is registered already".to_owned(),
             })?;
         let (to_hub, tasks) = mpsc::channel(SESSION_QUEUE);
+        let (alive, all_ended) = mpsc::channel(1);
         let own = clinic.node_id();
         let news = clinic.subscribe();
         let mut hub = Self {
@@ -155,6 +160,8 @@ impl Hub {
             board,
             commands,
             tasks,
+            alive,
+            all_ended,
             to_hub,
             peers: BTreeMap::new(),
             own,
@@ -263,6 +270,10 @@ impl Hub {
         for session in sessions {
             session.stop().await;
         }
+        // Those whose place another one took may still be ending.
+        self.tasks.close();
+        drop(self.alive);
+        while self.all_ended.recv().await.is_some() {}
     }
 
     fn dial_due(&mut self) {
@@ -365,6 +376,7 @@ impl Hub {
             heartbeat,
             peer: id,
             waiting: std::mem::take(&mut peer.waiting),
+            alive: self.alive.clone(),
         };
         peer.session = Some(driver::spawn(start, stream, clinic, board, to_hub));
     }

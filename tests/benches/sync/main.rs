@@ -1,8 +1,8 @@
 //! What sync costs: bytes, round trips and time, of real daemons.
 //!
 //! `cargo bench -p chartmesh-tests --bench sync` prints a table of small figures within minutes;
-//! with `--full` behind a `--`, everything is as large as the promises say, which takes hours. Words
-//! choose rows by name.
+//! with `--full` behind a `--`, everything is as large as the promises say, which takes hours.
+//! Words choose rows by name.
 //! `--peers` lets samod, automerge-repo and PouchDB do the same beside it: it builds the first with
 //! Cargo and installs the others with npm, below the target folder. Of samod and automerge-repo the
 //! messages are counted, of PouchDB the HTTP, of ours the sync stream.

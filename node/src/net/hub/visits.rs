@@ -59,7 +59,9 @@ impl Hub {
         let resting = self.peers.iter().filter(|(_, peer)| peer.resting);
         let resting: Vec<_> = resting.map(|(id, peer)| (*id, peer.node)).collect();
         let (clinic, to_hub) = (Arc::clone(&self.clinic), self.to_hub.clone());
+        let alive = self.alive.clone();
         tokio::task::spawn_blocking(move || {
+            let _alive = alive;
             for (id, node) in resting {
                 let replica = Replica::open(Arc::clone(&clinic), node);
                 if replica.is_ok_and(|replica| replica.owed_out() > 0) {

@@ -56,24 +56,20 @@ fn no_input_of_the_corpus_or_like_it_breaks_a_reader() {
     }
 }
 
-/// Compares with the file, which is written where it is missing and that is asked for.
-fn is_recorded(target: &str, name: &str, bytes: &[u8]) {
-    let folder = corpus(&find(target).unwrap());
-    let path = folder.join(name);
+/// Plays what is recorded now, and writes it where that is asked for.
+fn plays(target: &str, name: &str, bytes: &[u8]) {
+    let target = find(target).unwrap();
+    holds(&target, bytes, name);
+    let path = corpus(&target).join(name);
     if env::var_os("CHARTMESH_WRITE_CORPUS").is_some() && !path.exists() {
-        fs::create_dir_all(&folder).unwrap();
         fs::write(&path, bytes).unwrap();
     }
-    assert!(
-        fs::read(&path).unwrap() == bytes,
-        "{name} is another by now"
-    );
 }
 
 #[test]
-fn the_corpus_has_what_two_nodes_say_to_each_other() {
+fn what_two_nodes_say_to_each_other_breaks_no_reader() {
     let [dialer, listener] = recorded();
-    is_recorded("session", "recorded-dialer", &dialer);
-    is_recorded("session", "recorded-listener", &listener);
-    is_recorded("bundle-part", "recorded", &recorded_part());
+    plays("session", "recorded-dialer", &dialer);
+    plays("session", "recorded-listener", &listener);
+    plays("bundle-part", "recorded", &recorded_part());
 }
