@@ -17,8 +17,9 @@ use super::{NetworkError, NetworkOptions};
 
 /// What the node says it speaks when a peer identifies it.
 const IDENTIFY_PROTOCOL: &str = "/chartmesh/1";
-/// How long a handshake may take: several round trips at 600 ms on a link that is busy.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a handshake may take: several round trips at 600 ms on a link that is busy, and no
+/// longer than a person waits for a clinic that is off.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How much later TCP dials than QUIC: three round trips of 600 ms.
 const QUIC_HEAD_START: Duration = Duration::from_secs(2);
 /// How long a QUIC connection survives without a packet: longer than a cut, and than the longest
