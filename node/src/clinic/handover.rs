@@ -6,7 +6,8 @@
 //! has to tell: the revocation of a grant comes behind the grant.
 //!
 //! ```text
-//! Meta "owing/" chart 16 -> empty: statements came since the home last looked what it owes
+//! Meta "owing/" chart 16 -> mark 8, another one each time that statements come: the home has not
+//!                           looked since what it owes there
 //! ```
 
 use std::collections::BTreeSet;
@@ -53,7 +54,8 @@ impl Clinic {
     pub(crate) fn note_owing(&self, ledger: &Ledger, batch: &mut Batch) {
         let genesis = ledger.genesis();
         if genesis.is_some_and(|(_, genesis)| genesis.custodian == self.clinic_id()) {
-            batch.put(Space::Meta, owing_key(&ledger.chart()), Vec::new());
+            let mark = self.tick().value().to_be_bytes().to_vec();
+            batch.put(Space::Meta, owing_key(&ledger.chart()), mark);
         }
     }
 
@@ -61,15 +63,26 @@ impl Clinic {
     /// peer has told everything.
     pub(crate) fn pay_owing(&self) -> Result<(), ClinicError> {
         let noted: Result<Vec<_>, _> = self.store.scan_prefix(Space::Meta, OWING).collect();
-        for (key, _) in noted? {
+        let noted = noted?;
+        if noted.is_empty() {
+            return Ok(());
+        }
+        for (key, _) in &noted {
             let id = key.get(OWING.len()..).and_then(|id| id.try_into().ok());
             if let Some(chart) = id.map(ChartId::new) {
                 self.hand_over_at_home(&chart)?;
             }
-            let mut batch = Batch::new();
-            batch.delete(Space::Meta, key.to_vec());
-            self.store.commit(batch)?;
         }
+        // What has come meanwhile keeps its mark.
+        self.store.commit_with(move |view| {
+            let mut batch = Batch::new();
+            for (key, mark) in noted {
+                if view.get(Space::Meta, &key)? == Some(mark) {
+                    batch.delete(Space::Meta, key.to_vec());
+                }
+            }
+            Ok::<_, ClinicError>((batch, ()))
+        })?;
         Ok(())
     }
 
