@@ -267,7 +267,7 @@ fn how_a_node_stands_is_told_while_a_sync_waits_for_an_answer() {
     };
     wait_until("the other clinic to be called", SOON, is_called);
     // Whichever of these comes when the sync has begun to wait, none waits with it.
-    for _ in 0..20 {
+    for _ in 0..10 {
         a.ok(&["sync", "status"]);
     }
     assert!(
