@@ -38,13 +38,7 @@ impl Hub {
             SwarmEvent::ConnectionClosed {
                 peer_id: id,
                 connection_id,
-                num_established: 1..,
-                ..
-            } => self.forget_connection(id, connection_id),
-            SwarmEvent::ConnectionClosed {
-                peer_id: id,
-                connection_id,
-                num_established: 0,
+                num_established,
                 cause,
                 ..
             } => {
@@ -52,7 +46,7 @@ impl Hub {
                 // A session that runs ends by itself when its stream breaks, and a dial of ours
                 // tells what became of it.
                 let idle = |peer: &Peer| peer.session.is_none() && !peer.opening && !peer.dialling;
-                if self.peers.get(&id).is_some_and(idle) {
+                if num_established == 0 && self.peers.get(&id).is_some_and(idle) {
                     self.lost(id, closed_because(cause.as_ref()));
                 }
             }
