@@ -93,11 +93,11 @@ fn what_is_over_is_counted_and_not_taken_for_nothing() {
         &condition("epilepsy", "resolved", "confirmed"),
     ]);
     let documents: [&dyn Readable; 1] = [&document];
-    assert_eq!(
-        views::allergies(&documents).status,
-        AllergyStatus::NoneCurrent
-    );
-    let past = views::past(&documents);
+    let allergies = views::allergies(&documents);
+    assert_eq!(allergies.status, AllergyStatus::NoneCurrent);
+    let problems = views::problems(&documents);
+    let medications = views::medications(&documents);
+    let past = views::Past::beside(&documents, &allergies, &problems, &medications);
     assert_eq!((past.allergies, past.problems, past.medications), (1, 1, 0));
     let only_wrong = with(&[&allergy("b", "inactive", "entered-in-error")]);
     let status = views::allergies(&[&only_wrong]).status;

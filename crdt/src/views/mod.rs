@@ -117,18 +117,23 @@ pub struct Past {
     pub medications: usize,
 }
 
-/// How much of each is over.
-pub fn past(documents: &[&dyn Readable]) -> Past {
-    let problems = problems(documents);
-    let problems = problems.iter().map(|one| &one.resource).collect();
-    let medications = medications(documents);
-    let medications = medications.iter().map(|one| &one.resource).collect();
-    let any = |_: &Resource| true;
-    let types = ["MedicationRequest", "MedicationStatement"];
-    Past {
-        allergies: allergies::past_allergies(documents, &allergies(documents).list),
-        problems: left_out(documents, &["Condition"], &problems, any),
-        medications: left_out(documents, &types, &medications, any),
+impl Past {
+    /// What these lists, made of the same documents, leave out.
+    pub fn beside(
+        documents: &[&dyn Readable],
+        allergies: &Allergies,
+        problems: &[Problem],
+        medications: &[Medication],
+    ) -> Self {
+        let problems = problems.iter().map(|one| &one.resource).collect();
+        let medications = medications.iter().map(|one| &one.resource).collect();
+        let any = |_: &Resource| true;
+        let types = ["MedicationRequest", "MedicationStatement"];
+        Self {
+            allergies: allergies::past_allergies(documents, &allergies.list),
+            problems: left_out(documents, &["Condition"], &problems, any),
+            medications: left_out(documents, &types, &medications, any),
+        }
     }
 }
 

@@ -201,6 +201,8 @@ impl Clinic {
         let since_grant_only = names.any(|name| open.decision().may_read_from_now_on(&own, name));
         let summary_visible = self.is_summary_visible(open);
         let mut allergies = views::allergies(&contents);
+        let problems = views::problems(&contents);
+        let medications = views::medications(&contents);
         if !summary_visible {
             allergies.status = AllergyStatus::NotVisible;
         }
@@ -220,11 +222,11 @@ impl Clinic {
             summary_visible,
             since_grant_only,
             waiting: open.compartments().map(|(_, one)| one.waiting()).sum(),
+            past: views::Past::beside(&contents, &allergies, &problems, &medications),
             allergies,
-            problems: views::problems(&contents),
-            medications: views::medications(&contents),
+            problems,
+            medications,
             immunizations: views::immunizations(&contents),
-            past: views::past(&contents),
             conflicts: open
                 .compartments()
                 .map(|(_, one)| one.content().conflicts().len())
