@@ -211,6 +211,23 @@ pub struct GrantRequest {
     pub pin: Option<Pin>,
 }
 
+impl GrantRequest {
+    /// Reading and writing all charts of this clinic for treatment, without end.
+    #[must_use]
+    pub fn of_everything(to: String) -> Self {
+        Self {
+            patient: "all".to_owned(),
+            to,
+            compartments: vec!["all".to_owned()],
+            rights: vec!["read".to_owned(), "write".to_owned()],
+            purpose: "treatment".to_owned(),
+            until: None,
+            from_now_on: false,
+            pin: None,
+        }
+    }
+}
+
 /// A bundle to write.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct BundleOrder {

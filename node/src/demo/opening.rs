@@ -87,16 +87,7 @@ pub(super) fn patients(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, F
 
 /// Grants River Hospital everything, and Far Clinic nothing.
 pub(super) fn consent(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Failure> {
-    let request = GrantRequest {
-        patient: "all".to_owned(),
-        to: stage.river.clinic.clinic_id().to_string(),
-        compartments: vec!["all".to_owned()],
-        rights: vec!["read".to_owned(), "write".to_owned()],
-        purpose: "treatment".to_owned(),
-        until: None,
-        from_now_on: false,
-        pin: None,
-    };
+    let request = GrantRequest::of_everything(stage.river.clinic.clinic_id().to_string());
     let bar = (screen.bar)();
     let made = stage.hill.clinic.grant(&request, &|step| bar(&step))?;
     drop(bar);

@@ -30,16 +30,7 @@ fn prepared() -> (Closed, Closed) {
     hill.import(folder.path());
     add_peer(&hill, &river);
     add_peer(&river, &hill);
-    let everything = GrantRequest {
-        patient: "all".to_owned(),
-        to: river.clinic.clinic_id().to_string(),
-        compartments: vec!["all".to_owned()],
-        rights: vec!["read".to_owned(), "write".to_owned()],
-        purpose: "treatment".to_owned(),
-        until: None,
-        from_now_on: false,
-        pin: None,
-    };
+    let everything = GrantRequest::of_everything(river.clinic.clinic_id().to_string());
     hill.clinic.grant(&everything, &|_| ()).unwrap();
     (hill.close(), river.close())
 }

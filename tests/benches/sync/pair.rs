@@ -74,16 +74,7 @@ impl Pair {
             import(&inside, folder.path());
         }
         progress("grants");
-        let everything = GrantRequest {
-            patient: "all".to_owned(),
-            to: river,
-            compartments: vec!["all".to_owned()],
-            rights: vec!["read".to_owned(), "write".to_owned()],
-            purpose: "treatment".to_owned(),
-            until: None,
-            from_now_on: false,
-            pin: None,
-        };
+        let everything = GrantRequest::of_everything(river);
         inside.grant(&everything, &|_| ()).unwrap();
         inside.flush().unwrap();
     }
