@@ -51,8 +51,8 @@ fn run(shared: &Shared, written: &Receiver<u64>) {
         if !wait_until_due(written, bytes) {
             return;
         }
-        if let Err(kind) = shared.engine.sync() {
-            shared.fail("syncing the database", kind);
+        if let Err(error) = shared.engine.sync() {
+            shared.fail("syncing the database", error.kind());
             return;
         }
     }

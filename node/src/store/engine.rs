@@ -21,6 +21,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use thiserror::Error;
+
 use super::error::{Damage, OpenError, StoreError, is_full};
 use super::fingerprint::Fingerprint;
 use super::limits::{LOCK_PAUSE, LOCK_TRIES};
@@ -35,6 +37,8 @@ const STALE_PREFIX: u8 = 1;
 const FIRST_SPACE: u8 = 0x10;
 const STATE_VERSION: u8 = 1;
 const DATABASE_FILE: &str = "db";
+/// Its folder within the data folder, for messages.
+const DATABASE_FOLDER: &str = "db";
 
 /// Writes by full key, in their last state: `None` deletes.
 pub(super) type Pending = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
@@ -174,7 +178,7 @@ impl Engine {
         pending: Pending,
         stale: &[Vec<u8>],
         state: &mut State,
-    ) -> Result<(), io::ErrorKind> {
+    ) -> Result<(), WriteError> {
         let applied = guarded(|| {
             let mut batch = sled::Batch::default();
             for (key, sealed) in pending {
@@ -210,9 +214,9 @@ impl Engine {
             batch.insert(STATE_KEY, state.encode());
             self.db.apply_batch(batch)
         });
-        settle(cleared).map_err(|kind| StoreError::Failed {
+        settle(cleared).map_err(|error| StoreError::Failed {
             what: "writing the database",
-            kind,
+            kind: error.kind(),
         })
     }
 
@@ -225,10 +229,10 @@ impl Engine {
     }
 
     /// Writes out what sled holds back, and syncs its file.
-    pub(super) fn sync(&self) -> Result<(), io::ErrorKind> {
+    pub(super) fn sync(&self) -> Result<(), WriteError> {
         settle(guarded(|| self.db.flush().map(drop)))?;
-        self.room.sync().map_err(|error| error.kind())?;
-        self.restrict().map_err(|error| error.kind())
+        self.room.sync()?;
+        Ok(self.restrict()?)
     }
 
     /// The fingerprint of what is really there. Reads all of it.
@@ -239,6 +243,35 @@ impl Engine {
             found.add(&key, &sealed);
         }
         Ok(found)
+    }
+}
+
+/// Why the database was not written.
+#[derive(Debug, Error)]
+pub(super) enum WriteError {
+    /// The disk did not take it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What is there already is damaged: sled reads pages before it changes them.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl WriteError {
+    /// For a store that is open: what it says until it is reopened, which then finds damage.
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Damaged(_) => io::ErrorKind::InvalidData,
+        }
+    }
+
+    /// For a store that is being opened: what was tried with the database.
+    pub(super) fn opening(self, what: &'static str) -> OpenError {
+        match self {
+            Self::Io(error) => OpenError::io(what, DATABASE_FOLDER)(error),
+            Self::Damaged(how) => Damage::Database(how).into(),
+        }
     }
 }
 
@@ -342,20 +375,12 @@ fn guarded<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
 }
 
-fn settle(done: Result<sled::Result<()>, Panicked>) -> Result<(), io::ErrorKind> {
+fn settle(done: Result<sled::Result<()>, Panicked>) -> Result<(), WriteError> {
     match done {
-        Ok(done) => done.map_err(|error| kind(&error)),
-        Err(Panicked) => Err(io::ErrorKind::Other),
-    }
-}
-
-fn kind(error: &sled::Error) -> io::ErrorKind {
-    match error {
-        sled::Error::Io(error) => error.kind(),
-        sled::Error::Corruption { .. } => io::ErrorKind::InvalidData,
-        sled::Error::CollectionNotFound(_)
-        | sled::Error::Unsupported(_)
-        | sled::Error::ReportableBug(_) => io::ErrorKind::Other,
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(sled::Error::Io(error))) => Err(WriteError::Io(error)),
+        Ok(Err(error)) => Err(WriteError::Damaged(brief(&error))),
+        Err(Panicked) => Err(WriteError::Damaged("it panics".to_owned())),
     }
 }
 
@@ -401,4 +426,31 @@ pub(super) fn thin(folder: &Path, full_key: &[u8]) {
     let db = sled::open(folder).unwrap();
     assert!(db.remove(full_key).unwrap().is_some());
     db.flush().unwrap();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Catching up reads the pages that it changes, so that opening meets damage while it writes.
+    #[test]
+    fn damage_that_a_write_meets_is_damage_to_whoever_opens() {
+        let corrupt = sled::Error::Corruption { at: None, bt: () };
+        for done in [Ok(Err(corrupt)), Err(Panicked)] {
+            let error = settle(done).unwrap_err().opening("writing");
+            assert!(
+                matches!(error, OpenError::Damaged(Damage::Database(_))),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_no_damage() {
+        let refused = |kind| settle(Ok(Err(sled::Error::Io(io::Error::from(kind))))).unwrap_err();
+        let full = refused(io::ErrorKind::StorageFull).opening("writing");
+        assert!(matches!(full, OpenError::Full), "{full}");
+        let denied = refused(io::ErrorKind::PermissionDenied).opening("writing");
+        assert_eq!(denied.to_string(), "writing db: permission denied");
+    }
 }

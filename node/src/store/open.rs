@@ -240,8 +240,7 @@ fn catch_up(engine: &Engine, journal: &Survey, state: &mut State) -> Result<u64,
     }
     if writes.last > 0 {
         writes.apply(engine, state)?;
-        let synced = engine.sync().map_err(std::io::Error::from);
-        synced.map_err(OpenError::io("syncing", "db"))?;
+        engine.sync().map_err(|error| error.opening("syncing"))?;
     }
     Ok(state.commit.saturating_sub(start))
 }
@@ -282,9 +281,7 @@ impl Replay {
     fn apply(self, engine: &Engine, state: &mut State) -> Result<(), OpenError> {
         state.commit = self.last;
         let applied = engine.apply(self.pending, &self.stale, state);
-        applied
-            .map_err(std::io::Error::from)
-            .map_err(OpenError::io("writing", "db"))
+        applied.map_err(|error| error.opening("writing"))
     }
 }
 

@@ -215,7 +215,8 @@ impl Writer {
             Request::Sync { answer } => {
                 self.finish_before(group);
                 let synced = self.shared.engine.sync();
-                let synced = synced.map_err(|kind| self.shared.fail("syncing the database", kind));
+                let synced =
+                    synced.map_err(|error| self.shared.fail("syncing the database", error.kind()));
                 respond(
                     answer,
                     synced.map(|()| CommitNumber::new(self.state.commit)),
@@ -280,7 +281,7 @@ impl Writer {
             .map_err(|error| self.in_trouble(&error))?;
         self.state.commit = last;
         let applied = self.shared.engine.apply(pending, &[], &mut self.state);
-        applied.map_err(|kind| self.shared.fail("writing the database", kind))?;
+        applied.map_err(|error| self.shared.fail("writing the database", error.kind()))?;
         self.shared.commit.store(last, Ordering::Release);
         self.behind.wrote(bytes);
         Ok(())
