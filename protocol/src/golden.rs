@@ -35,7 +35,7 @@ fn folder() -> PathBuf {
 }
 
 /// Compares with the golden file and returns the file's bytes.
-fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn golden(name: &str, bytes: &[u8]) -> Vec<u8> {
     let path = folder().join(name);
     if std::env::var_os("CHARTMESH_WRITE_GOLDEN").is_some() && !path.exists() {
         std::fs::write(&path, bytes).unwrap();

@@ -182,6 +182,11 @@ byte_id!(
     32
 );
 byte_id!(
+    /// A mailbox at a relay: an ed25519 public key whose secret its users share.
+    MailboxId,
+    32
+);
+byte_id!(
     /// The hash of a record's ciphertext: what stays of it when only its author has to be proved.
     SealedHash,
     32

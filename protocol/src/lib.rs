@@ -132,6 +132,7 @@ mod id;
 pub mod identity;
 pub mod ledger;
 pub mod limits;
+pub mod mail;
 pub mod reconcile;
 pub mod seal;
 pub mod sync;
@@ -141,8 +142,8 @@ mod world;
 
 pub use codec::CodecError;
 pub use id::{
-    CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, ParseIdError,
-    PatientId, RecordId, RecordLink, SealedHash, SealingPublic, Sequence, SignerId, StatementId,
-    StatementPrefix, UserId, UserPublic,
+    CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, MailboxId, NodeId,
+    ParseIdError, PatientId, RecordId, RecordLink, SealedHash, SealingPublic, Sequence, SignerId,
+    StatementId, StatementPrefix, UserId, UserPublic,
 };
 pub use time::{HybridClock, HybridTime};

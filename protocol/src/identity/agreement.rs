@@ -1,4 +1,5 @@
-//! The secret that two nodes share without talking: x25519 between their node keys.
+//! The secret that two nodes share without talking, x25519 between their node keys, and the one
+//! that two clinics share, x25519 between their sealing keys.
 //!
 //! An ed25519 key and its x25519 counterpart serve signing and agreement together safely
 //! (<https://eprint.iacr.org/2021/509>). The secret keys the digests and sketches of a pair of
@@ -6,18 +7,30 @@
 
 use ed25519_dalek::VerifyingKey;
 use subtle::ConstantTimeEq;
-use x25519_dalek::{PublicKey, StaticSecret};
+use x25519_dalek::{PublicKey, SharedSecret as AgreedSecret, StaticSecret};
 use zeroize::Zeroizing;
 
 use super::key::NodeKey;
-use crate::id::NodeId;
+use super::sealing::SealingKey;
+use crate::id::{NodeId, SealingPublic};
 
 const PAIR_CONTEXT: &str = "chartmesh 2026-01 secret of a pair of nodes";
+const CLINICS_CONTEXT: &str = "chartmesh 2026-11 secret of a pair of clinics";
 
 /// A secret that only two nodes know. No `Debug`; zeroised when dropped.
 pub struct SharedSecret(Zeroizing<[u8; 32]>);
 
 impl SharedSecret {
+    /// Binds what the agreement gave to its use and to both public keys, in ascending order.
+    fn of(context: &'static str, agreed: &AgreedSecret, pair: [&[u8; 32]; 2]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(context);
+        hasher.update(agreed.as_bytes());
+        for public in pair {
+            hasher.update(public);
+        }
+        Self(Zeroizing::new(*hasher.finalize().as_bytes()))
+    }
+
     /// The bytes of the secret.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -49,6 +62,28 @@ pub enum AgreementError {
     LowOrder,
 }
 
+impl SealingKey {
+    /// The secret that this clinic and another share, whichever of their nodes asks. Both sides
+    /// compute the same.
+    ///
+    /// # Errors
+    /// [`AgreementError::LowOrder`].
+    pub fn agree(&self, other: &SealingPublic) -> Result<SharedSecret, AgreementError> {
+        let theirs = PublicKey::from(*other.as_bytes());
+        let shared = StaticSecret::from(*self.to_bytes()).diffie_hellman(&theirs);
+        if !shared.was_contributory() {
+            return Err(AgreementError::LowOrder);
+        }
+        let (mine, theirs) = (self.public(), *other);
+        let pair = [mine.min(theirs), mine.max(theirs)];
+        Ok(SharedSecret::of(
+            CLINICS_CONTEXT,
+            &shared,
+            pair.each_ref().map(SealingPublic::as_bytes),
+        ))
+    }
+}
+
 impl NodeKey {
     /// The secret that this node and `other` share. Both sides compute the same.
     pub fn agree(&self, other: &NodeId) -> Result<SharedSecret, AgreementError> {
@@ -63,11 +98,12 @@ impl NodeKey {
             return Err(AgreementError::LowOrder);
         }
         let (mine, theirs) = (self.id(), *other);
-        let mut hasher = blake3::Hasher::new_derive_key(PAIR_CONTEXT);
-        hasher.update(shared.as_bytes());
-        hasher.update(mine.min(theirs).as_bytes());
-        hasher.update(mine.max(theirs).as_bytes());
-        Ok(SharedSecret(Zeroizing::new(*hasher.finalize().as_bytes())))
+        let pair = [mine.min(theirs), mine.max(theirs)];
+        Ok(SharedSecret::of(
+            PAIR_CONTEXT,
+            &shared,
+            pair.each_ref().map(NodeId::as_bytes),
+        ))
     }
 }
 
@@ -87,6 +123,16 @@ mod tests {
     fn both_nodes_compute_the_same_secret() {
         let [a, b, _] = nodes();
         assert!(a.agree(&b.id()).unwrap() == b.agree(&a.id()).unwrap());
+    }
+
+    #[test]
+    fn two_clinics_share_a_secret_that_others_do_not() {
+        let mut rng = ChaCha20Rng::seed_from_u64(9);
+        let [a, b, c] = [(); 3].map(|()| SealingKey::generate(&mut rng));
+        assert!(a.agree(&b.public()).unwrap() == b.agree(&a.public()).unwrap());
+        assert!(a.agree(&b.public()).unwrap() != a.agree(&c.public()).unwrap());
+        let zero = SealingPublic::new([0; 32]);
+        assert_eq!(a.agree(&zero).err(), Some(AgreementError::LowOrder));
     }
 
     #[test]

@@ -22,5 +22,6 @@ pub use card::{Card, CardError};
 pub use certificate::{NodeCertificate, NodeRole, UserCertificate};
 pub use key::{ClinicKey, NodeKey, PatientKey, UserKey};
 pub use sealing::SealingKey;
+pub(crate) use signature::sign;
 pub use signature::{Context, Signature, SignatureError, verify};
 pub use signed::{Signable, Signed, SignedError, Verified};

@@ -109,7 +109,7 @@ pub fn verify(
 }
 
 /// Signs `bytes` for the use `context`.
-pub(super) fn sign(key: &SigningKey, context: Context, bytes: &[u8]) -> Signature {
+pub(crate) fn sign(key: &SigningKey, context: Context, bytes: &[u8]) -> Signature {
     Signature(key.sign(&context.message(bytes)).to_bytes())
 }
 

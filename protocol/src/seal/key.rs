@@ -43,7 +43,7 @@ impl EpochKey {
     }
 
     /// A key for one use, bound to `parts`, each of a fixed length.
-    pub(super) fn derive(&self, context: &'static str, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
+    pub(crate) fn derive(&self, context: &'static str, parts: &[&[u8]]) -> Zeroizing<[u8; 32]> {
         let mut hasher = blake3::Hasher::new_derive_key(context);
         hasher.update(self.0.as_ref());
         for part in parts {

@@ -1,6 +1,6 @@
 //! Every limit of sync, one line and one reason each.
 
-use crate::limits::{MAX_RECORD_BYTES, MAX_STATEMENT_BYTES};
+use crate::limits::{MAX_MAIL_BYTES, MAX_STATEMENT_BYTES};
 
 /// The payload of a frame. At 64 kbps it takes half a second: that long waits an urgent record.
 pub const MAX_PAYLOAD_BYTES: usize = 4096;
@@ -14,8 +14,8 @@ pub const FRAGMENT_BYTES: usize = 4080;
 /// A whole statement on the wire.
 pub const MAX_STATEMENT_ITEM_BYTES: usize = MAX_STATEMENT_BYTES;
 
-/// A whole record on the wire.
-pub const MAX_RECORD_ITEM_BYTES: usize = MAX_RECORD_BYTES;
+/// A whole record on the wire, or the mail that holds it.
+pub const MAX_RECORD_ITEM_BYTES: usize = MAX_MAIL_BYTES;
 
 /// What may be on its way at first, when nothing is known of the link, and what may always be
 /// not durable: with the urgent lane's share 16 KiB, which is what a cut may cost.
@@ -52,7 +52,7 @@ pub const WINDOW_FORGET_MS: u64 = 30_000;
 pub const ITEM_OVERHEAD_BYTES: usize = 64;
 
 /// Bytes delivered and not stored yet that a peer may cause: more than any honest window.
-pub const UNSTORED_MOST_BYTES: usize = WINDOW_MOST_BYTES + 2 * MAX_RECORD_BYTES;
+pub const UNSTORED_MOST_BYTES: usize = WINDOW_MOST_BYTES + 2 * MAX_RECORD_ITEM_BYTES;
 
 /// Bytes of fragments after which the receiver says that they came: with each whole fragment, so
 /// that the window moves on and the link is measured while a large item is on its way.
