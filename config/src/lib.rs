@@ -40,4 +40,4 @@ pub use limits::*;
 pub use name::{Name, NameError};
 pub use render::render_commented;
 pub use settings::{Config, ConnectionLimits, Http, Log, LogFormat, LogLevel, Network};
-pub use settings::{Reconnect, Role, Store};
+pub use settings::{Reconnect, Relay, Role, Store};

@@ -48,3 +48,10 @@ pub const CACHE_MEBIBYTES: RangeInclusive<u64> = 4..=4096;
 
 /// Default mebibytes of the store's page cache: an idle node stays small.
 pub const DEFAULT_CACHE_MEBIBYTES: u64 = 16;
+
+/// Mebibytes of one clinic at a relay: less than 16 does not hold a morning, more than a tebibyte
+/// no relay has.
+pub const RELAY_MEBIBYTES: RangeInclusive<u64> = 16..=1_048_576;
+
+/// Default mebibytes of one clinic at a relay: some 40,000 charts.
+pub const DEFAULT_RELAY_MEBIBYTES: u64 = 2048;

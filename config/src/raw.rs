@@ -13,6 +13,7 @@ pub(crate) struct RawConfig {
     pub(crate) network: RawNetwork,
     pub(crate) http: RawHttp,
     pub(crate) cache_mebibytes: Option<Written<i64>>,
+    pub(crate) relay_mebibytes: Option<Written<i64>>,
     pub(crate) log_level: Option<Written<String>>,
     pub(crate) log_format: Option<Written<String>>,
 }
@@ -60,7 +61,7 @@ impl RawConfig {
             "the clinic's name, such as \"Hilltop Clinic\"",
             errors,
         );
-        let role = root.text("role", "\"clinic\"", errors);
+        let role = root.text("role", "\"clinic\" or \"relay\"", errors);
         let network = RawNetwork::read(root.section("network", errors), errors);
 
         let mut section = root.section("http", errors);
@@ -72,6 +73,10 @@ impl RawConfig {
 
         let mut section = root.section("store", errors);
         let cache_mebibytes = section.number("cache-mebibytes", "16", errors);
+        section.finish(errors);
+
+        let mut section = root.section("relay", errors);
+        let relay_mebibytes = section.number("mebibytes-per-clinic", "2048", errors);
         section.finish(errors);
 
         let mut section = root.section("log", errors);
@@ -86,6 +91,7 @@ impl RawConfig {
             network,
             http,
             cache_mebibytes,
+            relay_mebibytes,
             log_level,
             log_format,
         }

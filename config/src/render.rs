@@ -16,7 +16,8 @@ pub fn render_commented(config: &Config) -> String {
 # The clinic's name, as other clinics see it.
 name = {name}
 
-# What this node is. "clinic": it keeps charts and the keys to them.
+# What this node is. "clinic": it keeps charts and the keys to them. "relay": it stores and
+# forwards sealed records that it cannot read. It is set once, by `init`.
 role = {role}
 
 [network]
@@ -58,6 +59,11 @@ listen = {http_listen}
 # The database's page cache in mebibytes (4 to 4096).
 cache-mebibytes = {cache}
 
+[relay]
+# How much of one clinic's mail lies here at most, in mebibytes (16 to 1048576). Only a relay
+# reads this.
+mebibytes-per-clinic = {relay_mebibytes}
+
 [log]
 # "error", "warn", "info", "debug" or "trace".
 level = {level}
@@ -78,6 +84,7 @@ format = {format}
         http_enabled = config.http.enabled,
         http_listen = quoted(&config.http.listen.to_string()),
         cache = config.store.cache_mebibytes,
+        relay_mebibytes = config.relay.mebibytes_per_clinic,
         level = quoted(config.log.level.as_str()),
         format = quoted(config.log.format.as_str()),
     )

@@ -11,7 +11,8 @@ use crate::name::Name;
 use crate::raw::{RawConfig, RawHttp, RawNetwork};
 use crate::reader::Written;
 use crate::settings::{
-    Config, ConnectionLimits, Http, Log, LogFormat, LogLevel, Network, Reconnect, Role, Store,
+    Config, ConnectionLimits, Http, Log, LogFormat, LogLevel, Network, Reconnect, Relay, Role,
+    Store,
 };
 
 /// What to write for a name.
@@ -62,7 +63,8 @@ pub(crate) fn default_for(name: &str) -> Result<Config, ConfigErrors> {
 /// Checks every value; one that is wrong stands as its default until the faults are reported.
 fn resolve(raw: &RawConfig, mut faults: Faults) -> Result<Config, ConfigErrors> {
     let name = name(raw.name.as_ref(), &mut faults);
-    role(raw.role.as_ref(), &mut faults);
+    let roles = [Role::Clinic, Role::Relay].map(|role| (role.as_str(), role));
+    let role = one_of("role", raw.role.as_ref(), &roles, Role::Clinic, &mut faults);
     let network = network(&raw.network, &mut faults);
     let http = http(&raw.http, &mut faults);
     let store = Store {
@@ -71,6 +73,15 @@ fn resolve(raw: &RawConfig, mut faults: Faults) -> Result<Config, ConfigErrors> 
             raw.cache_mebibytes.as_ref(),
             CACHE_MEBIBYTES,
             DEFAULT_CACHE_MEBIBYTES,
+            &mut faults,
+        ),
+    };
+    let relay = Relay {
+        mebibytes_per_clinic: number(
+            "relay.mebibytes-per-clinic",
+            raw.relay_mebibytes.as_ref(),
+            RELAY_MEBIBYTES,
+            DEFAULT_RELAY_MEBIBYTES,
             &mut faults,
         ),
     };
@@ -95,10 +106,11 @@ fn resolve(raw: &RawConfig, mut faults: Faults) -> Result<Config, ConfigErrors> 
     match name {
         Some(name) if faults.is_empty() => Ok(Config {
             name,
-            role: Role::Clinic,
+            role,
             network,
             http,
             store,
+            relay,
             log,
         }),
         _ => Err(ConfigErrors::of(faults)),
@@ -121,18 +133,6 @@ fn name(written: Option<&Written<String>>, faults: &mut Faults) -> Option<Name> 
         Err(error) => {
             faults.push(bad("name", written.line, error.to_string(), NAME_EXAMPLE));
             None
-        }
-    }
-}
-
-fn role(written: Option<&Written<String>>, faults: &mut Faults) {
-    match written {
-        Some(role) if role.value == "relay" => {
-            let problem = "the role \"relay\" is not available in this version".to_owned();
-            faults.push(bad("role", role.line, problem, "\"clinic\""));
-        }
-        written => {
-            one_of("role", written, &[("clinic", ())], (), faults);
         }
     }
 }
@@ -422,9 +422,18 @@ mod tests {
     }
 
     #[test]
-    fn the_relay_role_is_refused_clearly() {
-        let text = fault("name = \"H\"\nrole = \"relay\"");
-        assert!(text.contains("\"relay\" is not available in this version; write \"clinic\""));
+    fn a_node_is_a_clinic_or_a_relay() {
+        let config = parse("name = \"H\"\nrole = \"relay\"").unwrap();
+        assert_eq!(config.role, Role::Relay);
+        assert_eq!(config.relay.quota_bytes(), 2048 * 1024 * 1024);
+        let text = fault("name = \"H\"\nrole = \"hospital\"");
+        assert!(text.contains("\"clinic\" or \"relay\""), "{text}");
+        for value in ["15", "1048577"] {
+            let text = fault(&format!(
+                "name = \"H\"\n[relay]\nmebibytes-per-clinic = {value}"
+            ));
+            assert!(text.contains("relay.mebibytes-per-clinic"), "{text}");
+        }
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Config {
     pub http: Http,
     /// The database.
     pub store: Store,
+    /// What a relay takes; nothing to other nodes.
+    pub relay: Relay,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -49,6 +51,8 @@ impl Config {
 pub enum Role {
     /// Keeps charts and the keys to them.
     Clinic,
+    /// Stores and forwards sealed records that it cannot read.
+    Relay,
 }
 
 impl Role {
@@ -56,6 +60,7 @@ impl Role {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Clinic => "clinic",
+            Self::Relay => "relay",
         }
     }
 }
@@ -106,6 +111,22 @@ pub struct Http {
     pub enabled: bool,
     /// Where: a loopback address; port 0 takes a free one.
     pub listen: SocketAddr,
+}
+
+/// What a relay takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Relay {
+    /// How much of one clinic lies here at most, in mebibytes.
+    pub mebibytes_per_clinic: u32,
+}
+
+impl Relay {
+    /// How much of one clinic lies here at most, in bytes.
+    #[must_use]
+    pub fn quota_bytes(&self) -> u64 {
+        u64::from(self.mebibytes_per_clinic) * 1024 * 1024
+    }
 }
 
 /// The database.

@@ -172,11 +172,33 @@ fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>) -> String {
     words.join("; ")
 }
 
+/// A node that holds no charts can carry out few commands.
+fn check_role(clinic: &Clinic, request: &Request) -> Result<(), Failure> {
+    let is_for_relays = matches!(
+        request,
+        Request::Id
+            | Request::PeerAdd { .. }
+            | Request::PeerList
+            | Request::PeerRemove { .. }
+            | Request::AuditList { .. }
+            | Request::AuditVerify
+            | Request::Doctor
+            | Request::ConsentVerify { .. }
+    );
+    if is_for_relays || !clinic.is_relay() {
+        return Ok(());
+    }
+    let advice = "this node is a relay: it holds no charts and no keys to any. Do this at a \
+                  clinic's node";
+    Err(Failure::new(Exit::Refused, advice))
+}
+
 fn on_store(
     clinic: &Arc<Clinic>,
     request: Request,
     report: &dyn Fn(Progress),
 ) -> Result<Answer, Failure> {
+    check_role(clinic, &request)?;
     match request {
         Request::Id => Answer::done(&clinic.own_card()?),
         Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),

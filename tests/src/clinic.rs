@@ -40,12 +40,30 @@ impl Clinic {
         Self::create_at(program, name, &Place::loopback())
     }
 
+    /// Makes a relay that listens on loopback only.
+    ///
+    /// # Panics
+    /// When `init` fails.
+    #[must_use]
+    pub fn create_relay(program: impl Into<PathBuf>, name: &str) -> Self {
+        Self::create_as(program, name, &Place::loopback(), "relay")
+    }
+
     /// Makes a clinic whose every process runs at this place, where it listens.
     ///
     /// # Panics
     /// When `init` fails.
     #[must_use]
     pub fn create_at(program: impl Into<PathBuf>, name: &str, place: &Place) -> Self {
+        Self::create_as(program, name, place, "clinic")
+    }
+
+    /// Makes a node for one of the roles.
+    ///
+    /// # Panics
+    /// When `init` fails.
+    #[must_use]
+    pub fn create_as(program: impl Into<PathBuf>, name: &str, place: &Place, role: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("cm").tempdir().unwrap();
         std::fs::write(folder.path().join("passphrase"), PASSPHRASE).unwrap();
         let clinic = Self {
@@ -57,7 +75,7 @@ impl Clinic {
         };
         let [quic, tcp] = clinic.any_ports();
         let mut arguments = vec!["init", "--name", name, "--http", "127.0.0.1:0"];
-        arguments.extend(["--listen", &quic, "--listen", &tcp]);
+        arguments.extend(["--listen", &quic, "--listen", &tcp, "--role", role]);
         clinic.ok(&arguments);
         clinic
     }

@@ -56,8 +56,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
 
 fn configure(init: &Init) -> Result<Config, Failure> {
     let usage = |reason: String| Failure::new(Exit::Usage, reason);
-    let Role::Clinic = init.role;
     let mut config = Config::default_for(&init.name).map_err(|error| usage(error.to_string()))?;
+    config.role = match init.role {
+        Role::Clinic => chartmesh_config::Role::Clinic,
+        Role::Relay => chartmesh_config::Role::Relay,
+    };
     let listen = if init.listen.is_empty() {
         lasting_addresses()
     } else {

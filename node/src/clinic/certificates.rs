@@ -130,12 +130,12 @@ impl Certificates {
 }
 
 impl Clinic {
-    /// Keeps a certificate that holds. It gives no right: the ledger does.
-    pub(crate) fn keep_certificate(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+    /// Keeps a certificate that holds. It gives no right: the ledger does. Returns its name.
+    pub(crate) fn keep_certificate(&self, bytes: &[u8]) -> Result<CertificateHash, ClinicError> {
         let known = Known::read(bytes)?;
         let hash = known.hash();
         if self.store.contains(Space::Certificates, hash.as_bytes())? {
-            return Ok(());
+            return Ok(hash);
         }
         let mut batch = Batch::new();
         batch.put(
@@ -145,7 +145,7 @@ impl Clinic {
         );
         self.store.commit(batch)?;
         self.certificates_write().insert(known);
-        Ok(())
+        Ok(hash)
     }
 
     /// The bytes of a certificate.

@@ -2,8 +2,8 @@
 
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
-    Basis, Body, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Revocation,
-    Rights, Signer, Statement,
+    Basis, Body, ChartSecret, CompartmentName, Compartments, Grant, GrantState, GrantView, History,
+    Revocation, Rights, Signer, Statement,
 };
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
@@ -235,6 +235,13 @@ impl Clinic {
             look: "peer list",
         })?;
         let mut rng = self.chance();
+        // A relay gets no key to anything: what is wrapped for it opens nothing.
+        let nothing = ChartSecret::generate(&mut rng);
+        let secret = if terms.peer.is_relay() {
+            &nothing
+        } else {
+            secret
+        };
         let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
             .map_err(ClinicError::fault)?;
         let mut grant = Grant {

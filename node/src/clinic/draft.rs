@@ -23,16 +23,27 @@ pub(crate) struct Draft {
     pub(crate) items: Vec<NewItem>,
     pub(crate) batch: Batch,
     notes: Vec<(Action, Option<ChartId>)>,
-    /// The peer that sent the items: it holds them, so they are not owed to it.
-    from: Option<NodeId>,
+    origin: Origin,
+}
+
+/// Where the items of a draft come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Origin {
+    /// They were written here.
+    #[default]
+    Here,
+    /// A peer has sent them: it holds them, so they are not owed to it.
+    Peer(NodeId),
+    /// They came through a relay.
+    Mail,
 }
 
 impl Draft {
-    /// What a peer has sent.
-    pub(crate) fn of_peer(peer: NodeId, items: Vec<NewItem>) -> Self {
+    /// What has come from outside.
+    pub(crate) fn arriving(origin: Origin, items: Vec<NewItem>) -> Self {
         Self {
             items,
-            from: Some(peer),
+            origin,
             ..Self::default()
         }
     }
@@ -97,8 +108,9 @@ impl Clinic {
             items,
             batch,
             notes,
-            from,
+            origin,
         } = draft;
+        let is_ours = origin == Origin::Here;
         let at_ms = self.now_ms();
         let user = self.identity.user_id().to_string();
         let waiting = std::mem::take(&mut *self.unnoted());
@@ -110,9 +122,7 @@ impl Clinic {
             at_ms,
         }));
         let notes = all;
-        let saved = items
-            .iter()
-            .filter(|item| from.is_none() && item.is_of_changes());
+        let saved = items.iter().filter(|item| is_ours && item.is_of_changes());
         let saved: Vec<ChartId> = saved.map(|item| item.chart).collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let identity = Arc::clone(&self.identity);
@@ -127,11 +137,11 @@ impl Clinic {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
                 }
                 // What is written here comes with its card, but another one may be in the making.
-                if from.is_some() || view.contains(Space::Stale, chart.as_bytes())? {
+                if !is_ours || view.contains(Space::Stale, chart.as_bytes())? {
                     batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
             }
-            if let Some(peer) = from {
+            if let Origin::Peer(peer) = origin {
                 for feed in &filed {
                     let key = [peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat();
                     batch.put(Space::Acknowledged, key, Vec::new());
@@ -148,7 +158,7 @@ impl Clinic {
         })?;
         if !filed.is_empty() {
             self.saved_records(saved);
-            self.changed(&charts, from.is_some());
+            self.changed(&charts, !is_ours);
         }
         Ok(filed)
     }

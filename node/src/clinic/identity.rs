@@ -60,7 +60,12 @@ fn secret(keyring: &Keyring, name: &str) -> Result<Zeroizing<[u8; 32]>, ClinicEr
 }
 
 /// Certifies a new node and its operator, and writes both certificates.
-pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(), ClinicError> {
+pub(crate) fn certify(
+    keyring: &Keyring,
+    store: &Store,
+    role: NodeRole,
+    now_ms: u64,
+) -> Result<(), ClinicError> {
     let clinic = ClinicKey::from_bytes(secret(keyring, CLINIC)?);
     let node = NodeKey::from_bytes(secret(keyring, NODE)?);
     let operator = UserKey::from_bytes(secret(keyring, OPERATOR)?);
@@ -68,7 +73,7 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
         clinic: clinic.id(),
         node: node.id(),
         sealing: SealingKey::from_bytes(secret(keyring, SEALING)?).public(),
-        role: NodeRole::Clinic,
+        role,
         issued_ms: now_ms,
         serial: 1,
     };
@@ -126,6 +131,27 @@ impl Identity {
             return Err(missing());
         }
         Ok(identity)
+    }
+
+    /// What a node is there for is decided when it is made: what others know of it says so.
+    pub(crate) fn check_role(&self, configured: NodeRole) -> Result<(), ClinicError> {
+        let certified = self.certificate.payload().role;
+        if certified == configured {
+            return Ok(());
+        }
+        let name = |role| match role {
+            NodeRole::Clinic => "clinic",
+            NodeRole::Relay => "relay",
+        };
+        Err(ClinicError::Folder {
+            reason: format!(
+                "this folder was made for a {}, and `role` in config.toml says {}: change it \
+                 back, or make another folder with `chartmesh init --role {}`",
+                name(certified),
+                name(configured),
+                name(configured)
+            ),
+        })
     }
 
     pub(crate) fn clinic_id(&self) -> ClinicId {

@@ -17,6 +17,8 @@
 //! | `chart_view`, `held_view`, `conflicts` | what people see of a chart, and decide |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
+//! | `post`, `relay` | what lies at a relay, and the relay itself |
+//! | `peer_store`, `peer_book` | the store as any peer sees it, and what is remembered of it |
 //! | `bundle` | the same in files, for a stick |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
@@ -53,11 +55,15 @@ mod ledgers;
 mod news;
 mod open_chart;
 mod open_compartment;
+mod peer_book;
+mod peer_store;
 mod peers;
+mod post;
 mod reading;
 mod receive;
 mod records;
 mod register;
+mod relay;
 mod replica;
 mod save;
 mod search;
@@ -77,7 +83,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use chartmesh_config::Config;
+use chartmesh_config::{Config, Role};
+use chartmesh_protocol::identity::NodeRole;
 use chartmesh_protocol::ledger::{ChartSecret, Ledger};
 use chartmesh_protocol::reconcile::StoreIncarnation;
 use chartmesh_protocol::{ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId};
@@ -100,9 +107,11 @@ pub use held_view::{HeldLine, HeldResource};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use inventory::{ChartInventory, RecordPlace};
+pub use peer_store::{PeerStore, Standing};
 pub use peers::{KnownPeer, OwnCard};
 pub use receive::{Delivery, Refused};
 pub use register::Registered;
+pub use relay::{ClinicUse, RelayUse};
 pub use replica::Replica;
 pub use search::FoundPatient;
 pub use status::{DoctorReport, PeerLine, Status};
@@ -118,6 +127,7 @@ use certificates::Certificates;
 use identity::Identity;
 use news::News;
 use open_chart::OpenChart;
+use post::Post;
 use share::Share;
 
 /// Charts kept open: those of one consultation hour.
@@ -154,6 +164,8 @@ pub struct Clinic {
     secrets: Mutex<LruCache<StatementId, ChartSecret>>,
     /// What is shared with each peer that was asked for.
     shares: Mutex<BTreeMap<NodeId, Arc<Mutex<Share>>>>,
+    /// What lies at each relay that was asked for.
+    posts: Mutex<BTreeMap<NodeId, Arc<Mutex<Post>>>>,
     /// Counts commits that changed charts: a chart opened before the last one may be old.
     changes: AtomicU64,
     /// Counts those of them that came from peers.
@@ -208,7 +220,8 @@ impl Clinic {
         identity::fill(&mut keyring, &mut rng)?;
         keyring.save(&mut rng)?;
         let opened = Store::open(&options(surroundings, dir, config, &keyring)?)?;
-        identity::certify(&keyring, &opened.store, surroundings.clock.now_ms())?;
+        let now_ms = surroundings.clock.now_ms();
+        identity::certify(&keyring, &opened.store, role_in(config), now_ms)?;
         draw_incarnations(&opened.store, &mut rng)?;
         Ok(())
     }
@@ -248,6 +261,7 @@ impl Clinic {
             );
         }
         let identity = Arc::new(Identity::open(&keyring, &store)?);
+        identity.check_role(role_in(&config))?;
         let certificates = RwLock::new(Certificates::read(&store)?);
         let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
         let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
@@ -264,6 +278,7 @@ impl Clinic {
             ledgers: Mutex::new(LruCache::new(KNOWN_LEDGERS)),
             secrets: Mutex::new(LruCache::new(KNOWN_SECRETS)),
             shares: Mutex::new(BTreeMap::new()),
+            posts: Mutex::new(BTreeMap::new()),
             changes: AtomicU64::new(0),
             from_peers: AtomicU64::new(0),
             news: News::new(),
@@ -385,6 +400,15 @@ impl Clinic {
     /// One writer of charts at a time: its records are numbered without gaps.
     pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a node with this configuration is there for.
+fn role_in(config: &Config) -> NodeRole {
+    if config.role == Role::Relay {
+        NodeRole::Relay
+    } else {
+        NodeRole::Clinic
     }
 }
 

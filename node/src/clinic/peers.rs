@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chartmesh_protocol::identity::Card;
+use chartmesh_protocol::identity::{Card, NodeRole};
 use chartmesh_protocol::{ClinicId, NodeId, SealingPublic};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub struct KnownPeer {
     pub node: NodeId,
     /// Its name, from its card.
     pub name: String,
+    /// What its node is there for: `clinic` or `relay`.
+    #[serde(default = "clinic_role")]
+    pub role: String,
     /// Its addresses, from its card.
     pub addresses: Vec<String>,
 }
@@ -43,12 +46,28 @@ pub struct OwnCard {
     pub card: String,
 }
 
+const RELAY: &str = "relay";
+
+fn clinic_role() -> String {
+    "clinic".to_owned()
+}
+
 impl KnownPeer {
+    /// Whether its node stores and forwards what it cannot read.
+    #[must_use]
+    pub fn is_relay(&self) -> bool {
+        self.role == RELAY
+    }
+
     fn of(card: &Card) -> Self {
         Self {
             clinic: card.clinic(),
             node: card.certificate().payload().node,
             name: card.name().to_owned(),
+            role: match card.certificate().payload().role {
+                NodeRole::Clinic => clinic_role(),
+                NodeRole::Relay => RELAY.to_owned(),
+            },
             addresses: card.addresses().to_vec(),
         }
     }

@@ -9,12 +9,13 @@ use std::thread;
 
 use chartmesh_protocol::identity::{SignedError, Verified};
 use chartmesh_protocol::ledger::{Body, ChartSecret, CompartmentName, Decision, Ledger, Statement};
+use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordError, RecordForm, VerifiedRecord};
 use chartmesh_protocol::sync::{ItemKind, Refusal};
 use chartmesh_protocol::{ChartId, CompartmentTag};
 use thiserror::Error;
 
-use super::draft::{Draft, record_item, statement_item};
+use super::draft::{Draft, Origin, record_item, statement_item};
 use super::items::{Header, NewItem, What};
 use super::replica::Replica;
 use super::share::{self, Audience};
@@ -50,6 +51,29 @@ enum Reason {
 }
 
 impl Refused {
+    /// An item was refused, behind `stored` others.
+    pub(super) fn item(stored: usize, refusal: Refusal) -> Self {
+        let reason = refusal.into();
+        Self { stored, reason }
+    }
+
+    /// A fault of ours, behind `stored` items.
+    pub(super) fn fault(stored: usize, error: ClinicError) -> Self {
+        let reason = error.into();
+        Self { stored, reason }
+    }
+
+    /// Why the item itself was refused.
+    ///
+    /// # Errors
+    /// Where our store is at fault, and not the item.
+    pub(super) fn into_item(self) -> Result<Refusal, ClinicError> {
+        match self.reason {
+            Reason::Item(refusal) => Ok(refusal),
+            Reason::Ours(error) => Err(error),
+        }
+    }
+
     /// What the session is told. A fault of ours counts as an item that was not asked for now.
     #[must_use]
     pub fn refusal(&self) -> Refusal {
@@ -79,20 +103,8 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let mut behind = intake.behind;
-        let compacted = compacted(&intake.items);
-        let mut draft = Draft::of_peer(self.peer, intake.items);
-        for arriving in intake.charts.values() {
-            self.clinic.note_owing(&arriving.ledger, &mut draft.batch);
-        }
-        let filed = self.clinic.file(draft)?;
-        for arriving in intake.charts.into_values() {
-            self.clinic.know_ledger(arriving.ledger);
-        }
+        let (filed, behind) = intake.file(Origin::Peer(self.peer))?;
         self.peer_sent(filed);
-        for chart in compacted {
-            behind |= self.clinic.is_told_of_more(&chart)?;
-        }
         // Now, while the ledgers are at hand.
         self.refresh()?;
         if self.lock().settled {
@@ -121,6 +133,13 @@ enum Checked {
 }
 
 impl Checked {
+    fn id(&self) -> ItemId {
+        match self {
+            Self::Statement(statement) => ItemId::from(statement.id()),
+            Self::Record(record) => ItemId::from(record.id()),
+        }
+    }
+
     fn of(delivery: &Delivery) -> Result<Self, Refusal> {
         match delivery.kind {
             ItemKind::Statement => Verified::decode(&delivery.bytes)
@@ -154,8 +173,9 @@ fn check_all(deliveries: &[Delivery]) -> Vec<Result<Checked, Refusal>> {
 }
 
 /// Items on their way into the store.
-struct Intake<'a> {
-    replica: &'a Replica,
+pub(super) struct Intake<'a> {
+    /// The peer that sends; none for mail.
+    replica: Option<&'a Replica>,
     clinic: &'a Clinic,
     items: Vec<NewItem>,
     charts: BTreeMap<ChartId, Arriving>,
@@ -202,13 +222,53 @@ impl Standing {
 impl<'a> Intake<'a> {
     fn new(replica: &'a Replica) -> Self {
         Self {
-            replica,
-            clinic: &replica.clinic,
+            replica: Some(replica),
+            ..Self::of_mail(&replica.clinic)
+        }
+    }
+
+    /// For what comes through a relay: what this clinic receives is decided by its own ledgers.
+    pub(super) fn of_mail(clinic: &'a Clinic) -> Self {
+        Self {
+            replica: None,
+            clinic,
             items: Vec::new(),
             charts: BTreeMap::new(),
             secrets: BTreeMap::new(),
             behind: false,
         }
+    }
+
+    /// Verifies and takes one delivery. Returns its id.
+    ///
+    /// # Errors
+    /// [`Refused`], and what came before stays taken.
+    pub(super) fn take_delivery(&mut self, delivery: &Delivery) -> Result<ItemId, Refused> {
+        let checked = Checked::of(delivery).map_err(Reason::from);
+        let taken = checked.and_then(|checked| {
+            let id = checked.id();
+            self.take(checked).map(|()| id)
+        });
+        taken.map_err(|reason| Refused { stored: 0, reason })
+    }
+
+    /// Files what was taken, in one commit. Returns the feed numbers of what was new, and whether
+    /// others have seen more of this store than it holds.
+    pub(super) fn file(self, origin: Origin) -> Result<(Vec<u64>, bool), ClinicError> {
+        let (clinic, mut behind) = (self.clinic, self.behind);
+        let compacted = compacted(&self.items);
+        let mut draft = Draft::arriving(origin, self.items);
+        for arriving in self.charts.values() {
+            clinic.note_owing(&arriving.ledger, &mut draft.batch);
+        }
+        let filed = clinic.file(draft)?;
+        for arriving in self.charts.into_values() {
+            clinic.know_ledger(arriving.ledger);
+        }
+        for chart in compacted {
+            behind |= clinic.is_told_of_more(&chart)?;
+        }
+        Ok((filed, behind))
     }
 
     fn take(&mut self, checked: Checked) -> Result<(), Reason> {
@@ -281,12 +341,13 @@ impl<'a> Intake<'a> {
             return Err(Refusal::BadCertificate.into());
         }
         // Statements that came with it are not in the store yet.
-        let receives = if self.charts.contains_key(chart) {
-            self.standing(chart)?
-                .and_then(|(_, standing)| standing.receives(clinic, header))
-        } else {
-            self.replica
-                .ask(|share, clinic| share.receives(clinic, chart, header))
+        let receives = match self.replica {
+            Some(replica) if !self.charts.contains_key(chart) => {
+                replica.ask(|share, clinic| share.receives(clinic, chart, header))
+            }
+            _ => self
+                .standing(chart)?
+                .and_then(|(_, standing)| standing.receives(clinic, header)),
         };
         match receives {
             Some(true) => Ok(()),

@@ -18,6 +18,8 @@ use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
 use super::items;
+use super::peer_store::{PeerStore, Standing};
+use super::receive::{Delivery, Refused};
 use super::share::Share;
 use super::{Clinic, ClinicError, hybrid};
 use crate::store::{Batch, Space};
@@ -197,7 +199,7 @@ impl Replica {
     /// # Errors
     /// [`ClinicError::Usage`] for one that does not hold.
     pub fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        self.clinic.keep_certificate(bytes)
+        self.clinic.keep_certificate(bytes).map(drop)
     }
 
     /// We hold the peer's feed up to here.
@@ -355,7 +357,7 @@ fn acknowledged(clinic: &Clinic, peer: &NodeId) -> Result<BTreeSet<u64>, ClinicE
     Ok(feeds)
 }
 
-fn note_key(peer: &NodeId) -> Vec<u8> {
+pub(super) fn note_key(peer: &NodeId) -> Vec<u8> {
     [b"peer".as_slice(), peer.as_bytes()].concat()
 }
 
@@ -369,7 +371,7 @@ impl Clinic {
     }
 
     /// The clinic on our list that has certified a node.
-    fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
+    pub(super) fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
         let known: Vec<Card> = self.cards()?;
         let certificates = self.certificates_read();
         let book = certificates.book();
@@ -453,5 +455,57 @@ impl Holdings for Replica {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic.talks_to(clinic)
+    }
+}
+
+impl PeerStore for Replica {
+    fn pair_key(&self) -> PairKey {
+        Self::pair_key(self)
+    }
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        Self::own_certificate(self)
+    }
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        Self::clinic_of_peer(self)
+    }
+    fn owed_out(&self) -> u64 {
+        Self::owed_out(self)
+    }
+    fn standing(&self) -> Standing {
+        Standing {
+            owed_out: Self::owed_out(self),
+            shares: self.shares_records(),
+            withheld: 0,
+        }
+    }
+    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
+        Self::subscribe(self)
+    }
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        Self::store(self, deliveries)
+    }
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        Self::identified(self, peer)
+    }
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        Self::certificate_came(self, bytes)
+    }
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        Self::advance(self, cursor)
+    }
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        Self::acknowledged(self, feeds)
+    }
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        Self::peer_holds(self, upto)
+    }
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        Self::store_is_behind(self, seen)
+    }
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        Self::confirmed(self)
+    }
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        Self::forget_cursor(self)
     }
 }

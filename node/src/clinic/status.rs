@@ -7,7 +7,8 @@ use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, AuditCheck, AuditLine};
-use super::replica::Replica;
+use super::peer_store::Standing;
+use super::relay::RelayUse;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
 use crate::control::Progress;
@@ -42,6 +43,9 @@ pub struct Status {
     pub store: String,
     /// The other clinics.
     pub peers: Vec<PeerLine>,
+    /// What lies here for others, of a relay.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relay: Option<RelayUse>,
 }
 
 /// Whether one other clinic has what was saved here.
@@ -106,6 +110,10 @@ impl Clinic {
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
             peers: self.sync_status(links)?,
+            relay: match self.is_relay() {
+                true => Some(self.relay_use()?),
+                false => None,
+            },
         })
     }
 
@@ -123,16 +131,17 @@ impl Clinic {
         for peer in self.peers()? {
             let note = self.peer_note(&peer.node)?;
             let link = links.get(&peer.node);
-            let replica = Replica::open(Arc::clone(self), peer.node)?;
-            let (owed_out, shares) = (replica.owed_out(), replica.shares_records());
+            let standing = self.peer_store(peer.node)?.standing();
+            let owed_out = standing.owed_out;
             let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
             let state = link.map_or(LinkState::Disconnected, |link| {
                 state_of(link, owed_out, self.now_ms())
             });
-            let mut summary = if shares || owed_out > 0 {
-                summary(state, confirmed.as_deref(), owed_out)
-            } else {
-                nothing_shared(state).to_owned()
+            let is_used = standing.shares || owed_out > 0;
+            let mut summary = match (peer.is_relay() || self.is_relay(), is_used) {
+                (false, false) => nothing_shared(state).to_owned(),
+                (false, true) => summary(state, confirmed.as_deref(), owed_out),
+                (true, _) => mail_summary(state, confirmed.as_deref(), standing),
             };
             if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
                 let minutes = note.ahead_ms / 60_000;
@@ -250,6 +259,22 @@ fn nothing_shared(state: LinkState) -> &'static str {
         LinkState::Connecting => "being called; no chart is shared with it",
         LinkState::Disconnected => "not connected; no chart is shared with it",
     }
+}
+
+/// A relay passes on: that it has everything does not say that anybody has fetched it.
+fn mail_summary(state: LinkState, confirmed: Option<&str>, standing: Standing) -> String {
+    let mut said = summary(state, confirmed, standing.owed_out).replacen(
+        "has everything",
+        "all mail is exchanged",
+        1,
+    );
+    if standing.withheld > 0 {
+        let records = standing.withheld;
+        said.push_str(&format!(
+            "; KEEPS {records} records back that others have put there: ask its operator"
+        ));
+    }
+    said
 }
 
 fn summary(state: LinkState, confirmed: Option<&str>, owed_out: u64) -> String {

@@ -101,6 +101,7 @@ impl Clinic {
             .iter()
             .find(|(name, _)| *name == word)
             .map_or(word, |(_, code)| *code);
+        check_rights(&peer, rights)?;
         let purpose = Purpose::new(code).map_err(|_| {
             let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
             ClinicError::usage(format!(
@@ -133,5 +134,21 @@ impl Clinic {
             expires_ms,
             history,
         })
+    }
+}
+
+/// A relay stores what it cannot read, and nobody else does that.
+fn check_rights(peer: &KnownPeer, rights: Rights) -> Result<(), ClinicError> {
+    let name = &peer.name;
+    let is_relay_right = rights.names().eq(["relay"]);
+    match (peer.is_relay(), rights.includes(Rights::RELAY)) {
+        (true, _) if !is_relay_right => Err(ClinicError::usage(format!(
+            "{name} is a relay: it can be granted nothing but --rights relay, by which it stores \
+             sealed records for others and reads none"
+        ))),
+        (false, true) => Err(ClinicError::usage(format!(
+            "{name} is no relay: grant it read, write or share"
+        ))),
+        (true | false, _) => Ok(()),
     }
 }

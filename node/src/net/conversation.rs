@@ -4,93 +4,10 @@
 //! It carries out what the session wants of the store by itself and hands the rest to whoever
 //! drives it, as [`Act`]s.
 
-use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
-use chartmesh_protocol::sync::{
-    CloseCode, CloseReason, Effect, Event, Holdings, Peer, Report, Session, SyncError,
-};
+use chartmesh_protocol::sync::{CloseCode, CloseReason, Effect, Event, Report, Session, SyncError};
 use thiserror::Error;
 
-use crate::clinic::{ClinicError, Delivery, Refused, Replica};
-
-/// The store as one peer sees it: asked through [`Holdings`], written through these. Each returns
-/// when what it was told is as durable as it has to be.
-pub trait PeerStore: Holdings {
-    /// Verifies and files what the peer has sent.
-    ///
-    /// # Errors
-    /// [`Refused`] with the number of those that were stored before the refused one.
-    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
-    /// The peer has said who it is.
-    ///
-    /// # Errors
-    /// [`ClinicError`] when the store cannot be written; so for all that follow.
-    fn identified(&self, peer: &Peer) -> Result<(), ClinicError>;
-    /// A certificate came.
-    ///
-    /// # Errors
-    /// Also [`ClinicError::Usage`] for one that does not hold.
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError>;
-    /// We hold the peer's feed up to here.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError>;
-    /// The peer holds these items of ours.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError>;
-    /// The peer holds everything of ours up to here.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError>;
-    /// The peer has seen more of our feed than we remember.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError>;
-    /// Both stores were found equal.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn confirmed(&self) -> Result<(), ClinicError>;
-    /// We may have missed something of the peer's feed.
-    ///
-    /// # Errors
-    /// See [`identified`](Self::identified).
-    fn forget_cursor(&self) -> Result<(), ClinicError>;
-}
-
-impl PeerStore for Replica {
-    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
-        Self::store(self, deliveries)
-    }
-    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
-        Self::identified(self, peer)
-    }
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        Self::certificate_came(self, bytes)
-    }
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        Self::advance(self, cursor)
-    }
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        Self::acknowledged(self, feeds)
-    }
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        Self::peer_holds(self, upto)
-    }
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        Self::store_is_behind(self, seen)
-    }
-    fn confirmed(&self) -> Result<(), ClinicError> {
-        Self::confirmed(self)
-    }
-    fn forget_cursor(&self) -> Result<(), ClinicError> {
-        Self::forget_cursor(self)
-    }
-}
+use crate::clinic::{ClinicError, Delivery, PeerStore, Refused};
 
 /// What a conversation wants done outside of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -250,7 +167,12 @@ impl<S: PeerStore> Conversation<S> {
                 self.acts.push(Act::InSync(report));
             }
             Effect::WakeAt { at_ms } => self.acts.push(Act::WakeAt(at_ms)),
-            Effect::Close(reason) => self.over = Some(Ending::Closed(reason)),
+            Effect::Close(reason) => {
+                if reason == CloseReason::ByPeer(CloseCode::QuotaUsed) {
+                    self.store.is_full();
+                }
+                self.over = Some(Ending::Closed(reason));
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::conversation::{Act, Conversation, Ending};
 use super::hub::FromTask;
 use super::status::{LinkState, StatusBoard, SyncReport};
-use crate::clinic::{Clinic, Replica};
+use crate::clinic::{Clinic, PeerStore};
 
 /// How much is read at once; several frames, so that they are stored together.
 const READ_BYTES: usize = 64 * 1024;
@@ -187,7 +187,7 @@ async fn write(
 
 /// A conversation on a stream, and who is told of it.
 struct Driver {
-    conversation: Conversation<Replica>,
+    conversation: Conversation<Box<dyn PeerStore>>,
     node: NodeId,
     board: Arc<StatusBoard>,
     identified: Arc<AtomicBool>,
@@ -210,8 +210,8 @@ impl Driver {
         identified: Arc<AtomicBool>,
         outgoing: mpsc::UnboundedSender<Vec<u8>>,
     ) -> Result<Self, (String, Vec<Reply>)> {
-        let replica = match Replica::open(clinic, start.node) {
-            Ok(replica) => replica,
+        let store = match clinic.peer_store(start.node) {
+            Ok(store) => store,
             Err(error) => return Err((error.to_string(), start.waiting)),
         };
         let role = if start.ours {
@@ -222,15 +222,15 @@ impl Driver {
         let session = Session::new(sync::Setup {
             role,
             peer: start.node,
-            pair_key: replica.pair_key(),
-            certificate: replica.own_certificate(),
+            pair_key: store.pair_key(),
+            certificate: store.own_certificate(),
             patience: sync::Patience {
                 heartbeat_ms: millis(start.heartbeat),
                 ..sync::Patience::default()
             },
         });
         Ok(Self {
-            conversation: Conversation::new(session, replica),
+            conversation: Conversation::new(session, store),
             node: start.node,
             board,
             identified,
@@ -361,8 +361,8 @@ impl Driver {
                 Act::InSync(report) => {
                     self.was_in_sync = true;
                     self.board.confirmed(self.node, crate::clock::now_ms());
-                    let replica = self.conversation.peer_store();
-                    let (clinic, owed) = (replica.clinic_of_peer(), replica.owed_out());
+                    let store = self.conversation.peer_store();
+                    let (clinic, owed) = (store.clinic_of_peer(), store.owed_out());
                     for reply in self.waiting.drain(..) {
                         let report = SyncReport::in_sync(self.node, clinic, &report, owed);
                         let _ = reply.send(report);

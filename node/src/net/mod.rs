@@ -30,7 +30,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::clinic::Clinic;
-pub use conversation::{Act, Conversation, Ending, PeerStore};
+pub use conversation::{Act, Conversation, Ending};
 use hub::{Command, Hub};
 pub use status::{Addresses, LinkState, PeerStatus, StatusBoard, SyncReport};
 

@@ -78,6 +78,14 @@ spaces! {
     Users = 0x42,
     /// The audit log.
     Audit = 0x50,
+    /// Of a relay: what arrived when.
+    MailFeed = 0x60,
+    /// Of a relay: accesses and mail, by their ids.
+    Mail = 0x61,
+    /// Of a relay: which mail lies in each box.
+    Mailboxes = 0x62,
+    /// Of a relay: which nodes fetch from each box.
+    Accesses = 0x63,
     /// Charts as they were last seen, to open them fast.
     Snapshots = 0x80,
     /// One index card a patient, for lists and search.
@@ -90,6 +98,8 @@ spaces! {
     Parties = 0x84,
     /// What was found of each compaction.
     Compactions = 0x85,
+    /// What lies at each relay, as far as this node put or fetched it.
+    Post = 0x86,
 }
 
 impl Space {
@@ -165,7 +175,8 @@ mod tests {
                 "Tokens",
                 "Shares",
                 "Parties",
-                "Compactions"
+                "Compactions",
+                "Post"
             ]
         );
     }

@@ -136,6 +136,17 @@ impl Decision {
             })
     }
 
+    /// Whether sealed records of this compartment may lie at a relay now.
+    pub fn may_relay(&self, relay: &ClinicId, name: &CompartmentName) -> bool {
+        self.in_force(relay, Rights::RELAY)
+            .any(|grant| grant.compartments.covers(name))
+    }
+
+    /// Whether anything of the chart may lie at a relay now.
+    pub fn may_relay_any(&self, relay: &ClinicId) -> bool {
+        self.in_force(relay, Rights::RELAY).next().is_some()
+    }
+
     /// Whether a clinic may pass on its right to this compartment now.
     pub fn may_share(&self, clinic: &ClinicId, name: &CompartmentName) -> bool {
         self.may(clinic, name, Rights::SHARE)

@@ -3,31 +3,34 @@
 use minicbor::{Decode, Encode};
 
 use crate::codec::{self, Bounded, CodecError, at_most};
-use crate::id::{CompartmentTag, Incarnation, NodeId, RecordLink, Sequence};
+use crate::id::{ChartId, CompartmentTag, Incarnation, NodeId, RecordLink, Sequence};
 use crate::identity::{Context, NodeKey, Signable, SignedError, Verified};
 use crate::time::HybridTime;
 
 const VERSION: u8 = 1;
 /// Compartments that one beacon names: those that one morning's work touches; more take another.
 const MAX_REACHES: usize = 512;
-/// A full beacon: some 30 bytes a compartment.
+/// A full beacon: some 50 bytes a compartment.
 const MAX_BEACON_BYTES: usize = 32 * 1024;
 
 /// How far an author's records of one compartment go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(array)]
 pub struct Reach {
-    /// The compartment, as records name it.
+    /// The chart.
     #[n(0)]
+    pub chart: ChartId,
+    /// The compartment, as records name it.
+    #[n(1)]
     pub compartment: CompartmentTag,
     /// The incarnation of the author's store.
-    #[n(1)]
+    #[n(2)]
     pub incarnation: Incarnation,
     /// The newest record's number.
-    #[n(2)]
+    #[n(3)]
     pub sequence: Sequence,
     /// The link to that record: the records before it are chained to it.
-    #[n(3)]
+    #[n(4)]
     pub link: RecordLink,
 }
 

@@ -159,6 +159,7 @@ fn only_the_box_admits() {
 
 fn reach(sequence: u64) -> Reach {
     Reach {
+        chart: ChartId::new([3; 16]),
         compartment: CompartmentTag::new([1; 8]),
         incarnation: Incarnation::new(5),
         sequence: Sequence::new(sequence),

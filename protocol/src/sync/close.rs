@@ -34,6 +34,8 @@ pub enum CloseCode {
     Fault = 11,
     /// The stores are equal, and one of the sides does not keep the link.
     VisitOver = 12,
+    /// The other side is a relay, and our clinic has put as much there as it may.
+    QuotaUsed = 13,
 }
 
 impl CloseCode {
@@ -57,6 +59,7 @@ impl CloseCode {
             10 => Self::Stalled,
             11 => Self::Fault,
             12 => Self::VisitOver,
+            13 => Self::QuotaUsed,
             _ => Self::Unspecified,
         }
     }
@@ -78,6 +81,7 @@ impl fmt::Display for CloseCode {
             Self::Stalled => "the peer waited for us in vain",
             Self::Fault => "the peer has a fault of its own",
             Self::VisitOver => "both stores are equal, and the link is not kept",
+            Self::QuotaUsed => "the relay has no more room for this clinic: ask its operator",
         })
     }
 }
@@ -90,7 +94,7 @@ mod tests {
     fn every_code_reads_back_and_unknown_bytes_are_unspecified() {
         for byte in 0..=u8::MAX {
             let code = CloseCode::from_byte(byte);
-            let known = byte <= CloseCode::VisitOver.byte();
+            let known = byte <= CloseCode::QuotaUsed.byte();
             assert_eq!(code.byte(), if known { byte } else { 1 });
         }
     }

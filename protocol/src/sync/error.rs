@@ -29,6 +29,9 @@ pub enum Refusal {
     /// The peer's certificate has been revoked.
     #[error("the peer's certificate has been revoked")]
     PeerRevoked,
+    /// The peer's clinic has put as much at this relay as it may.
+    #[error("the clinic has put as much here as it may")]
+    QuotaUsed,
 }
 
 /// Why a session failed. The peer gets no more of it than [`code`](Self::code).
@@ -168,6 +171,7 @@ impl SyncError {
                 CloseCode::Malformed
             }
             Self::Refused(Refusal::PeerRevoked) => CloseCode::BadCertificate,
+            Self::Refused(Refusal::QuotaUsed) => CloseCode::QuotaUsed,
             Self::Refused(_) => CloseCode::ItemRefused,
             Self::DigestMismatch { .. } => CloseCode::Mismatch,
             Self::Stalled { .. } => CloseCode::Stalled,

@@ -58,3 +58,43 @@ pub trait Holdings {
     /// Whether this clinic is on our list of known clinics.
     fn knows_clinic(&self, clinic: &ClinicId) -> bool;
 }
+
+/// A store behind a pointer: which kind it is may depend on the peer.
+impl<T: Holdings + ?Sized> Holdings for Box<T> {
+    fn incarnation(&self) -> StoreIncarnation {
+        (**self).incarnation()
+    }
+    fn newest(&self) -> FeedNumber {
+        (**self).newest()
+    }
+    fn cursor(&self) -> Option<Cursor> {
+        (**self).cursor()
+    }
+    fn time(&self) -> HybridTime {
+        (**self).time()
+    }
+    fn digests(&self) -> SharedDigests {
+        (**self).digests()
+    }
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
+        (**self).owed(after)
+    }
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
+        (**self).shared(kind)
+    }
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
+        (**self).item(id)
+    }
+    fn certificates_for(&self, id: &ItemId) -> Vec<CertificateHash> {
+        (**self).certificates_for(id)
+    }
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        (**self).certificate(hash)
+    }
+    fn peer_certificate(&self) -> Option<CertificateHash> {
+        (**self).peer_certificate()
+    }
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool {
+        (**self).knows_clinic(clinic)
+    }
+}

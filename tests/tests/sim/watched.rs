@@ -5,14 +5,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use chartmesh::clinic::{ClinicError, Delivery, Refused, Replica};
-use chartmesh::net::PeerStore;
-use chartmesh_protocol::identity::Verified;
+use chartmesh::clinic::{ClinicError, Delivery, PeerStore, Refused, Replica};
+use chartmesh_protocol::identity::{NodeCertificate, Verified};
 use chartmesh_protocol::ledger::Statement;
-use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
+use chartmesh_protocol::reconcile::{
+    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+};
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use tokio::sync::watch;
 
 use crate::faults::Fault;
 
@@ -109,6 +111,26 @@ fn read(kind: ItemKind, bytes: &[u8]) -> Option<(ItemId, Option<RecordHeader>)> 
 }
 
 impl PeerStore for Watched {
+    fn pair_key(&self) -> PairKey {
+        self.replica.pair_key()
+    }
+
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        self.replica.own_certificate()
+    }
+
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.replica.clinic_of_peer()
+    }
+
+    fn owed_out(&self) -> u64 {
+        self.replica.owed_out()
+    }
+
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.replica.subscribe()
+    }
+
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         let swallowed = self.swallowed(deliveries);
         let mut kept = deliveries.to_vec();

@@ -29,6 +29,9 @@ pub(in crate::cli) struct Init {
 pub(in crate::cli) enum Role {
     /// Keeps charts and shares them with consent.
     Clinic,
+    /// Stores and forwards sealed records that it cannot read, for clinics that are not online
+    /// together.
+    Relay,
 }
 
 #[derive(Debug, Args)]

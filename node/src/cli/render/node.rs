@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{line, many, read, short};
-use crate::clinic::{DoctorReport, OwnCard, PeerLine, Status};
+use crate::clinic::{DoctorReport, OwnCard, PeerLine, RelayUse, Status};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
 use crate::store::Report;
@@ -127,11 +127,28 @@ pub(super) fn status(status: &Status) -> String {
             }
         ),
     );
-    line(&mut out, &format!("  charts   {}", status.charts));
+    match &status.relay {
+        Some(relay) => mail(&mut out, relay),
+        None => line(&mut out, &format!("  charts   {}", status.charts)),
+    }
     line(&mut out, &format!("  store    {}", status.store));
     line(&mut out, "Other clinics");
     out.push_str(&peers(&status.peers));
     out
+}
+
+/// What lies at a relay.
+fn mail(out: &mut String, relay: &RelayUse) {
+    let mail = many(relay.mail, "piece");
+    let boxes = many(relay.mailboxes, "mailbox");
+    line(out, &format!("  mail     {mail} in {boxes}"));
+    for clinic in &relay.clinics {
+        let id = short(&clinic.clinic);
+        let name = clinic.name.as_deref().map_or(id.as_str(), |name| name);
+        let mebibytes = |bytes: u64| bytes.div_ceil(1024 * 1024);
+        let (used, quota) = (mebibytes(clinic.bytes), mebibytes(relay.quota_bytes));
+        line(out, &format!("    {name}: {used} of {quota} MiB"));
+    }
 }
 
 pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {

@@ -282,7 +282,7 @@ pub(crate) fn tags(clinic: &Clinic, ledger: &Ledger) -> BTreeMap<CompartmentTag,
 }
 
 /// When the next grant begins or ends by itself.
-fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
+pub(crate) fn next_turn(ledger: &Ledger, now_ms: u64) -> Option<u64> {
     let times = |grant: &Grant| grant.expires_ms.into_iter().chain([grant.not_before_ms]);
     let all = ledger.grants().flat_map(|(_, grant)| times(grant));
     all.filter(|at| *at > now_ms).min()

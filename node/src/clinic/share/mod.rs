@@ -27,7 +27,7 @@ use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use lru::LruCache;
 
 pub(super) use audience::Audience;
-pub(super) use chart::tags;
+pub(super) use chart::{next_turn, tags};
 
 use super::items::{self, Arrival, Header, What};
 use super::{Clinic, ClinicError};

@@ -17,12 +17,23 @@ pub(crate) fn note(batch: &mut Batch, clinic: &ClinicId, chart: &ChartId) {
 }
 
 /// Whether a chart names a clinic.
-pub(super) fn names(
+pub(crate) fn names(
     store: &Store,
     clinic: &ClinicId,
     chart: &ChartId,
 ) -> Result<bool, ClinicError> {
     Ok(store.contains(Space::Parties, &key(clinic, chart))?)
+}
+
+/// The charts that name a clinic.
+pub(crate) fn charts_of(store: &Store, clinic: &ClinicId) -> Result<Vec<ChartId>, ClinicError> {
+    let keys = store.keys(Space::Parties, clinic.as_bytes());
+    keys.map(|key| {
+        let key = key?;
+        let chart = key.get(ClinicId::LEN..).unwrap_or_default();
+        ChartId::try_from(chart).map_err(ClinicError::fault)
+    })
+    .collect()
 }
 
 fn key(clinic: &ClinicId, chart: &ChartId) -> Vec<u8> {

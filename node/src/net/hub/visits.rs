@@ -8,7 +8,7 @@ use libp2p::PeerId;
 use tokio::time::Instant;
 
 use super::{FromTask, Hub};
-use crate::clinic::Replica;
+use crate::clinic::PeerStore;
 use crate::net::driver::Reply;
 use crate::net::status::LinkState;
 
@@ -63,8 +63,8 @@ impl Hub {
         tokio::task::spawn_blocking(move || {
             let _alive = alive;
             for (id, node) in resting {
-                let replica = Replica::open(Arc::clone(&clinic), node);
-                if replica.is_ok_and(|replica| replica.owed_out() > 0) {
+                let store = clinic.peer_store(node);
+                if store.is_ok_and(|store| store.owed_out() > 0) {
                     // A hub that has ended calls nobody.
                     let _ = to_hub.blocking_send(FromTask::Owed { peer: id });
                 }

@@ -7,6 +7,7 @@ mod edits;
 mod grants;
 mod health;
 mod patients;
+mod relays;
 mod restart;
 mod revocation;
 mod secrecy;

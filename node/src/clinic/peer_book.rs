@@ -1,0 +1,185 @@
+//! What is remembered of one peer: how far each side has the other's feed.
+//!
+//! ```text
+//! Cursors       peer node 32           -> Cursor, how far we hold the peer's feed
+//! Acknowledged  peer node 32 | feed 8  -> empty: the peer holds this item of ours
+//! Settings      "peer" | node 32       -> PeerNote, what the peer last told
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
+use chartmesh_protocol::sync::Peer;
+use chartmesh_protocol::{ClinicId, NodeId};
+
+use super::replica::note_key;
+use super::{Clinic, ClinicError, hybrid, items};
+use crate::store::{Batch, Space};
+
+/// What is remembered of one peer, while a session with it runs.
+pub(crate) struct PeerBook {
+    pub(super) clinic: Arc<Clinic>,
+    pub(super) peer: NodeId,
+    pub(super) pair_key: PairKey,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    clinic: Option<ClinicId>,
+    acknowledged: BTreeSet<u64>,
+    cursor: Option<Cursor>,
+    holds: u64,
+}
+
+impl PeerBook {
+    /// What is remembered of a peer whom the transport has authenticated.
+    pub(super) fn open(clinic: Arc<Clinic>, peer: NodeId) -> Result<Self, ClinicError> {
+        let secret = clinic.identity.node.agree(&peer);
+        let pair_key = PairKey::derive(&secret.map_err(ClinicError::fault)?);
+        let cursor = clinic.store.get(Space::Cursors, peer.as_bytes())?;
+        let mut acknowledged = BTreeSet::new();
+        for key in clinic.store.keys(Space::Acknowledged, peer.as_bytes()) {
+            acknowledged.extend(key?.get(NodeId::LEN..).and_then(items::number));
+        }
+        let known = Known {
+            clinic: clinic.known_clinic_of(&peer)?,
+            acknowledged,
+            cursor: cursor.and_then(|bytes| minicbor::decode(&bytes).ok()),
+            holds: clinic.peer_note(&peer)?.holds,
+        };
+        Ok(Self {
+            clinic,
+            peer,
+            pair_key,
+            known: Mutex::new(known),
+        })
+    }
+
+    /// The peer's clinic, once it is known.
+    pub(super) fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.lock().clinic
+    }
+
+    /// How far we hold the peer's feed.
+    pub(super) fn cursor(&self) -> Option<Cursor> {
+        self.lock().cursor
+    }
+
+    /// Our feed number up to which the peer holds everything that it may have.
+    pub(super) fn held_by_peer(&self) -> FeedNumber {
+        FeedNumber::new(self.lock().holds)
+    }
+
+    /// Whether the peer is known to hold an item of ours.
+    pub(super) fn is_held(&self, feed: u64) -> bool {
+        let known = self.lock();
+        known.acknowledged.contains(&feed)
+    }
+
+    /// The peer has said who it is. Returns whether its store is another than last time.
+    pub(super) fn identified(&self, peer: &Peer) -> Result<bool, ClinicError> {
+        let ahead_ms = self.clinic.observe(peer.time);
+        let mut note = self.clinic.peer_note(&self.peer)?;
+        let mut batch = Batch::new();
+        let mut known = self.lock();
+        known.clinic = Some(peer.clinic);
+        let is_new = note.incarnation != peer.incarnation.value();
+        if is_new {
+            // What the old one acknowledged may be gone.
+            (note.holds, known.holds) = (0, 0);
+            for feed in std::mem::take(&mut known.acknowledged) {
+                batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
+            }
+        }
+        drop(known);
+        note.incarnation = peer.incarnation.value();
+        note.ahead_ms = ahead_ms;
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        hybrid::remember(&mut batch, self.clinic.clock().last());
+        self.clinic.store.commit(batch)?;
+        Ok(is_new)
+    }
+
+    /// Both stores were found equal.
+    pub(super) fn confirmed(&self) -> Result<(), ClinicError> {
+        let mut note = self.clinic.peer_note(&self.peer)?;
+        note.confirmed_ms = self.clinic.now_ms();
+        let mut batch = Batch::new();
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        self.clinic.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// We hold the peer's feed up to here.
+    pub(super) fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let key = self.peer.as_bytes().to_vec();
+        batch.put(Space::Cursors, key, items::encode(&cursor)?);
+        self.clinic.store.commit(batch)?;
+        self.lock().cursor = Some(cursor);
+        Ok(())
+    }
+
+    /// We may have missed something of the peer's feed: the next session compares everything.
+    pub(super) fn forget_cursor(&self) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        batch.delete(Space::Cursors, self.peer.as_bytes().to_vec());
+        self.clinic.store.commit(batch)?;
+        self.lock().cursor = None;
+        Ok(())
+    }
+
+    /// The peer holds these items of ours, whether it got them from us or sent them.
+    pub(super) fn acknowledged(
+        &self,
+        feeds: impl IntoIterator<Item = u64>,
+    ) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let mut known = self.lock();
+        for feed in feeds {
+            batch.put(Space::Acknowledged, self.acknowledged_key(feed), Vec::new());
+            known.acknowledged.insert(feed);
+        }
+        drop(known);
+        // Not waited for: when it is lost, items are sent again and found to be there.
+        drop(self.clinic.store.commit_later(batch));
+        Ok(())
+    }
+
+    /// The peer holds everything of ours up to here.
+    pub(super) fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        let mut known = self.lock();
+        let later = known
+            .acknowledged
+            .split_off(&upto.value().saturating_add(1));
+        let covered = std::mem::replace(&mut known.acknowledged, later);
+        known.holds = upto.value();
+        drop(known);
+        let mut note = self.clinic.peer_note(&self.peer)?;
+        note.holds = upto.value();
+        let mut batch = Batch::new();
+        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
+        for feed in covered {
+            batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
+        }
+        self.clinic.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// The peer has seen more of our feed than we remember: the store is older than it was.
+    pub(super) fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        let peer = self.peer;
+        tracing::warn!(%peer, %seen, "a peer has seen more of this store than it holds");
+        self.clinic.draw_incarnations()
+    }
+
+    fn acknowledged_key(&self, feed: u64) -> Vec<u8> {
+        [self.peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat()
+    }
+
+    /// A panic while it was held leaves numbers behind that only cause work to be done again.
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

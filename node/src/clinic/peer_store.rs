@@ -1,0 +1,184 @@
+//! The store as one peer sees it, whatever the peer is: another clinic, a relay, or a node that
+//! puts mail here.
+
+use std::sync::Arc;
+
+use chartmesh_protocol::identity::{NodeCertificate, NodeRole, Verified};
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
+use chartmesh_protocol::sync::{Holdings, Peer};
+use chartmesh_protocol::{ClinicId, NodeId};
+use tokio::sync::watch;
+
+use super::post::Carrier;
+use super::receive::{Delivery, Refused};
+use super::relay::Counter;
+use super::replica::Replica;
+use super::{Clinic, ClinicError};
+
+/// The store as one peer sees it: asked through [`Holdings`], written through these. Each returns
+/// when what it was told is as durable as it has to be.
+pub trait PeerStore: Holdings {
+    /// The key of this pair of nodes.
+    fn pair_key(&self) -> PairKey;
+    /// This node's certificate.
+    fn own_certificate(&self) -> Verified<NodeCertificate>;
+    /// The peer's clinic, once it is known.
+    fn clinic_of_peer(&self) -> Option<ClinicId>;
+    /// How many items the peer lacks as far as we know.
+    fn owed_out(&self) -> u64;
+    /// How the peer stands with us.
+    fn standing(&self) -> Standing {
+        Standing {
+            owed_out: self.owed_out(),
+            ..Standing::default()
+        }
+    }
+    /// Signals whenever the store accepts something.
+    fn subscribe(&self) -> watch::Receiver<u64>;
+    /// Verifies and files what the peer has sent.
+    ///
+    /// # Errors
+    /// [`Refused`] with the number of those that were stored before the refused one.
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
+    /// The peer has said who it is.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be written; so for all that follow.
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError>;
+    /// A certificate came.
+    ///
+    /// # Errors
+    /// Also [`ClinicError::Usage`] for one that does not hold.
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError>;
+    /// We hold the peer's feed up to here.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError>;
+    /// The peer holds these items of ours.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError>;
+    /// The peer holds everything of ours up to here.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError>;
+    /// The peer has seen more of our feed than we remember.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError>;
+    /// Both stores were found equal.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn confirmed(&self) -> Result<(), ClinicError>;
+    /// We may have missed something of the peer's feed.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn forget_cursor(&self) -> Result<(), ClinicError>;
+    /// The peer has no room for more of what we put there.
+    fn is_full(&self) {}
+}
+
+/// How a peer stands with us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Items that it lacks, as far as we know.
+    pub owed_out: u64,
+    /// Whether it may have any record of what is here.
+    pub shares: bool,
+    /// Records of others that lie at a relay and that it keeps back.
+    pub withheld: u64,
+}
+
+impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
+    fn pair_key(&self) -> PairKey {
+        (**self).pair_key()
+    }
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        (**self).own_certificate()
+    }
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        (**self).clinic_of_peer()
+    }
+    fn owed_out(&self) -> u64 {
+        (**self).owed_out()
+    }
+    fn standing(&self) -> Standing {
+        (**self).standing()
+    }
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        (**self).subscribe()
+    }
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        (**self).store(deliveries)
+    }
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        (**self).identified(peer)
+    }
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        (**self).certificate_came(bytes)
+    }
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        (**self).advance(cursor)
+    }
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        (**self).acknowledged(feeds)
+    }
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        (**self).peer_holds(upto)
+    }
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        (**self).store_is_behind(seen)
+    }
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        (**self).confirmed()
+    }
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        (**self).forget_cursor()
+    }
+    fn is_full(&self) {
+        (**self).is_full();
+    }
+}
+
+impl Clinic {
+    /// The store as a peer sees it whom the transport has authenticated: what is shared with
+    /// another clinic, the post that lies at a relay, or, at a relay, the boxes of a node.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be read or the peer's key is not usable.
+    pub fn peer_store(self: &Arc<Self>, peer: NodeId) -> Result<Box<dyn PeerStore>, ClinicError> {
+        let clinic = Arc::clone(self);
+        if self.role() == NodeRole::Relay {
+            return Ok(Box::new(Counter::open(clinic, peer)?));
+        }
+        Ok(match self.role_of(&peer) {
+            NodeRole::Relay => Box::new(Carrier::open(clinic, peer)?),
+            NodeRole::Clinic => Box::new(Replica::open(clinic, peer)?),
+        })
+    }
+
+    /// What this node is there for.
+    #[must_use]
+    pub fn role(&self) -> NodeRole {
+        self.identity.certificate.payload().role
+    }
+
+    /// Whether this node stores and forwards what it cannot read.
+    #[must_use]
+    pub fn is_relay(&self) -> bool {
+        self.role() == NodeRole::Relay
+    }
+
+    /// What a node is there for, by its certificate.
+    fn role_of(&self, node: &NodeId) -> NodeRole {
+        let certificates = self.certificates_read();
+        let certificate = certificates.of_node(node);
+        certificate.map_or(NodeRole::Clinic, |one| one.payload().role)
+    }
+}

@@ -1,0 +1,166 @@
+//! Beacons: telling others how far our records at a relay go, and hearing it of theirs.
+//!
+//! A relay cannot read what it holds, but it can keep it back. Whoever has put records there says
+//! so in the box that it has with each reader; one that is told of a record and is not given it
+//! knows that the relay withholds.
+
+use std::collections::BTreeMap;
+
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::ledger::openable;
+use chartmesh_protocol::mail::{Beacon, Content, Reach};
+use chartmesh_protocol::reconcile::FeedNumber;
+use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, MailboxId};
+
+use super::log::Post;
+use super::mailbox::Use;
+use super::table::Source;
+use crate::clinic::records::of_compartment;
+use crate::clinic::share::{parties, tags};
+use crate::clinic::{Clinic, ClinicError, items};
+
+impl Post {
+    /// The relay holds all that we put: says so to the readers of what is new.
+    pub(super) fn light(&mut self, clinic: &Clinic) -> Result<(), ClinicError> {
+        let newest = items::newest(&clinic.store)?;
+        let after = FeedNumber::new(self.table.lit(&clinic.store)?);
+        if newest <= after {
+            return Ok(());
+        }
+        let mut reaches: BTreeMap<MailboxId, Vec<Reach>> = BTreeMap::new();
+        for chart in items::charts_since(&clinic.store, after)? {
+            if !parties::names(&clinic.store, &self.relay.clinic, &chart)? {
+                continue;
+            }
+            for (mailbox, other) in self.pairs() {
+                let mine = self.reaches_for(clinic, &chart, &other, after)?;
+                reaches.entry(mailbox).or_default().extend(mine);
+            }
+        }
+        for (mailbox, mut reaches) in reaches {
+            reaches.sort_unstable();
+            for part in reaches.chunks(Beacon::MOST) {
+                let beacon = Beacon {
+                    relay: self.relay.node,
+                    author: clinic.node_id(),
+                    at: clinic.tick(),
+                    reaches: part.to_vec(),
+                };
+                let beacon = beacon.issue(&clinic.identity.node);
+                let bytes = beacon.map_err(ClinicError::fault)?.to_bytes();
+                self.put(
+                    &mailbox,
+                    Content::Beacon(&bytes),
+                    Source::Beacon(bytes.clone()),
+                )?;
+            }
+        }
+        self.table.put_lit(newest.value());
+        self.table.write(&clinic.store)
+    }
+
+    /// How far our records of a chart go that another clinic may fetch, in the compartments in
+    /// which something is new.
+    fn reaches_for(
+        &self,
+        clinic: &Clinic,
+        chart: &ChartId,
+        other: &ClinicId,
+        after: FeedNumber,
+    ) -> Result<Vec<Reach>, ClinicError> {
+        let ledger = clinic.ledger(chart)?;
+        let decision = clinic.decide(&ledger);
+        let (node, incarnation) = (clinic.node_id(), clinic.author_incarnation());
+        let records = clinic.records(chart)?;
+        let mut reaches = Vec::new();
+        for (tag, name) in tags(clinic, &ledger) {
+            if !decision.may_relay(&self.relay.clinic, &name) || !decision.may_read(other, &name) {
+                continue;
+            }
+            let opens = openable(&ledger, &name, other);
+            let mine = of_compartment(&records, &tag).into_iter().filter(|one| {
+                let header = &one.header;
+                (header.author, header.incarnation) == (node, incarnation)
+                    && opens.contains(&header.epoch)
+            });
+            let newest = mine.max_by_key(|one| one.header.sequence);
+            reaches.extend(
+                newest
+                    .filter(|one| one.feed > after.value())
+                    .map(|one| Reach {
+                        chart: *chart,
+                        compartment: tag,
+                        incarnation,
+                        sequence: one.header.sequence,
+                        link: one.id.link(),
+                    }),
+            );
+        }
+        Ok(reaches)
+    }
+
+    /// Takes in a beacon of the clinic with which we share a box.
+    pub(super) fn take_beacon(
+        &mut self,
+        clinic: &Clinic,
+        mailbox: &MailboxId,
+        bytes: Vec<u8>,
+    ) -> Result<Source, ClinicError> {
+        let usage = self.boxes.get(mailbox).map(|one| one.usage);
+        let (Some(Use::Pair(other)), Ok(beacon)) = (usage, Verified::<Beacon>::decode(&bytes))
+        else {
+            return Ok(Source::Refused);
+        };
+        let beacon = beacon.payload();
+        let is_theirs = {
+            let certificates = clinic.certificates_read();
+            certificates.book().belongs(&beacon.author, &other)
+                || certificates
+                    .book()
+                    .belongs(&beacon.author, &clinic.clinic_id())
+        };
+        if beacon.relay != self.relay.node || !is_theirs {
+            return Ok(Source::Refused);
+        }
+        if beacon.author != clinic.node_id() {
+            for reach in &beacon.reaches {
+                self.table.put_reach(&beacon.author, reach)?;
+            }
+        }
+        Ok(Source::Beacon(bytes))
+    }
+
+    /// We hold all that the relay gives us: counts the records that beacons tell of and that are
+    /// not here.
+    pub(super) fn look_for_withheld(&mut self, clinic: &Clinic) -> Result<u64, ClinicError> {
+        let mut withheld = 0_u64;
+        let mut known: BTreeMap<(ChartId, CompartmentTag), Vec<_>> = BTreeMap::new();
+        for (author, reach) in self.table.reaches(&clinic.store)? {
+            let place = (reach.chart, reach.compartment);
+            let records = match known.entry(place) {
+                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::btree_map::Entry::Vacant(new) => {
+                    let all = clinic.records(&reach.chart)?;
+                    new.insert(of_compartment(&all, &reach.compartment))
+                }
+            };
+            let mine = records.iter().filter(|one| {
+                (one.header.author, one.header.incarnation) == (author, reach.incarnation)
+            });
+            let newest = mine.map(|one| one.header.sequence.value()).max();
+            let told = reach.sequence.value().saturating_add(1);
+            let here = newest.map_or(0, |newest| newest.saturating_add(1));
+            withheld = withheld.saturating_add(told.saturating_sub(here));
+        }
+        let before = self.table.withheld(&clinic.store)?;
+        if withheld != before {
+            self.table.put_withheld(withheld);
+            self.table.write(&clinic.store)?;
+        }
+        if withheld > 0 {
+            let relay = self.relay.node;
+            tracing::warn!(%relay, withheld, "the relay keeps records back that lie there");
+        }
+        Ok(withheld)
+    }
+}

@@ -1,0 +1,219 @@
+//! The post as a session with a relay sees it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartmesh_protocol::identity::{NodeCertificate, Verified};
+use chartmesh_protocol::reconcile::{
+    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
+
+use super::{Post, Relay};
+use crate::clinic::peer_book::PeerBook;
+use crate::clinic::peer_store::{PeerStore, Standing};
+use crate::clinic::{Clinic, ClinicError, Delivery, Refused};
+
+/// The post at one relay, for a session with it.
+pub(crate) struct Carrier {
+    book: PeerBook,
+    post: Arc<Mutex<Post>>,
+}
+
+impl Carrier {
+    /// The post for a relay whom the transport has authenticated.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be read or the relay's key is not usable.
+    pub(crate) fn open(clinic: Arc<Clinic>, node: NodeId) -> Result<Self, ClinicError> {
+        let book = PeerBook::open(clinic, node)?;
+        let owner = book.clinic_of_peer().ok_or(ClinicError::NotFound {
+            what: "relay",
+            look: "peer list",
+        })?;
+        let relay = Relay {
+            node,
+            clinic: owner,
+        };
+        let post = book.clinic.post_at(relay, &book.pair_key)?;
+        let carrier = Self { book, post };
+        carrier.lock().open_pairs(carrier.clinic())?;
+        carrier.lock().refresh(carrier.clinic())?;
+        Ok(carrier)
+    }
+
+    fn clinic(&self) -> &Clinic {
+        &self.book.clinic
+    }
+
+    /// The post, with everything that the store has accepted. A store that cannot be read shows as
+    /// one that has nothing more: the session then ends by its digests.
+    fn fresh(&self) -> MutexGuard<'_, Post> {
+        let mut post = self.lock();
+        if let Err(error) = post.refresh(self.clinic()) {
+            tracing::error!(%error, "what is to be put at a relay cannot be read");
+        }
+        post
+    }
+
+    /// A panic while it was held leaves nothing worse than work to do.
+    fn lock(&self) -> MutexGuard<'_, Post> {
+        self.post.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_held(&self, number: u64) -> bool {
+        number <= self.book.held_by_peer().value() || self.book.is_held(number)
+    }
+
+    fn take(&self, deliveries: &[Delivery]) -> Result<Option<(usize, Refusal)>, ClinicError> {
+        let clinic = self.clinic();
+        let mut post = self.lock();
+        let (mut letters, mut refused) = (Vec::new(), None);
+        for (place, delivery) in deliveries.iter().enumerate() {
+            match post.receive(clinic, delivery)? {
+                Ok(letter) => letters.extend(letter),
+                Err(refusal) => {
+                    refused = Some((place, refusal));
+                    break;
+                }
+            }
+        }
+        let (numbers, behind) = post.take_in(clinic, letters)?;
+        post.table.write(&clinic.store)?;
+        drop(post);
+        self.book.acknowledged(numbers)?;
+        if behind {
+            clinic.draw_incarnations()?;
+        }
+        Ok(refused)
+    }
+}
+
+impl PeerStore for Carrier {
+    fn pair_key(&self) -> PairKey {
+        self.book.pair_key.clone()
+    }
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        self.clinic().identity.certificate.clone()
+    }
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.book.clinic_of_peer()
+    }
+    fn owed_out(&self) -> u64 {
+        let owed = Holdings::owed(self, self.book.held_by_peer());
+        u64::try_from(owed.len()).unwrap_or(u64::MAX)
+    }
+    fn standing(&self) -> Standing {
+        let owed_out = self.owed_out();
+        let post = self.lock();
+        Standing {
+            owed_out,
+            shares: post.is_used(),
+            withheld: post.table.withheld(&self.clinic().store).unwrap_or(0),
+        }
+    }
+    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.clinic().subscribe()
+    }
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        let taken = self.take(deliveries);
+        match taken.map_err(|error| Refused::fault(0, error))? {
+            Some((stored, refusal)) => Err(Refused::item(stored, refusal)),
+            None => Ok(()),
+        }
+    }
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        self.book.identified(peer).map(drop)
+    }
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.clinic().keep_certificate(bytes).map(drop)
+    }
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        self.book.advance(cursor)
+    }
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        self.book
+            .acknowledged(feeds.iter().map(|feed| feed.value()))
+    }
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        // While nothing is put, there is more below this number than the relay has.
+        if self.lock().is_paused(self.clinic().now_ms()) {
+            return Ok(());
+        }
+        self.book.peer_holds(upto)
+    }
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        self.book.store_is_behind(seen)
+    }
+    /// What was fetched may be what something else waited for, and may have opened boxes.
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        self.book.confirmed()?;
+        let clinic = self.clinic();
+        let mut post = self.fresh();
+        let before = post.newest();
+        let behind = post.try_waiting(clinic)?;
+        post.look_for_withheld(clinic)?;
+        post.light(clinic)?;
+        let is_more = post.newest() != before;
+        drop(post);
+        if behind {
+            clinic.draw_incarnations()?;
+        }
+        if is_more {
+            // To be put with what comes next.
+            clinic.changed(&[], true);
+        }
+        clinic.pay_owing()
+    }
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        self.book.forget_cursor()
+    }
+    fn is_full(&self) {
+        self.lock().is_full(self.clinic().now_ms());
+    }
+}
+
+impl Holdings for Carrier {
+    fn incarnation(&self) -> StoreIncarnation {
+        self.clinic().store_incarnation()
+    }
+    fn newest(&self) -> FeedNumber {
+        self.fresh().newest()
+    }
+    fn cursor(&self) -> Option<Cursor> {
+        self.book.cursor()
+    }
+    fn time(&self) -> HybridTime {
+        self.clinic().tick()
+    }
+    fn digests(&self) -> SharedDigests {
+        let now = self.clinic().now_ms();
+        self.fresh().digests(now, &|number| self.is_held(number))
+    }
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
+        let now = self.clinic().now_ms();
+        let is_held = |number| self.book.is_held(number);
+        self.fresh().owed(now, after.value(), &is_held)
+    }
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
+        let now = self.clinic().now_ms();
+        self.fresh()
+            .shared(now, kind, &|number| self.is_held(number))
+    }
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
+        self.fresh().bytes(self.clinic(), id).ok().flatten()
+    }
+    fn certificates_for(&self, _: &ItemId) -> Vec<CertificateHash> {
+        Vec::new()
+    }
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        self.clinic().certificate(hash)
+    }
+    fn peer_certificate(&self) -> Option<CertificateHash> {
+        let certificates = self.clinic().certificates_read();
+        certificates.of_node(&self.book.peer).map(|one| one.hash())
+    }
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool {
+        self.clinic().talks_to(clinic)
+    }
+}

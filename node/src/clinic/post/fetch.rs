@@ -1,0 +1,178 @@
+//! What is fetched from a relay: opened, checked by our own ledgers, and taken in.
+
+use chartmesh_protocol::MailboxId;
+use chartmesh_protocol::identity::{SignedError, Verified};
+use chartmesh_protocol::mail::{Content, Mail, MailError};
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::sync::{ItemKind, Refusal};
+
+use super::log::Post;
+use super::table::{Entry, Source};
+use crate::clinic::draft::Origin;
+use crate::clinic::receive::Intake;
+use crate::clinic::{Clinic, ClinicError, Delivery};
+
+/// A mail that was fetched, and what was in it.
+pub(super) struct Letter {
+    id: ItemId,
+    mailbox: MailboxId,
+    inside: Inside,
+}
+
+enum Inside {
+    Certificate(Vec<u8>),
+    Item(Delivery),
+    Beacon(Vec<u8>),
+    /// An insider put what no mail holds.
+    Nothing,
+}
+
+impl Inside {
+    fn of(content: Content<'_>) -> Self {
+        let item = |kind, bytes: &[u8]| {
+            let bytes = bytes.to_vec();
+            Self::Item(Delivery { kind, bytes })
+        };
+        match content {
+            Content::Statement(bytes) => item(ItemKind::Statement, bytes),
+            Content::Record(bytes) => item(ItemKind::Record, bytes),
+            Content::Certificate(bytes) => Self::Certificate(bytes.to_vec()),
+            Content::Beacon(bytes) => Self::Beacon(bytes.to_vec()),
+        }
+    }
+
+    /// What is needed first is taken first.
+    fn rank(&self) -> u8 {
+        match self {
+            Self::Certificate(_) => 0,
+            Self::Item(Delivery {
+                kind: ItemKind::Statement,
+                ..
+            }) => 1,
+            Self::Item(_) | Self::Beacon(_) | Self::Nothing => 2,
+        }
+    }
+}
+
+impl Post {
+    /// Opens what the relay has sent. None for what is known.
+    ///
+    /// # Errors
+    /// A [`Refusal`] of what no honest relay sends.
+    pub(super) fn receive(
+        &mut self,
+        clinic: &Clinic,
+        delivery: &Delivery,
+    ) -> Result<Result<Option<Letter>, Refusal>, ClinicError> {
+        match delivery.kind {
+            ItemKind::Statement => match Verified::decode(&delivery.bytes) {
+                Ok(access) => {
+                    self.take_access(clinic, &access)?;
+                    Ok(Ok(None))
+                }
+                Err(SignedError::Signature(_)) => Ok(Err(Refusal::BadSignature)),
+                Err(_) => Ok(Err(Refusal::Malformed)),
+            },
+            ItemKind::Record => Ok(match Mail::decode(&delivery.bytes) {
+                Ok(mail) => self.open_mail(&mail),
+                Err(MailError::Signature(_)) => Err(Refusal::BadSignature),
+                Err(_) => Err(Refusal::Malformed),
+            }),
+        }
+    }
+
+    fn open_mail(&self, mail: &Mail) -> Result<Option<Letter>, Refusal> {
+        let (id, mailbox) = (mail.id(), mail.mailbox());
+        if self.has(&id) {
+            return Ok(None);
+        }
+        let known = self.boxes.get(&mailbox).filter(|one| one.opens);
+        let key = &known.ok_or(Refusal::NotAsked)?.key;
+        let inside = mail.open(key, Inside::of).unwrap_or(Inside::Nothing);
+        Ok(Some(Letter {
+            id,
+            mailbox,
+            inside,
+        }))
+    }
+
+    /// Takes in letters, in one commit. What is refused is none the less known to lie there.
+    /// Returns the numbers that the letters got, and whether others have seen more of this store
+    /// than it holds.
+    pub(super) fn take_in(
+        &mut self,
+        clinic: &Clinic,
+        mut letters: Vec<Letter>,
+    ) -> Result<(Vec<u64>, bool), ClinicError> {
+        letters.sort_by_key(|letter| letter.inside.rank());
+        let mut intake = Intake::of_mail(clinic);
+        let mut entries = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let source = match letter.inside {
+                Inside::Certificate(bytes) => keep(clinic, &bytes)?,
+                Inside::Item(delivery) => take(&mut intake, delivery)?,
+                Inside::Beacon(bytes) => self.take_beacon(clinic, &letter.mailbox, bytes)?,
+                Inside::Nothing => Source::Refused,
+            };
+            entries.push(Entry {
+                id: *letter.id.as_bytes(),
+                mailbox: letter.mailbox,
+                source,
+            });
+        }
+        let (_, behind) = intake.file(Origin::Mail)?;
+        let mut numbers = Vec::with_capacity(entries.len());
+        for entry in entries {
+            numbers.extend(self.add(entry)?);
+        }
+        Ok((numbers, behind))
+    }
+
+    /// Tries again what was fetched before what it needs. Returns whether others have seen more of
+    /// this store than it holds.
+    pub(super) fn try_waiting(&mut self, clinic: &Clinic) -> Result<bool, ClinicError> {
+        let waiting = self.waiting();
+        if waiting.is_empty() {
+            return Ok(false);
+        }
+        let mut intake = Intake::of_mail(clinic);
+        let mut taken = Vec::new();
+        for (number, bytes) in waiting {
+            let kind = ItemKind::Record;
+            let source = take(&mut intake, Delivery { kind, bytes })?;
+            if !matches!(source, Source::Waiting(_)) {
+                taken.push((number, source));
+            }
+        }
+        let (_, behind) = intake.file(Origin::Mail)?;
+        for (number, source) in taken {
+            self.resolve(number, source)?;
+        }
+        Ok(behind)
+    }
+}
+
+fn keep(clinic: &Clinic, bytes: &[u8]) -> Result<Source, ClinicError> {
+    match clinic.keep_certificate(bytes) {
+        Ok(hash) => Ok(Source::Certificate(hash.to_bytes())),
+        Err(ClinicError::Usage { .. }) => Ok(Source::Refused),
+        Err(error) => Err(error),
+    }
+}
+
+/// A record may be fetched before the statement or the certificate that it needs: both lie in
+/// boxes of their own, and a relay may send them in any order.
+fn take(intake: &mut Intake<'_>, delivery: Delivery) -> Result<Source, ClinicError> {
+    let refused = match intake.take_delivery(&delivery) {
+        Ok(id) => return Ok(Source::Item(*id.as_bytes())),
+        Err(refused) => refused,
+    };
+    let refused = refused.into_item()?;
+    tracing::warn!(%refused, "mail was not taken in");
+    Ok(match (delivery.kind, refused) {
+        (ItemKind::Record, Refusal::NotAsked | Refusal::BadCertificate) => {
+            Source::Waiting(delivery.bytes)
+        }
+        _ => Source::Refused,
+    })
+}

@@ -1,0 +1,56 @@
+//! The post: what this clinic puts at a relay and fetches from it.
+//!
+//! Records and statements of charts whose patients let a relay carry them are put there as mail;
+//! see [`chartmesh_protocol::mail`] for boxes and their keys. What came as mail is checked by our
+//! own ledgers, as if its author had brought it.
+//!
+//! | file | what it is for |
+//! |---|---|
+//! | `log` | what lies at a relay, as far as we put or fetched it |
+//! | `mailbox` | one box and its key |
+//! | `table` | where all of it stands in the store |
+//! | `choose` | what of a chart is put, and which boxes are fetched from |
+//! | `carrier` | the post as a session with the relay sees it |
+//! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
+//! | `fetch` | what is fetched, opened and taken in |
+
+mod beacons;
+mod carrier;
+mod choose;
+mod fetch;
+mod log;
+mod mailbox;
+mod table;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chartmesh_protocol::{ClinicId, NodeId};
+
+pub(crate) use carrier::Carrier;
+pub(crate) use log::Post;
+
+use super::{Clinic, ClinicError};
+
+/// A relay: its node, and the clinic (the legal entity) that runs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Relay {
+    pub(crate) node: NodeId,
+    pub(crate) clinic: ClinicId,
+}
+
+impl Clinic {
+    /// The post of a relay, one for everyone who asks.
+    fn post_at(
+        &self,
+        relay: Relay,
+        key: &chartmesh_protocol::reconcile::PairKey,
+    ) -> Result<Arc<Mutex<Post>>, ClinicError> {
+        let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = posts.get(&relay.node) {
+            return Ok(Arc::clone(known));
+        }
+        let post = Arc::new(Mutex::new(Post::open(self, relay, key.clone())?));
+        posts.insert(relay.node, Arc::clone(&post));
+        Ok(post)
+    }
+}

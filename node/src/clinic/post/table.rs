@@ -1,0 +1,243 @@
+//! Where it stands what lies at a relay.
+//!
+//! ```text
+//! Post  relay node 32 | 'e' | number 8            -> Entry
+//! Post  relay node 32 | 'b' | mailbox 32          -> Mailbox
+//! Post  relay node 32 | 't' | time 8 | chart 16   -> empty: a grant begins or ends then
+//! Post  relay node 32 | 'u'                       -> our feed up to which charts were looked at
+//! Post  relay node 32 | 'n'                       -> the newest number
+//! Post  relay node 32 | 'r' | author 32 | chart 16 | tag 8 -> Reach that a beacon told of
+//! Post  relay node 32 | 'l'                       -> our feed up to which beacons tell
+//! Post  relay node 32 | 'w'                       -> how many records the relay keeps back
+//! ```
+//!
+//! All of it is derived: what is lost is put again, found to be there, or fetched again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartmesh_protocol::mail::Reach;
+use chartmesh_protocol::{ChartId, MailboxId, NodeId};
+use minicbor::{Decode, Encode};
+
+use super::mailbox::Mailbox;
+use crate::clinic::{ClinicError, items};
+use crate::store::{Batch, Space, Store};
+
+/// Changes after which they are written: far below what a batch may hold.
+const WRITTEN_AT_ONCE: usize = 1024;
+
+const ENTRY: u8 = b'e';
+const MAILBOX: u8 = b'b';
+const TURN: u8 = b't';
+const UPTO: u8 = b'u';
+const NEWEST: u8 = b'n';
+const REACH: u8 = b'r';
+const LIT: u8 = b'l';
+const WITHHELD: u8 = b'w';
+
+/// One access or mail at the relay.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Entry {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(super) id: [u8; 32],
+    #[n(1)]
+    pub(super) mailbox: MailboxId,
+    #[n(2)]
+    pub(super) source: Source,
+}
+
+/// What it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub(super) enum Source {
+    /// An access of ours.
+    #[n(0)]
+    Access(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// A statement or record of our store.
+    #[n(1)]
+    Item(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
+    /// A certificate of our store.
+    #[n(2)]
+    Certificate(#[cbor(n(0), with = "minicbor::bytes")] [u8; 32]),
+    /// A beacon.
+    #[n(3)]
+    Beacon(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// A record that was fetched before what it needs.
+    #[n(4)]
+    Waiting(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// Mail that is worth nothing. It lies there all the same.
+    #[n(5)]
+    Refused,
+}
+
+/// The part of the store that is about one relay.
+pub(super) struct Table {
+    relay: NodeId,
+    /// What is to be written with the next batch.
+    pending: Batch,
+}
+
+impl Table {
+    pub(super) fn of(relay: NodeId) -> Self {
+        Self {
+            relay,
+            pending: Batch::new(),
+        }
+    }
+
+    pub(super) fn entries(&self, store: &Store) -> Result<BTreeMap<u64, Entry>, ClinicError> {
+        let prefix = self.key(ENTRY, &[]);
+        let mut entries = BTreeMap::new();
+        for pair in store.scan_prefix(Space::Post, &prefix) {
+            let (key, value) = pair?;
+            let number = key.get(prefix.len()..).and_then(items::number);
+            if let (Some(number), Ok(entry)) = (number, minicbor::decode(&value)) {
+                entries.insert(number, entry);
+            }
+        }
+        Ok(entries)
+    }
+
+    pub(super) fn boxes(&self, store: &Store) -> Result<BTreeMap<MailboxId, Mailbox>, ClinicError> {
+        let mut boxes = BTreeMap::new();
+        for pair in store.scan_prefix(Space::Post, &self.key(MAILBOX, &[])) {
+            let (_, value) = pair?;
+            boxes.extend(Mailbox::decode(&value).map(|one| (one.id(), one)));
+        }
+        Ok(boxes)
+    }
+
+    /// When a grant of each chart next begins or ends, in the order of time.
+    pub(super) fn turns(&self, store: &Store) -> Result<BTreeSet<(u64, ChartId)>, ClinicError> {
+        let prefix = self.key(TURN, &[]);
+        let mut turns = BTreeSet::new();
+        for key in store.keys(Space::Post, &prefix) {
+            let key = key?;
+            let turn = key.get(prefix.len()..).and_then(|rest| {
+                let (at, chart) = rest.split_at_checked(8)?;
+                Some((items::number(at)?, ChartId::try_from(chart).ok()?))
+            });
+            turns.extend(turn);
+        }
+        Ok(turns)
+    }
+
+    pub(super) fn upto(&self, store: &Store) -> Result<u64, ClinicError> {
+        self.number(store, UPTO)
+    }
+
+    pub(super) fn newest(&self, store: &Store) -> Result<u64, ClinicError> {
+        self.number(store, NEWEST)
+    }
+
+    pub(super) fn lit(&self, store: &Store) -> Result<u64, ClinicError> {
+        self.number(store, LIT)
+    }
+
+    pub(super) fn put_lit(&mut self, upto: u64) {
+        self.put(self.key(LIT, &[]), upto.to_be_bytes().to_vec());
+    }
+
+    pub(super) fn withheld(&self, store: &Store) -> Result<u64, ClinicError> {
+        self.number(store, WITHHELD)
+    }
+
+    pub(super) fn put_withheld(&mut self, records: u64) {
+        self.put(self.key(WITHHELD, &[]), records.to_be_bytes().to_vec());
+    }
+
+    /// How far authors' records go, by their beacons.
+    pub(super) fn reaches(&self, store: &Store) -> Result<Vec<(NodeId, Reach)>, ClinicError> {
+        let prefix = self.key(REACH, &[]);
+        let mut reaches = Vec::new();
+        for pair in store.scan_prefix(Space::Post, &prefix) {
+            let (key, value) = pair?;
+            let author = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
+            if let (Some(author), Ok(reach)) = (author, minicbor::decode(&value)) {
+                reaches.push((NodeId::new(*author), reach));
+            }
+        }
+        Ok(reaches)
+    }
+
+    pub(super) fn put_reach(&mut self, author: &NodeId, reach: &Reach) -> Result<(), ClinicError> {
+        let rest = [
+            author.as_bytes().as_slice(),
+            reach.chart.as_bytes(),
+            reach.compartment.as_bytes(),
+        ];
+        self.put(self.key(REACH, &rest.concat()), items::encode(reach)?);
+        Ok(())
+    }
+
+    fn number(&self, store: &Store, part: u8) -> Result<u64, ClinicError> {
+        let bytes = store.get(Space::Post, &self.key(part, &[]))?;
+        Ok(bytes.and_then(|bytes| items::number(&bytes)).unwrap_or(0))
+    }
+
+    pub(super) fn put_entry(&mut self, number: u64, entry: &Entry) -> Result<(), ClinicError> {
+        let key = self.key(ENTRY, &number.to_be_bytes());
+        self.put(key, items::encode(entry)?);
+        Ok(())
+    }
+
+    pub(super) fn put_newest(&mut self, number: u64) {
+        self.put(self.key(NEWEST, &[]), number.to_be_bytes().to_vec());
+    }
+
+    pub(super) fn delete_entry(&mut self, number: u64) {
+        let key = self.key(ENTRY, &number.to_be_bytes());
+        self.delete(key);
+    }
+
+    pub(super) fn put_box(&mut self, mailbox: &Mailbox) {
+        if let Some(row) = mailbox.encode() {
+            self.put(self.key(MAILBOX, mailbox.id().as_bytes()), row);
+        }
+    }
+
+    pub(super) fn put_turn(&mut self, at_ms: u64, chart: &ChartId) {
+        self.put(self.turn_key(at_ms, chart), Vec::new());
+    }
+
+    pub(super) fn delete_turn(&mut self, at_ms: u64, chart: &ChartId) {
+        let key = self.turn_key(at_ms, chart);
+        self.delete(key);
+    }
+
+    pub(super) fn put_upto(&mut self, upto: u64) {
+        self.put(self.key(UPTO, &[]), upto.to_be_bytes().to_vec());
+    }
+
+    /// Writes what has changed since the last time.
+    pub(super) fn write(&mut self, store: &Store) -> Result<(), ClinicError> {
+        if !self.pending.is_empty() {
+            store.commit(std::mem::take(&mut self.pending))?;
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed where it has become much.
+    pub(super) fn write_some(&mut self, store: &Store) -> Result<(), ClinicError> {
+        if self.pending.len() < WRITTEN_AT_ONCE {
+            return Ok(());
+        }
+        self.write(store)
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+        self.pending.put(Space::Post, key, value);
+    }
+
+    fn delete(&mut self, key: Vec<u8>) {
+        self.pending.delete(Space::Post, key);
+    }
+
+    fn turn_key(&self, at_ms: u64, chart: &ChartId) -> Vec<u8> {
+        let rest = [at_ms.to_be_bytes().as_slice(), chart.as_bytes()].concat();
+        self.key(TURN, &rest)
+    }
+
+    fn key(&self, part: u8, rest: &[u8]) -> Vec<u8> {
+        [self.relay.as_bytes().as_slice(), &[part], rest].concat()
+    }
+}

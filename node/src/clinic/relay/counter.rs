@@ -1,0 +1,155 @@
+//! The store of a relay as one node's session sees it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chartmesh_protocol::identity::{NodeCertificate, Verified};
+use chartmesh_protocol::reconcile::{
+    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
+
+use super::boxes::{self, Sender};
+use super::view::BoxView;
+use crate::clinic::peer_book::PeerBook;
+use crate::clinic::peer_store::PeerStore;
+use crate::clinic::{Clinic, ClinicError, Delivery, Refused};
+
+/// The counter at which one node puts and fetches.
+pub(crate) struct Counter {
+    book: PeerBook,
+    view: Mutex<BoxView>,
+}
+
+impl Counter {
+    /// The counter for a node whom the transport has authenticated.
+    ///
+    /// # Errors
+    /// [`ClinicError`] when the store cannot be read or the node's key is not usable.
+    pub(crate) fn open(clinic: Arc<Clinic>, node: NodeId) -> Result<Self, ClinicError> {
+        let book = PeerBook::open(clinic, node)?;
+        let view = BoxView::open(&book.clinic.store, node, book.pair_key.clone())?;
+        Ok(Self {
+            book,
+            view: Mutex::new(view),
+        })
+    }
+
+    fn clinic(&self) -> &Clinic {
+        &self.book.clinic
+    }
+
+    /// What the node fetches, with everything that has come. A store that cannot be read shows as
+    /// one that has nothing more: the session then ends by its digests.
+    fn view(&self) -> MutexGuard<'_, BoxView> {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = view.refresh(&self.clinic().store) {
+            tracing::error!(%error, "the mailboxes cannot be read");
+        }
+        view
+    }
+}
+
+impl PeerStore for Counter {
+    fn pair_key(&self) -> PairKey {
+        self.book.pair_key.clone()
+    }
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        self.clinic().identity.certificate.clone()
+    }
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.book.clinic_of_peer()
+    }
+    fn owed_out(&self) -> u64 {
+        let owed = Holdings::owed(self, self.book.held_by_peer());
+        u64::try_from(owed.len()).unwrap_or(u64::MAX)
+    }
+    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.clinic().subscribe()
+    }
+    fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        let Some(clinic) = self.book.clinic_of_peer() else {
+            return Err(Refused::item(0, Refusal::NotShared));
+        };
+        let sender = Sender {
+            node: self.book.peer,
+            clinic,
+        };
+        let filed = self.clinic().file_mail(sender, deliveries);
+        let outcome = filed.map_err(|error| Refused::fault(0, error))?;
+        let noted = self.book.acknowledged(outcome.held);
+        noted.map_err(|error| Refused::fault(outcome.stored, error))?;
+        match outcome.refused {
+            Some(refusal) => Err(Refused::item(outcome.stored, refusal)),
+            None => Ok(()),
+        }
+    }
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        self.book.identified(peer).map(drop)
+    }
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.clinic().keep_certificate(bytes).map(drop)
+    }
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        self.book.advance(cursor)
+    }
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        self.book
+            .acknowledged(feeds.iter().map(|feed| feed.value()))
+    }
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        self.book.peer_holds(upto)
+    }
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        self.book.store_is_behind(seen)
+    }
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        self.book.confirmed()
+    }
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        self.book.forget_cursor()
+    }
+}
+
+impl Holdings for Counter {
+    fn incarnation(&self) -> StoreIncarnation {
+        self.clinic().store_incarnation()
+    }
+    fn newest(&self) -> FeedNumber {
+        self.view().newest()
+    }
+    fn cursor(&self) -> Option<Cursor> {
+        self.book.cursor()
+    }
+    fn time(&self) -> HybridTime {
+        self.clinic().tick()
+    }
+    fn digests(&self) -> SharedDigests {
+        self.view().digests()
+    }
+    fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
+        let is_held = |feed: u64| self.book.is_held(feed);
+        self.view().owed(after.value(), &is_held)
+    }
+    fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
+        self.view().shared(kind)
+    }
+    fn item(&self, id: &ItemId) -> Option<Vec<u8>> {
+        let found = boxes::bytes(&self.clinic().store, id).ok().flatten();
+        let (feed, bytes) = found?;
+        self.view().has(feed).then_some(bytes)
+    }
+    fn certificates_for(&self, _: &ItemId) -> Vec<CertificateHash> {
+        Vec::new()
+    }
+    fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
+        self.clinic().certificate(hash)
+    }
+    fn peer_certificate(&self) -> Option<CertificateHash> {
+        let certificates = self.clinic().certificates_read();
+        certificates.of_node(&self.book.peer).map(|one| one.hash())
+    }
+    fn knows_clinic(&self, clinic: &ClinicId) -> bool {
+        self.clinic().talks_to(clinic)
+    }
+}
