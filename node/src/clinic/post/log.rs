@@ -26,6 +26,8 @@ pub(crate) struct Post {
     numbers: BTreeMap<[u8; 32], u64>,
     /// What of our store lies in which box, so that it is not read and sealed again to find out.
     inside: BTreeSet<(MailboxId, [u8; 32])>,
+    /// What was last said of us, by box.
+    accesses: BTreeMap<MailboxId, u64>,
     digests: SharedDigests,
     newest: u64,
     /// Our feed up to which charts were looked at.
@@ -50,6 +52,7 @@ impl Post {
             entries: table.entries(store)?,
             numbers: BTreeMap::new(),
             inside: BTreeSet::new(),
+            accesses: BTreeMap::new(),
             digests: SharedDigests::default(),
             newest: table.newest(store)?,
             upto: table.upto(store)?,
@@ -60,6 +63,9 @@ impl Post {
         for (number, entry) in &post.entries {
             post.numbers.insert(entry.id, *number);
             post.inside.extend(entry.stored());
+            if entry.is_access() {
+                post.accesses.insert(entry.mailbox, *number);
+            }
             let digest = match entry.kind() {
                 ItemKind::Statement => &mut post.digests.statements,
                 ItemKind::Record => &mut post.digests.records,
@@ -95,6 +101,9 @@ impl Post {
         self.table.put_newest(self.newest);
         self.numbers.insert(entry.id, self.newest);
         self.inside.extend(entry.stored());
+        if entry.is_access() {
+            self.accesses.insert(entry.mailbox, self.newest);
+        }
         let (key, id) = (self.key.clone(), ItemId::new(entry.id));
         self.digest_of(entry.kind()).add(&key, &id);
         self.entries.insert(self.newest, entry);
@@ -152,13 +161,11 @@ impl Post {
         if self.boxes.get(&id).is_some_and(|known| known.opens) {
             return Ok(false);
         }
-        let before = self.boxes.remove(&id);
         let mailbox = Mailbox {
             key,
             usage,
             first,
             opens: true,
-            access: before.map_or(0, |before| before.access),
             at: clinic.tick(),
         };
         self.say(clinic, mailbox)?;
@@ -184,7 +191,7 @@ impl Post {
     }
 
     /// Signs what a box says of us now, in place of what it said before.
-    fn say(&mut self, clinic: &Clinic, mut mailbox: Mailbox) -> Result<(), ClinicError> {
+    fn say(&mut self, clinic: &Clinic, mailbox: Mailbox) -> Result<(), ClinicError> {
         let access = Access {
             mailbox: mailbox.id(),
             node: clinic.node_id(),
@@ -193,16 +200,22 @@ impl Post {
             at: mailbox.at,
         };
         let access = access.issue(&mailbox.key).map_err(ClinicError::fault)?;
-        self.remove(mailbox.access);
+        self.forget_access(&mailbox.id());
         let entry = Entry {
             id: *access.item_id().as_bytes(),
             mailbox: mailbox.id(),
             source: Source::Access(access.to_bytes()),
         };
-        mailbox.access = self.add(entry)?.unwrap_or_default();
+        self.add(entry)?;
         self.table.put_box(&mailbox);
         self.boxes.insert(mailbox.id(), mailbox);
         Ok(())
+    }
+
+    fn forget_access(&mut self, mailbox: &MailboxId) {
+        if let Some(number) = self.accesses.remove(mailbox) {
+            self.remove(number);
+        }
     }
 
     /// The relay has an access of ours that we do not know: this store is older than it was. It
@@ -216,8 +229,10 @@ impl Post {
         if self.has(&access.item_id()) {
             return Ok(());
         }
+        clinic.observe(said.at);
         let Some(mut mailbox) = self.boxes.remove(&said.mailbox) else {
-            // A box whose key is not here any more: it stands as it is.
+            // A box whose key is not here, or not yet: it stands as it is.
+            self.forget_access(&said.mailbox);
             self.add(Entry {
                 id: *access.item_id().as_bytes(),
                 mailbox: said.mailbox,
@@ -226,7 +241,6 @@ impl Post {
             return Ok(());
         };
         if said.at > mailbox.at {
-            clinic.observe(said.at);
             mailbox.at = clinic.tick();
         }
         self.say(clinic, mailbox)

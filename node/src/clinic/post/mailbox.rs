@@ -24,8 +24,7 @@ pub(super) struct Mailbox {
     pub(super) first: bool,
     /// Whether we fetch from it.
     pub(super) opens: bool,
-    /// The number of the access that says so, and when it was said.
-    pub(super) access: u64,
+    /// When that was said.
     pub(super) at: HybridTime,
 }
 
@@ -41,8 +40,6 @@ struct Row {
     #[n(3)]
     opens: bool,
     #[n(4)]
-    access: u64,
-    #[n(5)]
     at: HybridTime,
 }
 
@@ -57,7 +54,6 @@ impl Mailbox {
             usage: self.usage,
             first: self.first,
             opens: self.opens,
-            access: self.access,
             at: self.at,
         };
         minicbor::to_vec(&row).ok()
@@ -70,7 +66,6 @@ impl Mailbox {
             usage: row.usage,
             first: row.first,
             opens: row.opens,
-            access: row.access,
             at: row.at,
         })
     }

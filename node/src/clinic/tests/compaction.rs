@@ -109,7 +109,7 @@ fn until_the_manifest_comes_the_chart_is_attested_by_who_compacted_it() {
 
 fn counts_of(end: &End, id: &str) -> [usize; 3] {
     let chart = id.parse().unwrap();
-    let records = end.replica.clinic.records(&chart).unwrap();
+    let records = end.clinic.records(&chart).unwrap();
     [None, Some(Marked::Compaction), Some(Marked::Manifest)].map(|wanted| {
         let same = records.iter().filter(|one| one.header.marked == wanted);
         same.count()

@@ -13,6 +13,8 @@ mod held;
 mod mistaken;
 mod nonsense;
 mod opening;
+mod relay;
+mod relay_hostile;
 mod sharing;
 
 use std::collections::VecDeque;
@@ -22,10 +24,14 @@ use std::sync::atomic::AtomicU64;
 
 use chartmesh_config::Config;
 use chartmesh_protocol::HybridTime;
-use chartmesh_protocol::sync::{CloseReason, Effect, Event, Patience, Role, Session, Setup};
+use chartmesh_protocol::sync::{
+    CloseCode, CloseReason, Effect, Event, Patience, Role, Session, Setup,
+};
 use zeroize::Zeroizing;
 
-use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica, Surroundings};
+use super::{
+    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, PeerStore, Replica, Surroundings,
+};
 use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
 use crate::keys::{Cost, Passphrase};
@@ -53,9 +59,20 @@ impl House {
         Self::with(name, surroundings)
     }
 
+    /// A relay with so much room for each clinic.
+    fn relay(mebibytes: u32) -> Self {
+        let mut config = Config::default_for("Relay").unwrap();
+        config.role = chartmesh_config::Role::Relay;
+        config.relay.mebibytes_per_clinic = mebibytes;
+        Self::configured(config, Surroundings::default())
+    }
+
     fn with(name: &str, surroundings: Surroundings) -> Self {
+        Self::configured(Config::default_for(name).unwrap(), surroundings)
+    }
+
+    fn configured(config: Config, surroundings: Surroundings) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config::default_for(name).unwrap();
         let cost = Cost::new(64, 1, 1).unwrap();
         Clinic::create_in(&surroundings, dir.path(), &config, &passphrase(), cost).unwrap();
         let clinic = Clinic::open_in(surroundings, dir.path(), config, &passphrase()).unwrap();
@@ -186,15 +203,16 @@ fn introduce(one: &House, other: &House) {
 
 /// One end of a joined pair of sessions.
 struct End {
+    clinic: Arc<Clinic>,
     session: Session,
-    replica: Replica,
+    replica: Box<dyn PeerStore>,
     in_sync: bool,
     closed: Option<CloseReason>,
 }
 
 impl End {
     fn new(house: &House, peer: &House, role: Role) -> Self {
-        let replica = Replica::open(Arc::clone(&house.clinic), peer.clinic.node_id()).unwrap();
+        let replica = house.clinic.peer_store(peer.clinic.node_id()).unwrap();
         let session = Session::new(Setup {
             role,
             peer: peer.clinic.node_id(),
@@ -203,6 +221,7 @@ impl End {
             patience: Patience::default(),
         });
         Self {
+            clinic: Arc::clone(&house.clinic),
             session,
             replica,
             in_sync: false,
@@ -236,7 +255,12 @@ impl End {
                     self.in_sync = true;
                 }
                 Effect::WakeAt { .. } => {}
-                Effect::Close(reason) => self.closed = Some(reason),
+                Effect::Close(reason) => {
+                    if reason == CloseReason::ByPeer(CloseCode::QuotaUsed) {
+                        self.replica.is_full();
+                    }
+                    self.closed = Some(reason);
+                }
             }
         }
         sent
