@@ -101,6 +101,11 @@ impl Network {
             .set(self.shared.begun.elapsed(), conditions);
     }
 
+    /// From now on nothing of one host arrives at the other, either way.
+    pub fn part(&self, one: usize, other: usize) {
+        self.shared.wire().part(one, other);
+    }
+
     /// What went from one host to another so far.
     #[must_use]
     pub fn count(&self, from: usize, to: usize) -> Count {

@@ -1,7 +1,7 @@
 //! The packets on their way, without IO: time and packets in, packets out.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
@@ -47,6 +47,8 @@ pub(super) struct Wire {
     in_flight: BinaryHeap<Reverse<InFlight>>,
     order: u64,
     counts: BTreeMap<(usize, usize), Count>,
+    /// Pairs of hosts between which nothing arrives.
+    parted: BTreeSet<(usize, usize)>,
 }
 
 impl Wire {
@@ -59,7 +61,13 @@ impl Wire {
             in_flight: BinaryHeap::new(),
             order: 0,
             counts: BTreeMap::new(),
+            parted: BTreeSet::new(),
         }
+    }
+
+    /// From now on nothing of one host arrives at the other, either way.
+    pub(super) fn part(&mut self, one: usize, other: usize) {
+        self.parted.extend([(one, other), (other, one)]);
     }
 
     /// From now on the link is like this. What waits at a host is still sent at the old pace.
@@ -110,7 +118,9 @@ impl Wire {
             let Reverse(one) = self.in_flight.pop()?;
             let cuts = self.conditions.cuts;
             let since = one.arrives.saturating_sub(self.since);
-            if cuts.is_some_and(|cuts| cuts.cut_at(since)) {
+            if cuts.is_some_and(|cuts| cuts.cut_at(since))
+                || self.parted.contains(&(one.from, one.to))
+            {
                 continue;
             }
             let count = self.count(one.from, one.to);
@@ -171,6 +181,21 @@ mod tests {
         let times = arrivals(&mut wire);
         let expected = [1500, 2000, 2500].map(Duration::from_millis);
         assert_eq!(times, expected);
+    }
+
+    #[test]
+    fn nothing_arrives_between_parted_hosts() {
+        let mut wire = Wire::new(3, 7);
+        wire.part(0, 1);
+        for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 1)] {
+            wire.offer(Duration::ZERO, from, to, vec![0; 10]);
+        }
+        let mut arrived = Vec::new();
+        while let Some((to, _)) = wire.arrived(SECOND) {
+            arrived.push(to);
+        }
+        assert_eq!(arrived, [2, 1]);
+        assert_eq!(wire.counted(0, 1).arrived_packets, 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod backlog;
 mod cut;
 mod moved;
 mod nothing;
+mod relay;
 mod stick;
 mod stranger;
 
