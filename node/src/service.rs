@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chartmesh_protocol::ClinicId;
 
-use crate::clinic::{Clinic, ClinicError};
+use crate::clinic::{Clinic, ClinicError, Exported};
 use crate::control::{Answer, Exit, Failure, Progress, Request};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
@@ -194,7 +194,7 @@ fn on_store(
             ending(&imported, failed.then_some(Exit::Failed))
         }
         Request::Export { patient, ndjson } => {
-            let text = clinic.export(&patient, ndjson)?;
+            let Exported { text, absent } = clinic.export_chart(&patient, ndjson)?;
             let value = if ndjson {
                 serde_json::value::to_raw_value(&text)
             } else {
@@ -204,6 +204,7 @@ fn on_store(
             Ok(Answer {
                 value,
                 exit: Exit::Done,
+                absent,
             })
         }
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),

@@ -18,12 +18,14 @@
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `bundle` | the same in files, for a stick |
+//! | `attachments` | large content of documents, beside the records |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
 //! | `news` | telling whoever waits for what is written |
 
 mod addresses;
+mod attachments;
 mod audit;
 mod bundle;
 mod cards;
@@ -86,6 +88,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+pub use attachments::{AbsentAttachment, Exported};
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{
@@ -109,6 +112,7 @@ pub use status::{DoctorReport, PeerLine, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 
+use crate::blobs::Blobs;
 use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
@@ -131,6 +135,8 @@ const KNOWN_SECRETS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
 /// The folder of the keyring in a data folder.
 const KEYS: &str = "keys";
+/// The folder of attachments in a data folder.
+const BLOBS: &str = "blobs";
 /// Where the incarnations stand.
 const STORE_INCARNATION: &[u8] = b"store incarnation";
 const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
@@ -144,6 +150,7 @@ pub struct Clinic {
     surroundings: Surroundings,
     identity: Arc<Identity>,
     store: Store,
+    blobs: Blobs,
     certificates: RwLock<Certificates>,
     clock: Mutex<HybridClock>,
     incarnations: Mutex<Incarnations>,
@@ -251,12 +258,16 @@ impl Clinic {
         let certificates = RwLock::new(Certificates::read(&store)?);
         let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
         let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
+        let blobs = Blobs::open(&dir.join(BLOBS)).map_err(|error| ClinicError::Folder {
+            reason: format!("{}: {error}", dir.join(BLOBS).display()),
+        })?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
             surroundings,
             identity,
             store,
+            blobs,
             certificates,
             clock: Mutex::new(clock),
             incarnations: Mutex::new(incarnations),

@@ -10,6 +10,7 @@ use super::audit::{self, AuditCheck, AuditLine};
 use super::replica::Replica;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
+use crate::blobs::{BlobError, BlobsHealth};
 use crate::control::Progress;
 use crate::net::{LinkState, PeerStatus};
 use crate::store::{Condition, Progress as StoreProgress};
@@ -82,6 +83,9 @@ pub struct DoctorReport {
     pub ledgers: LedgerCheck,
     /// The audit log.
     pub audit: AuditCheck,
+    /// Attachments.
+    #[serde(default)]
+    pub attachments: BlobsHealth,
     /// What is wrong with the store.
     pub problems: Vec<String>,
 }
@@ -181,9 +185,11 @@ impl Clinic {
         })?;
         let ledgers = self.verify_ledgers(None, progress)?;
         let audit = self.audit_check()?;
-        let problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
+        let attachments = self.blobs.check().map_err(BlobError::from)?;
+        let mut problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
+        problems.extend(attachments.problems());
         Ok(DoctorReport {
-            healthy: health.is_sound() && ledgers.ok && audit.ok,
+            healthy: health.is_sound() && ledgers.ok && audit.ok && attachments.is_sound(),
             values: health
                 .values
                 .iter()
@@ -193,6 +199,7 @@ impl Clinic {
             journal_bytes: health.journal_bytes,
             ledgers,
             audit,
+            attachments,
             problems,
         })
     }

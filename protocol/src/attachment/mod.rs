@@ -34,7 +34,9 @@ mod shape;
 
 pub use mark::{Mark, MarkError, Spelling};
 pub use outline::{Outline, PieceError};
-pub use seal::{AttachmentKey, AttachmentPlace, ChunkError, open_chunk, seal_content};
+pub use seal::{
+    AttachmentKey, AttachmentName, AttachmentPlace, ChunkError, open_chunk, seal_content,
+};
 pub use shape::{CHUNK_BYTES, MAX_ATTACHMENT_BYTES, MAX_PIECE_BYTES, Piece, Shape, ShapeError};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -36,12 +37,27 @@ impl AttachmentKey {
 }
 
 /// Where an attachment belongs: a chunk opens nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
 pub struct AttachmentPlace {
     /// The chart.
+    #[n(0)]
     pub chart: ChartId,
     /// The compartment.
+    #[n(1)]
     pub compartment: CompartmentTag,
+}
+
+/// An attachment among all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(array)]
+pub struct AttachmentName {
+    /// Where it belongs.
+    #[n(0)]
+    pub place: AttachmentPlace,
+    /// What it is.
+    #[n(1)]
+    pub id: AttachmentId,
 }
 
 /// Why a chunk does not open. Who sealed it is at fault: it was verified to be what was sealed.
@@ -64,14 +80,15 @@ pub enum ChunkError {
 ///
 /// # Errors
 /// [`ShapeError`] and [`ChunkError`] for what cannot be sealed, and what `keep` returns.
-pub fn seal_content<E>(
+pub fn seal_content<E, K>(
     key: &AttachmentKey,
     place: &AttachmentPlace,
     content: &[u8],
-    keep: &mut dyn FnMut(u32, &[u8]) -> Result<(), E>,
+    mut keep: K,
 ) -> Result<AttachmentId, E>
 where
     E: From<ShapeError> + From<ChunkError>,
+    K: FnMut(u32, &[u8]) -> Result<(), E>,
 {
     let shape = Shape::new(u64::try_from(content.len()).unwrap_or(u64::MAX))?;
     let cipher = XChaCha20Poly1305::new(&Key::from(*key.0));

@@ -27,16 +27,16 @@ fn key() -> AttachmentKey {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at % 251) as u8).collect()
+    (0..=250).cycle().take(length).collect()
 }
 
 fn sealed(content: &[u8]) -> (AttachmentId, BTreeMap<u32, Vec<u8>>) {
     let mut pieces = BTreeMap::new();
-    let mut keep = |number: u32, bytes: &[u8]| -> Result<(), Fault> {
+    let keep = |number: u32, bytes: &[u8]| -> Result<(), Fault> {
         pieces.insert(number, bytes.to_vec());
         Ok(())
     };
-    let id = seal_content(&key(), &place(), content, &mut keep).unwrap();
+    let id = seal_content(&key(), &place(), content, keep).unwrap();
     (id, pieces)
 }
 
@@ -142,12 +142,12 @@ fn a_chunk_opens_at_its_place_only() {
 fn equal_contents_under_two_keys_have_no_piece_in_common() {
     let content = content(3 * CHUNK_BYTES);
     let (_, one) = sealed(&content);
-    let mut keep = |number: u32, bytes: &[u8]| -> Result<(), Fault> {
+    let keep = |number: u32, bytes: &[u8]| -> Result<(), Fault> {
         assert_ne!(one[&number], bytes);
         Ok(())
     };
     let other = AttachmentKey::from_bytes([4; 32]);
-    seal_content(&other, &place(), &content, &mut keep).unwrap();
+    seal_content(&other, &place(), &content, keep).unwrap();
 }
 
 fn mark(spelling: Spelling) -> Mark {

@@ -1,5 +1,6 @@
 //! Answers as people read them.
 
+mod attachment;
 mod bundle;
 mod chart;
 mod conflict;
@@ -87,13 +88,20 @@ pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(),
         _ => format!("{}\n", answer.value.get()),
     };
     match &export.out {
-        None => super::print(&text),
+        None => super::print(&text)?,
         Some(path) => {
             crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
             eprintln!("Written to {}.", path.display());
-            Ok(())
+            if json {
+                let report = serde_json::json!({ "written": path, "absent": answer.absent });
+                super::print(&format!("{report}\n"))?;
+            }
         }
     }
+    if !answer.absent.is_empty() {
+        eprint!("{}", attachment::lacking(&answer.absent, &export.patient));
+    }
+    Ok(())
 }
 
 fn on(path: &Path, error: &std::io::Error) -> Failure {

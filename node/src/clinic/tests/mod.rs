@@ -1,5 +1,6 @@
 //! Clinics in one process: stores in temporary folders, sessions joined without a network.
 
+mod attachments;
 mod audit;
 mod beside_a_writer;
 mod cards;
