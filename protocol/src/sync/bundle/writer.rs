@@ -95,6 +95,7 @@ impl PartWriter {
             standing: Standing::of(holdings),
             time: holdings.time(),
             quiet_s: None,
+            knows: None,
         };
         let mut writer = Self {
             context,

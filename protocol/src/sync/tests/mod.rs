@@ -1,5 +1,6 @@
 //! Tests of the session: two of them on a simulated link, each with a store in memory.
 
+mod attachments;
 mod bundle;
 mod golden;
 mod hostile;
@@ -8,6 +9,7 @@ mod pacing;
 mod pair;
 mod random;
 mod sets;
+mod shelf;
 mod store;
 mod stories;
 mod victim;
