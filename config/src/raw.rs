@@ -13,6 +13,8 @@ pub(crate) struct RawConfig {
     pub(crate) network: RawNetwork,
     pub(crate) http: RawHttp,
     pub(crate) cache_mebibytes: Option<Written<i64>>,
+    pub(crate) fetch: Option<Written<String>>,
+    pub(crate) up_to_kibibytes: Option<Written<i64>>,
     pub(crate) log_level: Option<Written<String>>,
     pub(crate) log_format: Option<Written<String>>,
 }
@@ -74,6 +76,11 @@ impl RawConfig {
         let cache_mebibytes = section.number("cache-mebibytes", "16", errors);
         section.finish(errors);
 
+        let mut section = root.section("attachments", errors);
+        let fetch = section.text("fetch", "\"up-to\"", errors);
+        let up_to_kibibytes = section.number("up-to-kibibytes", "256", errors);
+        section.finish(errors);
+
         let mut section = root.section("log", errors);
         let log_level = section.text("level", "\"info\"", errors);
         let log_format = section.text("format", "\"text\" or \"json\"", errors);
@@ -86,6 +93,8 @@ impl RawConfig {
             network,
             http,
             cache_mebibytes,
+            fetch,
+            up_to_kibibytes,
             log_level,
             log_format,
         }

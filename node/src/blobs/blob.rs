@@ -81,13 +81,11 @@ impl Blob {
         self.outline.can_verify(number)
     }
 
-    /// The first pieces that are not here and that can be checked once they come, at most `most`.
-    pub fn missing(&self, most: usize) -> impl Iterator<Item = u32> + '_ {
+    /// The pieces that are not here and that can be checked once they come, in their order.
+    pub fn missing(&self) -> impl Iterator<Item = u32> + '_ {
         let all = 0..self.shape().pieces();
         let missing = all.filter(|number| !self.here.has(*number));
-        missing
-            .filter(|number| self.outline.can_verify(*number))
-            .take(most)
+        missing.filter(|number| self.outline.can_verify(*number))
     }
 
     /// Reads a piece; none when it is not here, or not as it was written any more.

@@ -131,6 +131,16 @@ impl Clinic {
                     batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
             }
+            for item in items
+                .iter()
+                .filter(|item| from.is_some() && matches!(item.what, What::Record(_)))
+            {
+                batch.put(
+                    Space::Unlooked,
+                    item.chart.as_bytes().to_vec(),
+                    mark.clone(),
+                );
+            }
             if let Some(peer) = from {
                 for feed in &filed {
                     let key = [peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat();

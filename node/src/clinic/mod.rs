@@ -88,7 +88,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-pub use attachments::{AbsentAttachment, Exported};
+pub use attachments::{AbsentAttachment, AttachmentLine, AttachmentState, Exported, PieceDelivery};
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{
@@ -117,6 +117,7 @@ use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
+use attachments::Wants;
 use audit::Note;
 use certificates::Certificates;
 use identity::Identity;
@@ -166,6 +167,8 @@ pub struct Clinic {
     /// Counts those of them that came from peers.
     from_peers: AtomicU64,
     news: News,
+    /// Attachments that are wanted.
+    wants: Mutex<Wants>,
     /// Charts with records that were saved here and may make a compaction due.
     saved: Mutex<BTreeSet<ChartId>>,
     writing: Mutex<()>,
@@ -261,6 +264,7 @@ impl Clinic {
         let blobs = Blobs::open(&dir.join(BLOBS)).map_err(|error| ClinicError::Folder {
             reason: format!("{}: {error}", dir.join(BLOBS).display()),
         })?;
+        let wants = Wants::read(&store)?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
@@ -278,6 +282,7 @@ impl Clinic {
             changes: AtomicU64::new(0),
             from_peers: AtomicU64::new(0),
             news: News::new(),
+            wants: Mutex::new(wants),
             saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),

@@ -9,14 +9,16 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
 use chartmesh_protocol::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
+use super::attachments::PeerPieces;
 use super::items;
 use super::share::Share;
 use super::{Clinic, ClinicError, hybrid};
@@ -44,6 +46,8 @@ pub(super) struct State {
     pub(super) settled: bool,
     /// The certificates that the item needs which was asked for last: they are asked for next.
     needed: Option<(ItemId, Vec<CertificateHash>)>,
+    /// Pieces of attachments that the peer was asked for.
+    pub(super) pieces: PeerPieces,
 }
 
 /// What is remembered of a peer.
@@ -91,6 +95,7 @@ impl Replica {
             holds,
             settled: false,
             needed: None,
+            pieces: PeerPieces::default(),
         };
         let replica = Self {
             clinic,
@@ -333,6 +338,7 @@ impl Replica {
 impl Drop for Replica {
     /// What was worked out serves the next session.
     fn drop(&mut self) {
+        self.release_pieces();
         let share = self.lock().share.take();
         if let Some(share) = share
             && let Err(error) = lock(&share).write(&self.clinic)
@@ -453,5 +459,16 @@ impl Holdings for Replica {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic.talks_to(clinic)
+    }
+
+    fn wanted(&self, most: usize) -> Wanted {
+        self.wanted_pieces(most).unwrap_or_else(|error| {
+            tracing::error!(%error, "what is lacking of attachments cannot be told");
+            Wanted::default()
+        })
+    }
+
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        self.piece_for_peer(name, shape, number)
     }
 }

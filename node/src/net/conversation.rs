@@ -4,13 +4,14 @@
 //! It carries out what the session wants of the store by itself and hands the rest to whoever
 //! drives it, as [`Act`]s.
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
 use chartmesh_protocol::sync::{
     CloseCode, CloseReason, Effect, Event, Holdings, Peer, Report, Session, SyncError,
 };
 use thiserror::Error;
 
-use crate::clinic::{ClinicError, Delivery, Refused, Replica};
+use crate::clinic::{ClinicError, Delivery, PieceDelivery, Refused, Replica};
 
 /// The store as one peer sees it: asked through [`Holdings`], written through these. Each returns
 /// when what it was told is as durable as it has to be.
@@ -20,6 +21,13 @@ pub trait PeerStore: Holdings {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
+    /// Verifies and keeps pieces of attachments that the peer has sent.
+    ///
+    /// # Errors
+    /// [`Refused`] when one is not what it should be.
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused>;
+    /// The peer does not have these pieces of an attachment for us.
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]);
     /// The peer has said who it is.
     ///
     /// # Errors
@@ -65,6 +73,12 @@ pub trait PeerStore: Holdings {
 impl PeerStore for Replica {
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         Self::store(self, deliveries)
+    }
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        Self::store_pieces(self, deliveries)
+    }
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        Self::pieces_lacking(self, name, pieces);
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         Self::identified(self, peer)
@@ -147,6 +161,7 @@ pub struct Conversation<S> {
     session: Session,
     store: S,
     deliveries: Vec<Delivery>,
+    pieces: Vec<PieceDelivery>,
     acts: Vec<Act>,
     over: Option<Ending>,
 }
@@ -159,6 +174,7 @@ impl<S: PeerStore> Conversation<S> {
             session,
             store,
             deliveries: Vec::new(),
+            pieces: Vec::new(),
             acts: Vec::new(),
             over: None,
         }
@@ -209,7 +225,26 @@ impl<S: PeerStore> Conversation<S> {
             // A fault of ours is none that the session knows of.
             self.over = Some(Ending::Refused(refused));
         }
+        self.settle_pieces(now_ms);
         std::mem::take(&mut self.acts)
+    }
+
+    /// Keeps pieces of attachments, after all items.
+    fn settle_pieces(&mut self, now_ms: u64) {
+        if self.pieces.is_empty() || self.over.is_some() {
+            return;
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        match self.store.store_pieces(&pieces) {
+            Ok(()) => {
+                let pieces = pieces.len();
+                self.take(now_ms, Event::PiecesStored { pieces });
+            }
+            Err(refused) => {
+                self.take(now_ms, Event::Refused(refused.refusal()));
+                self.over = Some(Ending::Refused(refused));
+            }
+        }
     }
 
     fn take(&mut self, now_ms: u64, event: Event<'_>) {
@@ -232,6 +267,16 @@ impl<S: PeerStore> Conversation<S> {
         match effect {
             Effect::Send(bytes) => self.acts.push(Act::Send(bytes)),
             Effect::Deliver { kind, bytes } => self.deliveries.push(Delivery { kind, bytes }),
+            Effect::Piece {
+                name,
+                number,
+                bytes,
+            } => self.pieces.push(PieceDelivery {
+                name,
+                number,
+                bytes,
+            }),
+            Effect::PiecesLacking { name, pieces } => self.store.pieces_lacking(name, &pieces),
             Effect::PeerIdentified(peer) => {
                 self.acts.push(Act::Identified);
                 self.note(|store| store.identified(&peer));

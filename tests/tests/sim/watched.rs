@@ -5,13 +5,14 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use chartmesh::clinic::{ClinicError, Delivery, Refused, Replica};
+use chartmesh::clinic::{ClinicError, Delivery, PieceDelivery, Refused, Replica};
 use chartmesh::net::PeerStore;
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
 
 use crate::faults::Fault;
@@ -129,6 +130,14 @@ impl PeerStore for Watched {
         Ok(())
     }
 
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        self.replica.store_pieces(deliveries)
+    }
+
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        self.replica.pieces_lacking(name, pieces);
+    }
+
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.replica.identified(peer)
     }
@@ -224,5 +233,13 @@ impl Holdings for Watched {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.replica.knows_clinic(clinic)
+    }
+
+    fn wanted(&self, most: usize) -> Wanted {
+        self.replica.wanted(most)
+    }
+
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        self.replica.piece(name, shape, number)
     }
 }

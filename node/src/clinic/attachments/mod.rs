@@ -9,9 +9,15 @@
 //! |---|---|
 //! | `take_out` | saving: content leaves the text, before the record is made |
 //! | `put_back` | exporting: content comes back, or is said not to be here |
+//! | `wants` | what is not here and wanted, by the configuration or by a person |
+//! | `list` | a chart's attachments, for people |
+//! | `exchange` | what to ask a peer for, and what it may have |
 
+mod exchange;
+mod list;
 mod put_back;
 mod take_out;
+mod wants;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,9 +30,16 @@ use super::{Clinic, ClinicError};
 use crate::blobs::{Blob, BlobError, BlobName};
 use crate::store::StoreError;
 
+pub(crate) use exchange::PeerPieces;
+pub use exchange::PieceDelivery;
+pub(crate) use list::FetchProgress;
+pub use list::{AttachmentLine, AttachmentState};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use take_out::Known;
+pub(crate) use wants::Wants;
+#[cfg(test)]
+pub(crate) use wants::found_in;
 
 /// Content above this many bytes lies outside the record: what a cut link may cost.
 const INSIDE_BYTES: usize = 16 * 1024;

@@ -134,3 +134,157 @@ fn a_file_with_a_mark_and_one_that_is_too_large_are_refused() {
     );
     assert!(house.clinic.find_patients(&[]).unwrap().is_empty());
 }
+
+/// Two clinics that know each other, the first with a patient and a document of this content.
+fn valley(content: &[u8]) -> (House, House) {
+    let hill = House::new("Hill Clinic");
+    let river = House::new("River Hospital");
+    introduce(&hill, &river);
+    import(&hill, &bundle(&STANDARD.encode(content)));
+    (hill, river)
+}
+
+fn grant(hill: &House, river: &House, compartments: &str) -> GrantMade {
+    hill.grant("p1", river, compartments, "read,write")
+}
+
+fn has(house: &House, content: &[u8]) -> bool {
+    let exported = house.clinic.export_chart("p1", true).unwrap();
+    exported.absent.is_empty() && exported.text.contains(&STANDARD.encode(content))
+}
+
+#[test]
+fn what_is_small_comes_by_itself_and_what_is_large_when_it_is_asked_for() {
+    for (bytes, by_itself) in [(200_000, true), (300_000, false)] {
+        let content = scan(bytes, 5);
+        let (hill, river) = valley(&content);
+        grant(&hill, &river, "all");
+        sync(&hill, &river).unwrap();
+        assert_eq!(has(&river, &content), by_itself);
+        let line = river.clinic.attachments("p1").unwrap().remove(0);
+        assert_eq!(line.content_type.as_deref(), Some("image/png"));
+        assert_eq!(line.bytes, Some(u64::try_from(bytes).unwrap()));
+        if !by_itself {
+            assert_eq!(line.state, crate::clinic::AttachmentState::NotHere);
+            let asked = river.clinic.request_attachments("p1", None).unwrap();
+            assert_eq!(asked.lacking.len(), 1);
+            let asked = river.reopen();
+            sync(&hill, &asked).unwrap();
+            assert!(has(&asked, &content));
+            let wanted = asked.clinic.attachments_awaited().unwrap();
+            assert_eq!(wanted, (0, 0));
+        }
+    }
+}
+
+#[test]
+fn who_may_not_read_the_compartment_gets_nothing_of_it() {
+    let content = scan(100_000, 6);
+    let (hill, river) = valley(&content);
+    grant(&hill, &river, "summary");
+    sync(&hill, &river).unwrap();
+    assert!(river.clinic.attachments("p1").unwrap().is_empty());
+    // Not even what it knows the name of.
+    let place = hill.clinic.attachments("p1").unwrap().len();
+    assert_eq!(place, 1);
+    let chart = hill.clinic.find_chart("p1").unwrap();
+    let (name, shape) = only_attachment(&hill, &chart);
+    let to_river = Replica::open(Arc::clone(&hill.clinic), river.clinic.node_id()).unwrap();
+    assert!(to_river.piece_for_peer(&name, shape, 0).is_none());
+    grant(&hill, &river, "clinical");
+    assert!(to_river.piece_for_peer(&name, shape, 0).is_some());
+    // In another compartment or chart there is none of that id.
+    let mut elsewhere = name;
+    elsewhere.place.compartment = chartmesh_protocol::CompartmentTag::new([0; 8]);
+    assert!(to_river.piece_for_peer(&elsewhere, shape, 0).is_none());
+}
+
+/// The one attachment of a chart.
+fn only_attachment(
+    house: &House,
+    chart: &chartmesh_protocol::ChartId,
+) -> (
+    chartmesh_protocol::attachment::AttachmentName,
+    chartmesh_protocol::attachment::Shape,
+) {
+    let found = house.clinic.with_chart(chart, |open| {
+        let found = crate::clinic::attachments::found_in(open);
+        Ok(found[0].name().unwrap())
+    });
+    found.unwrap()
+}
+
+#[test]
+fn after_a_revocation_no_further_piece_is_given_and_what_came_stays() {
+    let content = scan(6_000_000, 7);
+    let (hill, river) = valley(&content);
+    let made = grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    river.clinic.request_attachments("p1", None).unwrap();
+    let chart = river.clinic.find_chart("p1").unwrap();
+    let (name, shape) = only_attachment(&river, &chart);
+    let here = || {
+        let blob = river.clinic.blob(&name, shape).unwrap();
+        let blob = blob.lock().unwrap();
+        blob.here().count()
+    };
+    let mut joined = Joined::new(&hill, &river);
+    joined.run_until(|_| here() > 5);
+    let grant = made.grant.unwrap().to_string();
+    hill.clinic.revoke(&grant, "moved away", None).unwrap();
+    joined.tell(0, Event::NewItems);
+    let so_far = here();
+    joined.run().unwrap();
+    // What was on its way arrives: a link without delay holds a megabyte.
+    let after = here();
+    assert!(after <= so_far + 70, "{after} after {so_far}");
+    drop(joined);
+    sync(&hill, &river).unwrap();
+    assert!(
+        here() == after && !has(&river, &content),
+        "{} of {after}",
+        here()
+    );
+}
+
+#[test]
+fn a_cut_session_is_taken_up_at_the_piece() {
+    let content = scan(1_000_000, 8);
+    let (hill, river) = valley(&content);
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    river.clinic.request_attachments("p1", None).unwrap();
+    let chart = river.clinic.find_chart("p1").unwrap();
+    let (name, shape) = only_attachment(&river, &chart);
+    let mut joined = Joined::new(&hill, &river);
+    joined.run_until(|_| {
+        let blob = river.clinic.blob(&name, shape).unwrap();
+        let blob = blob.lock().unwrap();
+        blob.here().count() > shape.pieces() / 2
+    });
+    drop(joined);
+    let river = river.reopen();
+    let mut joined = Joined::new(&hill, &river);
+    joined.run().unwrap();
+    assert!(has(&river, &content));
+    let again = joined.received[1];
+    assert!(again < 600_000, "{again} bytes");
+}
+
+#[test]
+fn a_clinic_that_has_lost_a_file_gets_it_back_from_one_that_has_it() {
+    let content = scan(150_000, 9);
+    let (hill, river) = valley(&content);
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    let blobs = hill.dir.path().join("blobs");
+    let file = std::fs::read_dir(&blobs).unwrap().next().unwrap().unwrap();
+    std::fs::write(file.path(), [0; 4000]).unwrap();
+    let hill = hill.reopen();
+    assert!(!has(&hill, &content));
+    assert!(!hill.clinic.check(&|_| ()).unwrap().healthy);
+    hill.clinic.request_attachments("p1", None).unwrap();
+    sync(&hill, &river).unwrap();
+    assert!(has(&hill, &content));
+    assert!(hill.clinic.check(&|_| ()).unwrap().healthy);
+}

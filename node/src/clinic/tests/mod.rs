@@ -26,7 +26,9 @@ use chartmesh_protocol::HybridTime;
 use chartmesh_protocol::sync::{CloseReason, Effect, Event, Patience, Role, Session, Setup};
 use zeroize::Zeroizing;
 
-use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica, Surroundings};
+use super::{
+    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, PieceDelivery, Replica, Surroundings,
+};
 use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
 use crate::keys::{Cost, Passphrase};
@@ -225,6 +227,25 @@ impl End {
                         Err(refused) => Event::Refused(refused.refusal()),
                     };
                     effects.extend(self.session.handle(0, event, &self.replica));
+                }
+                Effect::Piece {
+                    name,
+                    number,
+                    bytes,
+                } => {
+                    let piece = PieceDelivery {
+                        name,
+                        number,
+                        bytes,
+                    };
+                    let event = match self.replica.store_pieces(&[piece]) {
+                        Ok(()) => Event::PiecesStored { pieces: 1 },
+                        Err(refused) => Event::Refused(refused.refusal()),
+                    };
+                    effects.extend(self.session.handle(0, event, &self.replica));
+                }
+                Effect::PiecesLacking { name, pieces } => {
+                    self.replica.pieces_lacking(name, &pieces);
                 }
                 Effect::PeerIdentified(peer) => self.replica.identified(&peer).unwrap(),
                 Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),
