@@ -1,9 +1,12 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
+mod fetch;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError, Exported};
@@ -61,6 +64,9 @@ impl Service {
     )]
     pub async fn execute(&self, request: Request, report: Report) -> Result<Answer, Failure> {
         match request {
+            Request::AttachmentFetch { patient, resource } => {
+                self.fetch_attachments(patient, resource, &report).await
+            }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
             Request::Status => self.status(),
@@ -117,7 +123,9 @@ impl Service {
     }
 
     fn sync_status(&self) -> Result<Answer, Failure> {
-        Answer::done(&serde_json::json!({ "peers": self.clinic.sync_status(self.links())? }))
+        let peers = self.clinic.sync_status(self.links())?;
+        let attachments = self.clinic.awaited()?;
+        Answer::done(&serde_json::json!({ "peers": peers, "attachments": attachments }))
     }
 
     fn status(&self) -> Result<Answer, Failure> {
@@ -207,6 +215,16 @@ fn on_store(
                 absent,
             })
         }
+        Request::AttachmentList { patient } => Answer::done(&clinic.attachments(&patient)?),
+        Request::AttachmentSave {
+            patient,
+            resource,
+            number,
+        } => {
+            let content = clinic.attachment_content(&patient, &resource, number)?;
+            let data = base64::engine::general_purpose::STANDARD.encode(content);
+            Answer::done(&serde_json::json!({ "data": data }))
+        }
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
@@ -241,9 +259,10 @@ fn on_store(
             let failed = read.files.iter().any(|file| file.error.is_some());
             ending(&read, failed.then_some(Exit::Failed))
         }
-        Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
-            Err(ClinicError::fault("a network command reached the store").into())
-        }
+        Request::SyncNow { .. }
+        | Request::AttachmentFetch { .. }
+        | Request::SyncStatus
+        | Request::Status => Err(ClinicError::fault("a network command reached the store").into()),
     }
 }
 

@@ -9,7 +9,7 @@ use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
 
-use super::attachments::Exported;
+use super::attachments::{AttachmentLine, Exported};
 use super::audit::Action;
 use super::grant_list::{GrantLine, state_text};
 use super::held_view::{HeldLine, HeldResource};
@@ -59,6 +59,9 @@ pub struct ChartView {
     pub past: views::Past,
     /// Immunisations.
     pub immunizations: Vec<views::ImmunizationEntry>,
+    /// Scans and other large content, and whether it is here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub attachments: Vec<AttachmentLine>,
     /// How many elements or resources have two current values.
     pub conflicts: usize,
     /// Records that are kept but do not count, with the reason.
@@ -229,6 +232,7 @@ impl Clinic {
             problems,
             medications,
             immunizations: views::immunizations(&contents),
+            attachments: self.attachment_lines(open)?,
             conflicts: open
                 .compartments()
                 .map(|(_, one)| one.content().conflicts().len())

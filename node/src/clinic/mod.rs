@@ -108,7 +108,7 @@ pub use receive::{Delivery, Refused};
 pub use register::Registered;
 pub use replica::Replica;
 pub use search::FoundPatient;
-pub use status::{DoctorReport, PeerLine, Status};
+pub use status::{Awaited, DoctorReport, PeerLine, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 

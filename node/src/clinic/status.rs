@@ -41,8 +41,20 @@ pub struct Status {
     pub items: u64,
     /// `writable`, or why the store takes no writes.
     pub store: String,
+    /// Attachments that are on their way here.
+    #[serde(default)]
+    pub attachments: Awaited,
     /// The other clinics.
     pub peers: Vec<PeerLine>,
+}
+
+/// What is waited for of attachments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Attachments that are wanted and not here whole.
+    pub attachments: u64,
+    /// Their bytes that are still to come, about.
+    pub bytes: u64,
 }
 
 /// Whether one other clinic has what was saved here.
@@ -109,8 +121,18 @@ impl Clinic {
             charts: self.all_charts()?.len(),
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
+            attachments: self.awaited()?,
             peers: self.sync_status(links)?,
         })
+    }
+
+    /// What is waited for of attachments.
+    ///
+    /// # Errors
+    /// [`ClinicError::Folder`] when a file of them cannot be read.
+    pub fn awaited(&self) -> Result<Awaited, ClinicError> {
+        let (attachments, bytes) = self.attachments_awaited()?;
+        Ok(Awaited { attachments, bytes })
     }
 
     /// Whether each other clinic has what was saved here.

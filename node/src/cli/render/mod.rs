@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::args::{Audit, Chart, Command, Consent, Export, Patient, Peer, Sync};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
 use crate::control::{Answer, Exit, Failure};
+pub(super) use attachment::save;
 pub(super) use chart::view;
 pub(super) use conflict::list as conflicts;
 pub(super) use node::{doctor, initialised, repaired};
@@ -47,6 +48,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Chart(Chart::History { .. }) => Ok(chart::history(&read::<Vec<_>>(answer)?)),
         Command::Chart(Chart::Conflicts { id }) => Ok(conflict::list(&read::<Vec<_>>(answer)?, id)),
         Command::Chart(Chart::Resolve { .. }) => Ok(conflict::resolved(&read(answer)?)),
+        Command::Attachment(attachment) => attachment::text(attachment, answer),
         Command::Consent(Consent::Grant { .. }) => Ok(consent::made(&read(answer)?)),
         Command::Consent(Consent::Revoke { .. }) => Ok(consent::revoked(&read(answer)?)),
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),

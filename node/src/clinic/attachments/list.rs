@@ -41,15 +41,6 @@ pub enum AttachmentState {
     Unreadable,
 }
 
-/// What was asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Requested {
-    /// How many attachments were meant.
-    pub(crate) attachments: usize,
-    /// Those that are not here whole.
-    pub(crate) lacking: Vec<AttachmentName>,
-}
-
 /// How far the fetching of some attachments has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FetchProgress {
@@ -113,7 +104,8 @@ impl Clinic {
         Ok(line)
     }
 
-    /// Asks for the attachments of a chart, or of one of its resources, that are not here.
+    /// Asks for the attachments of a chart, or of one of its resources, that are not here whole.
+    /// Returns these.
     ///
     /// # Errors
     /// [`ClinicError::NotFound`] when there is no such resource with an attachment.
@@ -121,7 +113,7 @@ impl Clinic {
         &self,
         id: &str,
         resource: Option<&str>,
-    ) -> Result<Requested, ClinicError> {
+    ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
         let chart = self.find_chart(id)?;
         let found = self.with_chart(&chart, |open| Ok(found_in(open)))?;
         let is_meant = |one: &&Found| {
@@ -140,29 +132,55 @@ impl Clinic {
         if !lacking.is_empty() {
             self.changed(&[], false);
         }
-        Ok(Requested {
-            attachments: meant.len(),
-            lacking,
-        })
+        Ok(lacking)
     }
 
     /// How far the fetching of attachments has come.
     pub(crate) fn fetch_progress(
         &self,
-        names: &[AttachmentName],
+        lacking: &[(AttachmentName, Shape)],
     ) -> Result<FetchProgress, ClinicError> {
         let mut progress = FetchProgress::default();
-        for name in names {
-            let shape = self.wants().get(name).and_then(|want| want.shape());
-            // What is not wanted any more has come.
-            let Some(shape) = shape else { continue };
-            let here = lock(&*self.blob(name, shape)?).here().count();
+        for (name, shape) in lacking {
+            let here = lock(&*self.blob(name, *shape)?).here().count();
             progress.here += u64::from(here);
             progress.pieces += u64::from(shape.pieces());
-            progress.lacking += 1;
+            progress.lacking += usize::from(here < shape.pieces());
             progress.is_asked |= self.wants().is_asked(name);
         }
         Ok(progress)
+    }
+
+    /// The content of an attachment: the one with this number, from 1, of a resource.
+    ///
+    /// # Errors
+    /// [`ClinicError::NotFound`] when there is no such attachment, or its content is not here.
+    pub fn attachment_content(
+        &self,
+        id: &str,
+        resource: &str,
+        number: usize,
+    ) -> Result<Vec<u8>, ClinicError> {
+        let chart = self.find_chart(id)?;
+        let found = self.with_chart(&chart, |open| Ok(found_in(open)))?;
+        let mut mine = found.into_iter().filter(|one| {
+            let key = one.resource.key();
+            key.is_ok_and(|key| key.as_str() == resource)
+        });
+        let missing = |what| ClinicError::NotFound {
+            what,
+            look: "attachment list",
+        };
+        let nth = number.checked_sub(1).and_then(|index| mine.nth(index));
+        let found = nth.ok_or_else(|| missing("resource with an attachment"))?;
+        let (name, mark) = (found.name(), found.mark);
+        let content = match (name, mark) {
+            (Some((name, _)), Some(mark)) => self.content(&name, &mark)?,
+            (None, _) | (_, None) => None,
+        };
+        let content = content.ok_or_else(|| missing("content of this attachment"))?;
+        self.note(Action::Export, Some(chart))?;
+        Ok(content)
     }
 
     /// How many attachments are wanted and not here whole, and their bytes that are still to come,

@@ -32,7 +32,6 @@ use crate::store::StoreError;
 
 pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
-pub(crate) use list::FetchProgress;
 pub use list::{AttachmentLine, AttachmentState};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};

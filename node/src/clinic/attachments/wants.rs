@@ -209,7 +209,7 @@ impl Clinic {
         found: Vec<(AttachmentName, Shape)>,
         requested: bool,
         looked: Option<(ChartId, Vec<u8>)>,
-    ) -> Result<Vec<AttachmentName>, ClinicError> {
+    ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
         let mut lacking = BTreeMap::new();
         for (name, shape) in found {
             if !lock(&*self.blob(&name, shape)?).is_whole() {
@@ -234,7 +234,8 @@ impl Clinic {
             }
             Ok::<_, ClinicError>((batch, ()))
         })?;
-        let names = lacking.keys().copied().collect();
+        let shaped = |(name, want): (&AttachmentName, &Want)| Some((*name, want.shape()?));
+        let names = lacking.iter().filter_map(shaped).collect();
         self.wants().wanted.extend(lacking);
         Ok(names)
     }

@@ -167,7 +167,7 @@ fn what_is_small_comes_by_itself_and_what_is_large_when_it_is_asked_for() {
         if !by_itself {
             assert_eq!(line.state, crate::clinic::AttachmentState::NotHere);
             let asked = river.clinic.request_attachments("p1", None).unwrap();
-            assert_eq!(asked.lacking.len(), 1);
+            assert_eq!(asked.len(), 1);
             let asked = river.reopen();
             sync(&hill, &asked).unwrap();
             assert!(has(&asked, &content));
