@@ -201,30 +201,13 @@ fn on_store(
             let failed = imported.files.iter().any(|file| file.error.is_some());
             ending(&imported, failed.then_some(Exit::Failed))
         }
-        Request::Export { patient, ndjson } => {
-            let Exported { text, absent } = clinic.export_chart(&patient, ndjson)?;
-            let value = if ndjson {
-                serde_json::value::to_raw_value(&text)
-            } else {
-                serde_json::value::RawValue::from_string(text)
-            };
-            let value = value.map_err(ClinicError::fault)?;
-            Ok(Answer {
-                value,
-                exit: Exit::Done,
-                absent,
-            })
-        }
+        Request::Export { patient, ndjson } => exported(clinic, &patient, ndjson),
         Request::AttachmentList { patient } => Answer::done(&clinic.attachments(&patient)?),
         Request::AttachmentSave {
             patient,
             resource,
             number,
-        } => {
-            let content = clinic.attachment_content(&patient, &resource, number)?;
-            let data = base64::engine::general_purpose::STANDARD.encode(content);
-            Answer::done(&serde_json::json!({ "data": data }))
-        }
+        } => saved(clinic, &patient, &resource, number),
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
@@ -264,6 +247,28 @@ fn on_store(
         | Request::SyncStatus
         | Request::Status => Err(ClinicError::fault("a network command reached the store").into()),
     }
+}
+
+/// A chart as FHIR, and what it lacks.
+fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Failure> {
+    let Exported { text, absent } = clinic.export_chart(patient, ndjson)?;
+    let value = if ndjson {
+        serde_json::value::to_raw_value(&text)
+    } else {
+        serde_json::value::RawValue::from_string(text)
+    };
+    Ok(Answer {
+        value: value.map_err(ClinicError::fault)?,
+        exit: Exit::Done,
+        absent,
+    })
+}
+
+/// The content of an attachment.
+fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Result<Answer, Failure> {
+    let content = clinic.attachment_content(patient, resource, number)?;
+    let data = base64::engine::general_purpose::STANDARD.encode(content);
+    Answer::done(&serde_json::json!({ "data": data }))
 }
 
 /// An answer that also tells scripts when something is wrong.

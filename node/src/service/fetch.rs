@@ -1,7 +1,7 @@
 //! Fetching attachments that a person asked for, and saying how far that is.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 
@@ -69,7 +69,7 @@ async fn fetched(
     if !reports.iter().any(|report| report.connected) {
         return Ok(false);
     }
-    let (mut last, mut moved) = (0, Instant::now());
+    let (mut last, mut still) = (0, Duration::ZERO);
     loop {
         let names = lacking.clone();
         let progress = on_clinic(clinic, move |clinic| clinic.fetch_progress(&names)).await?;
@@ -82,10 +82,11 @@ async fn fetched(
             return Ok(true);
         }
         if progress.is_asked || progress.here > last {
-            (last, moved) = (progress.here, Instant::now());
-        } else if moved.elapsed() > PATIENCE {
+            (last, still) = (progress.here, Duration::ZERO);
+        } else if still > PATIENCE {
             return Ok(false);
         }
+        still = still.saturating_add(STEP);
         tokio::time::sleep(STEP).await;
     }
 }

@@ -98,6 +98,16 @@ impl Shape {
         }
     }
 
+    /// The number of the piece that tells of a piece: a chunk's page, a page's root; none of the
+    /// root.
+    pub fn list_of(&self, number: u32) -> Option<u32> {
+        match self.piece(number)? {
+            Piece::Root => None,
+            Piece::Page(_) => Some(0),
+            Piece::Chunk(chunk) => Some(self.place_of(chunk).0.saturating_add(1)),
+        }
+    }
+
     /// How many bytes the piece with this number has; none beyond the last.
     pub fn size_of(&self, number: u32) -> Option<usize> {
         Some(match self.piece(number)? {

@@ -55,6 +55,8 @@ fn every_piece_verifies_alone_and_the_content_comes_back() {
         let mut back = Vec::new();
         for (number, bytes) in &pieces {
             assert!(outline.can_verify(*number));
+            let list = shape.list_of(*number);
+            assert!(list.is_none_or(|list| list < *number && shape.piece(list).is_some()));
             outline.verify(*number, bytes).unwrap();
             assert_eq!(shape.size_of(*number), Some(bytes.len()));
             assert_eq!(shape.offset_of(*number), Some(end));

@@ -36,9 +36,7 @@ pub use list::{AttachmentLine, AttachmentState};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use take_out::Known;
-pub(crate) use wants::Wants;
-#[cfg(test)]
-pub(crate) use wants::found_in;
+pub(crate) use wants::{Wants, found_in};
 
 /// Content above this many bytes lies outside the record: what a cut link may cost.
 const INSIDE_BYTES: usize = 16 * 1024;

@@ -1,7 +1,8 @@
 //! What this node lacks of attachments and wants.
 //!
 //! ```text
-//! Unlooked     chart 16                       -> mark 8, another one each time that something comes
+//! Unlooked     chart 16                       -> mark 8, another one each time that something
+//!                                                comes
 //! Attachments  chart 16 | compartment 8 | id  -> Want: it is wanted and not whole yet
 //! ```
 //!

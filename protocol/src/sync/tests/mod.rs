@@ -2,6 +2,7 @@
 
 mod attachments;
 mod bundle;
+mod bundle_pieces;
 mod golden;
 mod hostile;
 mod hostile_sets;

@@ -13,6 +13,7 @@ use chartmesh_tests::{Clinic, introduce};
 use serde_json::{Value, json};
 
 use super::{NakatoShared, SOON, grant, running, shared_with};
+use crate::PROGRAM;
 
 /// Bytes of the scan.
 const SCAN_BYTES: usize = 20_000_000;
@@ -220,4 +221,82 @@ fn nobody_who_has_it_is_reachable_and_after_a_revocation_nobody_gives_it() {
     );
     assert!(missing.contains("content of this attachment"), "{missing}");
     assert_eq!(text(&list(&river, &nakato)[0]["state"]), "here");
+}
+
+#[test]
+fn a_scan_travels_on_sticks_behind_everything_else_and_in_parts_of_any_order() {
+    let [hill, river] = ["Hill Clinic", "River Hospital"].map(|name| Clinic::create(PROGRAM, name));
+    introduce(&hill, &river);
+    let nakato = shared_with(&hill, &river);
+    let content = scan(3_000_000, 4);
+    nakato.put(&hill, &document(&nakato, "d1", &content));
+    nakato.note(&hill, "n1", "the note");
+    let stick = tempfile::tempdir().unwrap();
+    let export = |name: &str, more: &[&str]| -> Value {
+        let out = stick.path().join(name);
+        let peer = river.id();
+        let arguments = [
+            "sync",
+            "export",
+            "--peer",
+            &peer,
+            "--out",
+            out.to_str().unwrap(),
+        ];
+        hill.json(&[&arguments[..], more].concat())
+    };
+    let written = export("there", &["--max-size", "700k"]);
+    assert_eq!(written["attachments"], 1, "{written}");
+    let files: Vec<String> = written["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(text)
+        .collect();
+    assert!(files.len() >= 5, "{files:?}");
+    for file in &files {
+        assert!(std::fs::metadata(file).unwrap().len() <= 700_000);
+    }
+
+    // The last parts tell nothing without the records; the first gives all of these.
+    let last = river.cli(&["--json", "sync", "import", files.last().unwrap()]);
+    assert_eq!(last.code, Some(1), "{last:?}");
+    assert!(
+        last.stdout
+            .contains("no record here tells of its attachments"),
+        "{last:?}"
+    );
+    river.ok(&["sync", "import", &files[0]]);
+    assert!(nakato.has(&river, "Observation/n1"));
+    assert_eq!(list(&river, &nakato)[0]["state"], "not-here");
+    // Each part is useful alone, in any order.
+    let before = on_disk(&river);
+    river.ok(&["sync", "import", files.last().unwrap()]);
+    assert!(on_disk(&river) > before + 100_000);
+    for file in files.iter().rev() {
+        river.ok(&["sync", "import", file]);
+    }
+    assert_eq!(list(&river, &nakato)[0]["state"], "here");
+    assert!(saved(&river, &nakato, "DocumentReference/d1") == content);
+    assert!(river.export(&nakato.chart) == hill.export(&nakato.chart));
+
+    // Until Hill Clinic knows that it has come it goes along again, and then no more.
+    assert_eq!(export("again", &[])["attachments"], 1);
+    let back = stick.path().join("back");
+    river.ok(&[
+        "sync",
+        "export",
+        "--peer",
+        &hill.id(),
+        "--out",
+        back.to_str().unwrap(),
+    ]);
+    hill.ok(&["sync", "import", back.to_str().unwrap()]);
+    nakato.note(&hill, "n2", "another note");
+    let written = export("later", &[]);
+    assert_eq!(
+        (&written["charts"], &written["attachments"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(export("all", &["--everything"])["attachments"], 1);
 }
