@@ -36,7 +36,8 @@ pub(super) fn sealing(number: u8) -> SealingKey {
     SealingKey::from_bytes(Zeroizing::new([0x70 + number; 32]))
 }
 
-/// A part of a bundle with all that node 1 has for clinic 2, attachments behind it, as an input of the target for them.
+/// A part of a bundle with all that node 1 has for clinic 2, attachments behind it, as an input of
+/// the target for them.
 ///
 /// # Panics
 /// When the part cannot be written.
