@@ -110,6 +110,7 @@ impl Service {
                     .await
                     .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
                 let reports = synced(&visit, wanted, report).await;
+                fetch::until_over(&visit, report).await;
                 visit.stop().await;
                 reports?
             }

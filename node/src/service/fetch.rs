@@ -8,10 +8,10 @@ use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use super::{Report, Service, stopped, synced};
 use crate::clinic::{Clinic, ClinicError};
 use crate::control::{Answer, Exit, Failure, Progress};
-use crate::net::Network;
+use crate::net::{LinkState, Network};
 
 /// How often the progress is looked at.
-const STEP: Duration = Duration::from_millis(200);
+const STEP: Duration = Duration::from_millis(50);
 /// How long nothing may be on its way before nobody who has it is taken to be reachable: an answer
 /// of a peer takes 3 s at 64 kbit/s and 300 ms.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -87,6 +87,24 @@ async fn fetched(
             return Ok(false);
         }
         still = still.saturating_add(STEP);
+        tokio::time::sleep(STEP).await;
+    }
+}
+
+/// Waits until the visits to all peers are over: attachments come behind the records, and nobody
+/// here gives them when this program has ended.
+pub(super) async fn until_over(visit: &Network, report: &Report) {
+    let is_open = |state| matches!(state, LinkState::Syncing | LinkState::InSync);
+    let mut waited = Duration::ZERO;
+    while visit.board().all().iter().any(|link| is_open(link.state)) {
+        if waited > PATIENCE {
+            report(Progress {
+                what: "exchanging attachments; seconds:".to_owned(),
+                done: waited.as_secs(),
+                total: 0,
+            });
+        }
+        waited = waited.saturating_add(STEP);
         tokio::time::sleep(STEP).await;
     }
 }

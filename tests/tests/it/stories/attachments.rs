@@ -300,3 +300,21 @@ fn a_scan_travels_on_sticks_behind_everything_else_and_in_parts_of_any_order() {
     );
     assert_eq!(export("all", &["--everything"])["attachments"], 1);
 }
+
+#[test]
+fn a_clinic_without_a_daemon_gives_and_gets_what_is_small_while_it_visits() {
+    let hill = Clinic::create(PROGRAM, "Hill Clinic");
+    let mut river = Clinic::create(PROGRAM, "River Hospital");
+    river.start();
+    introduce(&hill, &river);
+    let nakato = shared_with(&hill, &river);
+    let content = scan(200_000, 5);
+    nakato.put(&hill, &document(&nakato, "d1", &content));
+    hill.sync();
+    assert_eq!(list(&river, &nakato)[0]["state"], "here");
+    assert!(saved(&river, &nakato, "DocumentReference/d1") == content);
+    let answer = scan(100_000, 6);
+    nakato.put(&river, &document(&nakato, "d2", &answer));
+    hill.sync();
+    assert!(saved(&hill, &nakato, "DocumentReference/d2") == answer);
+}
