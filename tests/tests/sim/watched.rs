@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use chartmesh::clinic::{ClinicError, Delivery, PieceDelivery, Refused, Replica};
 use chartmesh::net::PeerStore;
-use chartmesh_protocol::attachment::{AttachmentName, Shape};
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
@@ -22,8 +22,17 @@ use crate::faults::Fault;
 pub(crate) struct Tap {
     /// Items that left one clinic for another.
     pub(crate) sent: Vec<Sent>,
+    /// Pieces of attachments that left one clinic for another.
+    pub(crate) pieces: Vec<PieceSent>,
     /// Items that a clinic said to hold.
     pub(crate) stored: Vec<(usize, ItemId)>,
+}
+
+/// A piece of an attachment that left one clinic for another.
+pub(crate) struct PieceSent {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) place: AttachmentPlace,
 }
 
 /// An item that left one clinic for another.
@@ -240,6 +249,12 @@ impl Holdings for Watched {
     }
 
     fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
-        self.replica.piece(name, shape, number)
+        let bytes = self.replica.piece(name, shape, number)?;
+        self.tap.borrow_mut().pieces.push(PieceSent {
+            from: self.site,
+            to: self.peer,
+            place: name.place,
+        });
+        Some(bytes)
     }
 }

@@ -288,3 +288,98 @@ fn a_clinic_that_has_lost_a_file_gets_it_back_from_one_that_has_it() {
     assert!(has(&hill, &content));
     assert!(hill.clinic.check(&|_| ()).unwrap().healthy);
 }
+
+#[test]
+fn a_piece_that_is_not_what_it_should_be_is_refused_and_not_kept() {
+    let content = scan(400_000, 10);
+    let (hill, river) = valley(&content);
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    river.clinic.request_attachments("p1", None).unwrap();
+    let chart = river.clinic.find_chart("p1").unwrap();
+    let (name, shape) = only_attachment(&river, &chart);
+    let from_hill = Replica::open(Arc::clone(&river.clinic), hill.clinic.node_id()).unwrap();
+    let to_river = Replica::open(Arc::clone(&hill.clinic), river.clinic.node_id()).unwrap();
+    let piece = |number| PieceDelivery {
+        name,
+        number,
+        bytes: to_river.piece_for_peer(&name, shape, number).unwrap(),
+    };
+    let altered = |number| {
+        let mut piece = piece(number);
+        piece.bytes[7] ^= 1;
+        piece
+    };
+    let elsewhere = |number, to| PieceDelivery {
+        number: to,
+        ..piece(number)
+    };
+    let refusal = |piece: PieceDelivery| from_hill.store_pieces(&[piece]).unwrap_err().refusal();
+    use chartmesh_protocol::sync::Refusal::BadPiece;
+    assert_eq!(refusal(altered(0)), BadPiece);
+    assert_eq!(refusal(piece(1)), BadPiece);
+    from_hill.store_pieces(&[piece(0), piece(1)]).unwrap();
+    assert_eq!(refusal(altered(2)), BadPiece);
+    assert_eq!(refusal(elsewhere(2, 3)), BadPiece);
+    assert_eq!(refusal(elsewhere(2, shape.pieces())), BadPiece);
+    let here = |house: &House| {
+        let blob = house.clinic.blob(&name, shape).unwrap();
+        let blob = blob.lock().unwrap();
+        blob.here().count()
+    };
+    assert_eq!(here(&river), 2);
+    // What nobody wants is let go of.
+    let mut stranger = piece(0);
+    stranger.name.id = chartmesh_protocol::AttachmentId::new([1; 32]);
+    from_hill.store_pieces(&[stranger]).unwrap();
+    let files = std::fs::read_dir(river.dir.path().join("blobs")).unwrap();
+    assert_eq!(files.count(), 1);
+    drop(from_hill);
+    assert_eq!(here(&river.reopen()), 2);
+}
+
+/// A record with marks that are not true: whoever may write it can write anything.
+#[test]
+fn marks_that_lie_are_shown_as_absent_and_never_leave() {
+    let (hill, river) = valley(&scan(50_000, 11));
+    let chart = hill.clinic.find_chart("p1").unwrap();
+    let (name, shape) = only_attachment(&hill, &chart);
+    let lie = chartmesh_protocol::attachment::Mark {
+        shape,
+        key: chartmesh_protocol::attachment::AttachmentKey::from_bytes([9; 32]),
+        id: name.id,
+        digest: [0; 32],
+        sha1: [0; 20],
+        spelling: chartmesh_protocol::attachment::Spelling::Plain,
+    };
+    for (number, data) in [
+        crate::clinic::attachments::mark_text(&lie),
+        "chartmesh-attachment:".to_owned(),
+        "chartmesh-attachment:AYYZ".to_owned(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let media = format!(
+            r#"{{"resourceType":"Media","id":"m{number}","status":"completed",
+            "subject":{{"reference":"Patient/p1"}},"content":{{"data":"{data}"}}}}"#
+        );
+        let media = chartmesh_crdt::Resource::parse(&media).unwrap();
+        let edits = vec![crate::clinic::save::Edit::Put(media)];
+        let saved = hill
+            .clinic
+            .save(&chart, edits, crate::clinic::Action::Write);
+        assert_eq!(saved.unwrap().resources, 1);
+    }
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    for house in [&hill, &river] {
+        let exported = house.clinic.export_chart("p1", false).unwrap();
+        assert_eq!(exported.absent.len(), 3);
+        assert!(!exported.text.contains("chartmesh-attachment"));
+        assert_eq!(house.clinic.attachments("p1").unwrap().len(), 4);
+        // Taking it in again is possible, and loses nothing.
+        import(house, &exported.text);
+        assert_eq!(house.clinic.attachments("p1").unwrap().len(), 4);
+    }
+}
