@@ -170,7 +170,7 @@ pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<An
     // A short visit dials and listens nowhere, and is over once nothing is left to send.
     let visiting = NetworkOptions {
         listen: Vec::new(),
-        heartbeat: std::time::Duration::ZERO,
+        heartbeat: Duration::ZERO,
         ..daemon::network_options(&config)
     };
     let (steps, progress) = std::sync::mpsc::sync_channel::<Progress>(16);
