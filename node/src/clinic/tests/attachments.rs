@@ -383,3 +383,14 @@ fn marks_that_lie_are_shown_as_absent_and_never_leave() {
         assert_eq!(house.clinic.attachments("p1").unwrap().len(), 4);
     }
 }
+
+#[test]
+fn who_may_read_from_now_on_gets_nothing_of_what_was_attached_before() {
+    let (hill, river) = valley(&scan(60_000, 12));
+    grant_from_now_on(&hill, request("p1", &river, "all", "read,write"));
+    sync(&hill, &river).unwrap();
+    let chart = hill.clinic.find_chart("p1").unwrap();
+    assert_eq!(river.clinic.attachments(&chart.to_string()).unwrap(), []);
+    let files = std::fs::read_dir(river.dir.path().join("blobs")).unwrap();
+    assert_eq!(files.count(), 0);
+}
