@@ -39,5 +39,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use limits::*;
 pub use name::{Name, NameError};
 pub use render::render_commented;
-pub use settings::{Config, ConnectionLimits, Http, Log, LogFormat, LogLevel, Network};
+pub use settings::{
+    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Network,
+};
 pub use settings::{Reconnect, Relay, Role, Store};

@@ -43,6 +43,13 @@ pub const CONNECTIONS_PER_PEER: RangeInclusive<u64> = 1..=8;
 /// Default of the open connections of one peer.
 pub const DEFAULT_CONNECTIONS_PER_PEER: u64 = 4;
 
+/// Kibibytes up to which attachments are fetched by themselves: no attachment has more than 64
+/// mebibytes.
+pub const UP_TO_KIBIBYTES: RangeInclusive<u64> = 16..=65_536;
+
+/// Default kibibytes up to which attachments are fetched by themselves: half a minute at 64 kbit/s.
+pub const DEFAULT_UP_TO_KIBIBYTES: u64 = 256;
+
 /// Mebibytes of the store's page cache: less than 4 thrashes, more than 4,096 starves a machine.
 pub const CACHE_MEBIBYTES: RangeInclusive<u64> = 4..=4096;
 

@@ -14,6 +14,8 @@ pub(crate) struct RawConfig {
     pub(crate) http: RawHttp,
     pub(crate) cache_mebibytes: Option<Written<i64>>,
     pub(crate) relay_mebibytes: Option<Written<i64>>,
+    pub(crate) fetch: Option<Written<String>>,
+    pub(crate) up_to_kibibytes: Option<Written<i64>>,
     pub(crate) log_level: Option<Written<String>>,
     pub(crate) log_format: Option<Written<String>>,
 }
@@ -75,6 +77,11 @@ impl RawConfig {
         let cache_mebibytes = section.number("cache-mebibytes", "16", errors);
         section.finish(errors);
 
+        let mut section = root.section("attachments", errors);
+        let fetch = section.text("fetch", "\"up-to\"", errors);
+        let up_to_kibibytes = section.number("up-to-kibibytes", "256", errors);
+        section.finish(errors);
+
         let mut section = root.section("relay", errors);
         let relay_mebibytes = section.number("mebibytes-per-clinic", "2048", errors);
         section.finish(errors);
@@ -92,6 +99,8 @@ impl RawConfig {
             http,
             cache_mebibytes,
             relay_mebibytes,
+            fetch,
+            up_to_kibibytes,
             log_level,
             log_format,
         }

@@ -59,6 +59,14 @@ listen = {http_listen}
 # The database's page cache in mebibytes (4 to 4096).
 cache-mebibytes = {cache}
 
+[attachments]
+# Which scans and other large content of documents to fetch from other clinics without being
+# asked: "all", "up-to" the size below, or none ("on-demand"). `chartmesh attachment fetch` gets
+# the others. They travel when nothing else does. Size in kibibytes (16 to 65536): 256 take half
+# a minute at 64 kbit/s.
+fetch = {fetch}
+up-to-kibibytes = {up_to}
+
 [relay]
 # How much of one clinic's mail lies here at most, in mebibytes (16 to 1048576). Only a relay
 # reads this.
@@ -85,6 +93,8 @@ format = {format}
         http_listen = quoted(&config.http.listen.to_string()),
         cache = config.store.cache_mebibytes,
         relay_mebibytes = config.relay.mebibytes_per_clinic,
+        fetch = quoted(config.attachments.fetch.as_str()),
+        up_to = config.attachments.up_to_kibibytes,
         level = quoted(config.log.level.as_str()),
         format = quoted(config.log.format.as_str()),
     )
@@ -152,13 +162,14 @@ mod tests {
             0usize..5,
             0usize..2,
             any::<u16>(),
+            0usize..3,
         );
         let lists = (0usize..=16, 0usize..=16);
         ("\\PC{1,40}", number, switches, lists).prop_filter_map(
             "a name of white space",
             |(name, (heartbeat, min, max, total, per_peer), switches, (listen, external))| {
                 let mut config = Config::default_for(&name).ok()?;
-                let (mdns, enabled, level, format, port) = switches;
+                let (mdns, enabled, level, format, port, fetch) = switches;
                 let address = |n: usize| format!("/ip4/192.0.2.{n}/tcp/{}", n + 1);
                 let addresses = |n| (0..n).map(|n| Address::external(&address(n)).unwrap());
                 config.network.listen = addresses(listen).collect();
@@ -173,6 +184,8 @@ mod tests {
                 config.http.listen.set_port(port);
                 config.log.level = crate::LogLevel::ALL[level];
                 config.log.format = crate::LogFormat::ALL[format];
+                config.attachments.fetch = crate::Fetch::ALL[fetch];
+                config.attachments.up_to_kibibytes = 16 * total;
                 Some(config)
             },
         )

@@ -11,8 +11,8 @@ use crate::name::Name;
 use crate::raw::{RawConfig, RawHttp, RawNetwork};
 use crate::reader::Written;
 use crate::settings::{
-    Config, ConnectionLimits, Http, Log, LogFormat, LogLevel, Network, Reconnect, Relay, Role,
-    Store,
+    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Network,
+    Reconnect, Relay, Role, Store,
 };
 
 /// What to write for a name.
@@ -85,6 +85,7 @@ fn resolve(raw: &RawConfig, mut faults: Faults) -> Result<Config, ConfigErrors> 
             &mut faults,
         ),
     };
+    let attachments = attachments(raw, &mut faults);
     let levels = LogLevel::ALL.map(|level| (level.as_str(), level));
     let formats = LogFormat::ALL.map(|format| (format.as_str(), format));
     let log = Log {
@@ -111,6 +112,7 @@ fn resolve(raw: &RawConfig, mut faults: Faults) -> Result<Config, ConfigErrors> 
             http,
             store,
             relay,
+            attachments,
             log,
         }),
         _ => Err(ConfigErrors::of(faults)),
@@ -176,6 +178,26 @@ fn network(raw: &RawNetwork, faults: &mut Faults) -> Network {
         heartbeat: Duration::from_secs(heartbeat.into()),
         reconnect: reconnect(raw, faults),
         limits: connection_limits(raw, faults),
+    }
+}
+
+fn attachments(raw: &RawConfig, faults: &mut Faults) -> Attachments {
+    let choices = Fetch::ALL.map(|choice| (choice.as_str(), choice));
+    Attachments {
+        fetch: one_of(
+            "attachments.fetch",
+            raw.fetch.as_ref(),
+            &choices,
+            Fetch::UpTo,
+            faults,
+        ),
+        up_to_kibibytes: number(
+            "attachments.up-to-kibibytes",
+            raw.up_to_kibibytes.as_ref(),
+            UP_TO_KIBIBYTES,
+            DEFAULT_UP_TO_KIBIBYTES,
+            faults,
+        ),
     }
 }
 

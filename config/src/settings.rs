@@ -23,6 +23,8 @@ pub struct Config {
     pub store: Store,
     /// What a relay takes; nothing to other nodes.
     pub relay: Relay,
+    /// Large content of documents, such as scans.
+    pub attachments: Attachments,
     /// What is logged, and how.
     pub log: Log,
 }
@@ -141,6 +143,52 @@ impl Store {
     /// The size of the page cache in bytes.
     pub fn cache_bytes(&self) -> u64 {
         u64::from(self.cache_mebibytes) * 1024 * 1024
+    }
+}
+
+/// Large content of documents, such as scans, of charts that other clinics share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attachments {
+    /// Which are fetched without being asked for.
+    pub fetch: Fetch,
+    /// The largest that is, in kibibytes, where that depends on the size.
+    pub up_to_kibibytes: u32,
+}
+
+impl Attachments {
+    /// The largest that is fetched without being asked for, in bytes; none where none is.
+    pub fn fetched_up_to(&self) -> Option<u64> {
+        match self.fetch {
+            Fetch::All => Some(u64::MAX),
+            Fetch::UpTo => Some(u64::from(self.up_to_kibibytes) * 1024),
+            Fetch::OnDemand => None,
+        }
+    }
+}
+
+/// Which attachments are fetched without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// All of them.
+    All,
+    /// Those up to a size.
+    UpTo,
+    /// None: `attachment fetch` asks for them.
+    OnDemand,
+}
+
+impl Fetch {
+    /// All choices.
+    pub const ALL: [Self; 3] = [Self::All, Self::UpTo, Self::OnDemand];
+
+    /// The choice as it is written in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::UpTo => "up-to",
+            Self::OnDemand => "on-demand",
+        }
     }
 }
 

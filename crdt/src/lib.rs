@@ -57,6 +57,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod attachment;
 mod bundle;
 mod columns;
 mod compartment;
@@ -75,6 +76,7 @@ mod span;
 mod stamp;
 pub mod views;
 
+pub use attachment::{Content, MARK, put_back};
 pub use bundle::{Bundle, BundleError, ParsedChart, to_bundle};
 pub use compartment::{Compartment, CompartmentError, SensitivityLabel};
 pub use document::Document;

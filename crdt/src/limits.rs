@@ -4,11 +4,13 @@
 /// beyond 64 a text is built to exhaust a stack.
 pub const MAX_DEPTH: usize = 64;
 
-/// Longest text of one resource, in bytes. The largest official R4 example has 35 MB.
-pub const MAX_RESOURCE_BYTES: usize = 40 * 1024 * 1024;
+/// Longest text of one resource, in bytes: an attachment of 64 MiB in base64, and the largest
+/// official R4 example, which has 35 MB.
+pub const MAX_RESOURCE_BYTES: usize = 96 * 1024 * 1024;
 
-/// Longest text of one bundle, in bytes: a lifetime of records without attachments is under 10 MB.
-pub const MAX_BUNDLE_BYTES: usize = 64 * 1024 * 1024;
+/// Longest text of one bundle, in bytes: a lifetime of records without attachments is under 10 MB,
+/// and several scans go with it.
+pub const MAX_BUNDLE_BYTES: usize = 128 * 1024 * 1024;
 
 /// Most entries in one bundle: a lifetime of records has some ten thousand.
 pub const MAX_ENTRIES: usize = 100_000;

@@ -10,6 +10,7 @@
 //! - [`interop`], [`generate`]: files of other systems, and invented patients.
 //! - [`cli`], [`demo`]: what a person types.
 
+pub mod blobs;
 pub mod chance;
 pub mod cli;
 pub mod clinic;

@@ -1,12 +1,15 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
+mod fetch;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
-use crate::clinic::{Clinic, ClinicError};
+use crate::clinic::{Clinic, ClinicError, Exported};
 use crate::control::{Answer, Exit, Failure, Progress, Request};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
@@ -61,6 +64,9 @@ impl Service {
     )]
     pub async fn execute(&self, request: Request, report: Report) -> Result<Answer, Failure> {
         match request {
+            Request::AttachmentFetch { patient, resource } => {
+                self.fetch_attachments(patient, resource, &report).await
+            }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
             Request::Status => self.status(),
@@ -104,6 +110,7 @@ impl Service {
                     .await
                     .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
                 let reports = synced(&visit, wanted, report).await;
+                fetch::until_over(&visit, report).await;
                 visit.stop().await;
                 reports?
             }
@@ -117,7 +124,9 @@ impl Service {
     }
 
     fn sync_status(&self) -> Result<Answer, Failure> {
-        Answer::done(&serde_json::json!({ "peers": self.clinic.sync_status(self.links())? }))
+        let peers = self.clinic.sync_status(self.links())?;
+        let attachments = self.clinic.awaited()?;
+        Answer::done(&serde_json::json!({ "peers": peers, "attachments": attachments }))
     }
 
     fn status(&self) -> Result<Answer, Failure> {
@@ -215,19 +224,13 @@ fn on_store(
             let failed = imported.files.iter().any(|file| file.error.is_some());
             ending(&imported, failed.then_some(Exit::Failed))
         }
-        Request::Export { patient, ndjson } => {
-            let text = clinic.export(&patient, ndjson)?;
-            let value = if ndjson {
-                serde_json::value::to_raw_value(&text)
-            } else {
-                serde_json::value::RawValue::from_string(text)
-            };
-            let value = value.map_err(ClinicError::fault)?;
-            Ok(Answer {
-                value,
-                exit: Exit::Done,
-            })
-        }
+        Request::Export { patient, ndjson } => exported(clinic, &patient, ndjson),
+        Request::AttachmentList { patient } => Answer::done(&clinic.attachments(&patient)?),
+        Request::AttachmentSave {
+            patient,
+            resource,
+            number,
+        } => saved(clinic, &patient, &resource, number),
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
@@ -262,10 +265,33 @@ fn on_store(
             let failed = read.files.iter().any(|file| file.error.is_some());
             ending(&read, failed.then_some(Exit::Failed))
         }
-        Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
-            Err(ClinicError::fault("a network command reached the store").into())
-        }
+        Request::SyncNow { .. }
+        | Request::AttachmentFetch { .. }
+        | Request::SyncStatus
+        | Request::Status => Err(ClinicError::fault("a network command reached the store").into()),
     }
+}
+
+/// A chart as FHIR, and what it lacks.
+fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Failure> {
+    let Exported { text, absent } = clinic.export_chart(patient, ndjson)?;
+    let value = if ndjson {
+        serde_json::value::to_raw_value(&text)
+    } else {
+        serde_json::value::RawValue::from_string(text)
+    };
+    Ok(Answer {
+        value: value.map_err(ClinicError::fault)?,
+        exit: Exit::Done,
+        absent,
+    })
+}
+
+/// The content of an attachment.
+fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Result<Answer, Failure> {
+    let content = clinic.attachment_content(patient, resource, number)?;
+    let data = base64::engine::general_purpose::STANDARD.encode(content);
+    Answer::done(&serde_json::json!({ "data": data }))
 }
 
 /// An answer that also tells scripts when something is wrong.

@@ -274,6 +274,12 @@ pub(crate) fn first_bytes<const N: usize>(hash: &[u8; 32]) -> [u8; N] {
     bytes
 }
 
+byte_id!(
+    /// An attachment: the hash of the lists of its chunks.
+    AttachmentId,
+    32
+);
+
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $number:ty) => {
         $(#[$doc])*

@@ -4,6 +4,7 @@
 //! - [`ledger`]: a chart's signed statements and the decision function: who may read and write,
 //!   who may be sent what, and which records count.
 //! - [`seal`]: content keys, how they reach their readers, and the records sealed under them.
+//! - [`attachment`]: content that lies outside the records, in pieces.
 //! - [`reconcile`]: how two nodes find out what the other lacks.
 //! - [`sync`]: the state machine of a connection.
 //! - [`limits`]: every limit, with its reason.
@@ -125,6 +126,7 @@
 //! # }
 //! ```
 
+pub mod attachment;
 mod codec;
 #[cfg(test)]
 mod golden;
@@ -142,8 +144,8 @@ mod world;
 
 pub use codec::CodecError;
 pub use id::{
-    CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, MailboxId, NodeId,
-    ParseIdError, PatientId, RecordId, RecordLink, SealedHash, SealingPublic, Sequence, SignerId,
-    StatementId, StatementPrefix, UserId, UserPublic,
+    AttachmentId, CertificateHash, ChartId, ClinicId, CompartmentTag, EpochId, Incarnation,
+    MailboxId, NodeId, ParseIdError, PatientId, RecordId, RecordLink, SealedHash, SealingPublic,
+    Sequence, SignerId, StatementId, StatementPrefix, UserId, UserPublic,
 };
 pub use time::{HybridClock, HybridTime};

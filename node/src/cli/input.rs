@@ -8,7 +8,8 @@ use chartmesh_protocol::identity::Card;
 use zeroize::Zeroizing;
 
 use super::args::{
-    Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex, Sync,
+    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex,
+    Sync,
 };
 use crate::control::{
     BundleOrder, Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution,
@@ -42,6 +43,7 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
             ndjson: export.format == ExportFormat::Ndjson,
         },
         Command::Chart(chart) => chart_request(chart),
+        Command::Attachment(attachment) => attachment_request(attachment),
         Command::Consent(consent) => consent_request(consent)?,
         Command::Sync(Sync::Now { peer }) => Request::SyncNow { peer: peer.clone() },
         Command::Sync(Sync::Status) => Request::SyncStatus,
@@ -78,6 +80,28 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
             ));
         }
     })
+}
+
+fn attachment_request(attachment: &Attachment) -> Request {
+    match attachment {
+        Attachment::List { patient } => Request::AttachmentList {
+            patient: patient.clone(),
+        },
+        Attachment::Fetch { patient, resource } => Request::AttachmentFetch {
+            patient: patient.clone(),
+            resource: resource.clone(),
+        },
+        Attachment::Save {
+            patient,
+            resource,
+            number,
+            ..
+        } => Request::AttachmentSave {
+            patient: patient.clone(),
+            resource: resource.clone(),
+            number: *number,
+        },
+    }
 }
 
 /// A path for a daemon that has another working folder.

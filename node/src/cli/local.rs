@@ -170,9 +170,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<Answer, Failure> {
     let config = read_config(&global.dir)?;
     let clinic = Arc::new(open(global)?);
-    // A short visit dials and listens nowhere.
+    // A short visit dials and listens nowhere, and is over once nothing is left to send.
     let visiting = NetworkOptions {
         listen: Vec::new(),
+        heartbeat: Duration::ZERO,
         ..daemon::network_options(&config)
     };
     let (steps, progress) = std::sync::mpsc::sync_channel::<Progress>(16);

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use chartmesh_crdt::Resource;
 use chartmesh_crdt::views::{self, AllergyStatus};
+use chartmesh_protocol::attachment::AttachmentPlace;
 use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
 
+use super::attachments::{AttachmentLine, Exported};
 use super::audit::Action;
 use super::grant_list::{GrantLine, state_text};
 use super::held_view::{HeldLine, HeldResource};
@@ -57,6 +59,9 @@ pub struct ChartView {
     pub past: views::Past,
     /// Immunisations.
     pub immunizations: Vec<views::ImmunizationEntry>,
+    /// Scans and other large content, and whether it is here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub attachments: Vec<AttachmentLine>,
     /// How many elements or resources have two current values.
     pub conflicts: usize,
     /// Records that are kept but do not count, with the reason.
@@ -227,6 +232,7 @@ impl Clinic {
             problems,
             medications,
             immunizations: views::immunizations(&contents),
+            attachments: self.attachment_lines(open)?,
             conflicts: open
                 .compartments()
                 .map(|(_, one)| one.content().conflicts().len())
@@ -361,16 +367,34 @@ impl Clinic {
     /// # Errors
     /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
     pub fn export(&self, id: &str, ndjson: bool) -> Result<String, ClinicError> {
+        Ok(self.export_chart(id, ndjson)?.text)
+    }
+
+    /// As [`export`](Self::export), with what it lacks.
+    ///
+    /// # Errors
+    /// As [`export`](Self::export).
+    pub fn export_chart(&self, id: &str, ndjson: bool) -> Result<Exported, ClinicError> {
         let chart = self.find_chart(id)?;
-        let resources = self.with_chart(&chart, |open| Ok(open.resources()))?;
+        let placed = self.with_chart(&chart, |open| {
+            let placed = open.placed_resources().into_iter();
+            let placed = placed.map(|(name, resource)| (open.tag(&name), resource));
+            Ok(placed.collect::<Vec<_>>())
+        })?;
         self.note(Action::Export, Some(chart))?;
-        if ndjson {
-            let lines = resources.iter().map(|resource| resource.to_json() + "\n");
-            return Ok(lines.collect());
+        let mut absent = Vec::new();
+        let mut resources = Vec::with_capacity(placed.len());
+        for (tag, resource) in placed {
+            let place = tag.map(|compartment| AttachmentPlace { chart, compartment });
+            resources.push(self.put_back(place, resource, &mut absent)?);
         }
-        Ok(chartmesh_crdt::to_bundle(
-            resources.iter().collect::<Vec<&Resource>>(),
-        ))
+        let text = if ndjson {
+            let lines = resources.iter().map(|resource| resource.to_json() + "\n");
+            lines.collect()
+        } else {
+            chartmesh_crdt::to_bundle(&resources)
+        };
+        Ok(Exported { text, absent })
     }
 
     /// The grant that a typed id names among those of all charts.

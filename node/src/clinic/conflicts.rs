@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::audit::Action;
 use super::open_chart::OpenChart;
 use super::save::Edit;
-use super::{Clinic, ClinicError, date};
+use super::{Clinic, ClinicError, attachments, date};
 use crate::control::Resolution;
 
 /// The name of the element of a resource that is decided as a whole.
@@ -76,7 +76,9 @@ impl Clinic {
             for conflict in one.content().conflicts() {
                 let mut versions = Vec::new();
                 for (index, version) in conflict.versions.into_iter().enumerate() {
-                    let value = version.value.map(RawValue::from_string).transpose();
+                    let shown = |text: String| attachments::shown(&conflict.element, &text);
+                    let value = version.value.and_then(shown);
+                    let value = value.map(RawValue::from_string).transpose();
                     let clinic = self.clinic_of_actor(open, &version.author.actor);
                     versions.push(VersionView {
                         version: index + 1,

@@ -141,6 +141,11 @@ impl Clinic {
                     batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
             }
+            let came = items.iter().filter(|item| !is_ours && item.is_record());
+            for item in came {
+                let chart = item.chart.as_bytes().to_vec();
+                batch.put(Space::Unlooked, chart, mark.clone());
+            }
             if let Origin::Peer(peer) = origin {
                 for feed in &filed {
                     let key = [peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat();

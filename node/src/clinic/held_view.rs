@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::open_chart::{OpenChart, Scope};
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, attachments};
 
 /// A record that is kept and does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,10 @@ impl HeldResource {
         Self {
             resource: key.to_string(),
             headline: resource.and_then(views::headline),
-            value: resource.and_then(|it| RawValue::from_string(it.to_json()).ok()),
+            value: resource.and_then(|it| {
+                let text = attachments::shown("*", &it.to_json())?;
+                RawValue::from_string(text).ok()
+            }),
         }
     }
 }

@@ -114,6 +114,12 @@ impl Clinic {
             ..FileReport::default()
         };
         for resource in charts.iter().flat_map(|chart| &chart.resources) {
+            if resource.has_marks() {
+                return Err(ClinicError::usage(
+                    "a resource has a mark that only a node of Chartmesh puts into its own store: \
+                     the file was not made by an export",
+                ));
+            }
             report.resources += 1;
             *report
                 .compartments

@@ -41,6 +41,11 @@ pub(crate) struct NewItem {
 }
 
 impl NewItem {
+    /// Whether it is a record.
+    pub(crate) fn is_record(&self) -> bool {
+        matches!(self.what, What::Record(_))
+    }
+
     /// Whether it is a record of changes.
     pub(crate) fn is_of_changes(&self) -> bool {
         matches!(&self.what, What::Record(header) if header.marked.is_none())

@@ -20,12 +20,14 @@
 //! | `post`, `relay` | what lies at a relay, and the relay itself |
 //! | `peer_store`, `peer_book` | the store as any peer sees it, and what is remembered of it |
 //! | `bundle` | the same in files, for a stick |
+//! | `attachments` | large content of documents, beside the records |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
 //! | `news` | telling whoever waits for what is written |
 
 mod addresses;
+mod attachments;
 mod audit;
 mod bundle;
 mod cards;
@@ -93,6 +95,7 @@ use rand::RngExt;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+pub use attachments::{AbsentAttachment, AttachmentLine, AttachmentState, Exported, PieceDelivery};
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{
@@ -114,14 +117,16 @@ pub use register::Registered;
 pub use relay::{ClinicUse, RelayUse};
 pub use replica::Replica;
 pub use search::FoundPatient;
-pub use status::{DoctorReport, PeerLine, Status};
+pub use status::{Awaited, DoctorReport, PeerLine, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 
+use crate::blobs::Blobs;
 use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
+use attachments::Wants;
 use audit::Note;
 use certificates::Certificates;
 use identity::Identity;
@@ -141,6 +146,8 @@ const KNOWN_SECRETS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
 /// The folder of the keyring in a data folder.
 const KEYS: &str = "keys";
+/// The folder of attachments in a data folder.
+const BLOBS: &str = "blobs";
 /// Where the incarnations stand.
 const STORE_INCARNATION: &[u8] = b"store incarnation";
 const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
@@ -154,6 +161,7 @@ pub struct Clinic {
     surroundings: Surroundings,
     identity: Arc<Identity>,
     store: Store,
+    blobs: Blobs,
     certificates: RwLock<Certificates>,
     clock: Mutex<HybridClock>,
     incarnations: Mutex<Incarnations>,
@@ -171,6 +179,8 @@ pub struct Clinic {
     /// Counts those of them that came from peers.
     from_peers: AtomicU64,
     news: News,
+    /// Attachments that are wanted.
+    wants: Mutex<Wants>,
     /// Charts with records that were saved here and may make a compaction due.
     saved: Mutex<BTreeSet<ChartId>>,
     writing: Mutex<()>,
@@ -265,12 +275,17 @@ impl Clinic {
         let certificates = RwLock::new(Certificates::read(&store)?);
         let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
         let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
+        let blobs = Blobs::open(&dir.join(BLOBS)).map_err(|error| ClinicError::Folder {
+            reason: format!("{}: {error}", dir.join(BLOBS).display()),
+        })?;
+        let wants = Wants::read(&store)?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
             surroundings,
             identity,
             store,
+            blobs,
             certificates,
             clock: Mutex::new(clock),
             incarnations: Mutex::new(incarnations),
@@ -282,6 +297,7 @@ impl Clinic {
             changes: AtomicU64::new(0),
             from_peers: AtomicU64::new(0),
             news: News::new(),
+            wants: Mutex::new(wants),
             saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),

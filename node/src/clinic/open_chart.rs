@@ -120,6 +120,12 @@ impl OpenChart {
     /// Every resource, each once, by compartment and key. A resource whose sensitivity label was
     /// added later stands in two compartments: the restricted one's version is the newer.
     pub(crate) fn resources(&self) -> Vec<Resource> {
+        let placed = self.placed_resources().into_iter();
+        placed.map(|(_, resource)| resource).collect()
+    }
+
+    /// As [`resources`](Self::resources), each with its compartment.
+    pub(crate) fn placed_resources(&self) -> Vec<(CompartmentName, Resource)> {
         let mut by_key: BTreeMap<ResourceKey, (CompartmentName, Resource)> = BTreeMap::new();
         for (name, one) in &self.compartments {
             for resource in one.content().resources() {
@@ -130,7 +136,7 @@ impl OpenChart {
         }
         let mut all: Vec<(CompartmentName, Resource)> = by_key.into_values().collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
-        all.into_iter().map(|(_, resource)| resource).collect()
+        all
     }
 
     /// The node that writes as this actor.

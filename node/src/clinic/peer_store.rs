@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::{NodeCertificate, NodeRole, Verified};
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
-use chartmesh_protocol::sync::{Holdings, Peer};
+use chartmesh_protocol::sync::{Holdings, Peer, Refusal};
 use chartmesh_protocol::{ClinicId, NodeId};
 use tokio::sync::watch;
 
+use super::PieceDelivery;
 use super::post::Carrier;
 use super::receive::{Delivery, Refused};
 use super::relay::Counter;
@@ -40,6 +42,15 @@ pub trait PeerStore: Holdings {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
+    /// Verifies and keeps pieces of attachments that the peer has sent.
+    ///
+    /// # Errors
+    /// [`Refused`] when one is not what it should be, or was not asked for.
+    fn store_pieces(&self, _deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        Err(Refused::item(0, Refusal::NotAsked))
+    }
+    /// The peer does not have these pieces of an attachment for us.
+    fn pieces_lacking(&self, _name: AttachmentName, _pieces: &[u32]) {}
     /// The peer has said who it is.
     ///
     /// # Errors
@@ -116,6 +127,12 @@ impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         (**self).store(deliveries)
+    }
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        (**self).store_pieces(deliveries)
+    }
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        (**self).pieces_lacking(name, pieces);
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         (**self).identified(peer)

@@ -84,6 +84,24 @@ impl Refused {
     }
 }
 
+impl Refused {
+    /// A piece of an attachment that is not what it should be.
+    pub(super) fn bad_piece() -> Self {
+        Self {
+            stored: 0,
+            reason: Reason::Item(Refusal::BadPiece),
+        }
+    }
+
+    /// A fault of ours.
+    pub(super) fn ours(error: ClinicError) -> Self {
+        Self {
+            stored: 0,
+            reason: Reason::Ours(error),
+        }
+    }
+}
+
 impl Replica {
     /// Verifies deliveries and files them in one commit: when this returns, they are durable.
     ///

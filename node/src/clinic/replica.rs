@@ -9,19 +9,21 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
 use chartmesh_protocol::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
+use super::attachments::PeerPieces;
 use super::items;
 use super::peer_store::{PeerStore, Standing};
 use super::receive::{Delivery, Refused};
 use super::share::Share;
-use super::{Clinic, ClinicError, hybrid};
+use super::{Clinic, ClinicError, PieceDelivery, hybrid};
 use crate::store::{Batch, Space};
 
 /// The store as one peer sees it. The session asks it; the driver writes through it.
@@ -46,6 +48,8 @@ pub(super) struct State {
     pub(super) settled: bool,
     /// The certificates that the item needs which was asked for last: they are asked for next.
     needed: Option<(ItemId, Vec<CertificateHash>)>,
+    /// Pieces of attachments that the peer was asked for.
+    pub(super) pieces: PeerPieces,
 }
 
 /// What is remembered of a peer.
@@ -93,6 +97,7 @@ impl Replica {
             holds,
             settled: false,
             needed: None,
+            pieces: PeerPieces::default(),
         };
         let replica = Self {
             clinic,
@@ -335,6 +340,7 @@ impl Replica {
 impl Drop for Replica {
     /// What was worked out serves the next session.
     fn drop(&mut self) {
+        self.release_pieces();
         let share = self.lock().share.take();
         if let Some(share) = share
             && let Err(error) = lock(&share).write(&self.clinic)
@@ -456,6 +462,17 @@ impl Holdings for Replica {
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic.talks_to(clinic)
     }
+
+    fn wanted(&self, most: usize) -> Wanted {
+        self.wanted_pieces(most).unwrap_or_else(|error| {
+            tracing::error!(%error, "what is lacking of attachments cannot be told");
+            Wanted::default()
+        })
+    }
+
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        self.piece_for_peer(name, shape, number)
+    }
 }
 
 impl PeerStore for Replica {
@@ -483,6 +500,12 @@ impl PeerStore for Replica {
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         Self::store(self, deliveries)
+    }
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        Self::store_pieces(self, deliveries)
+    }
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        Self::pieces_lacking(self, name, pieces);
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         Self::identified(self, peer)

@@ -2,9 +2,11 @@
 
 use chartmesh_crdt::{Compartment, Put, PutError, Resource, ResourceKey, Stamp};
 use chartmesh_protocol::ChartId;
+use chartmesh_protocol::attachment::AttachmentPlace;
 use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::seal::{RecordContent, seal_record, sign_changes};
 
+use super::attachments::Known;
 use super::audit::Action;
 use super::draft::Draft;
 use super::index_card::IndexCard;
@@ -106,6 +108,7 @@ impl Clinic {
                      has to grant it"
                 )));
             }
+            let edits = self.without_content(open, &name, edits)?;
             self.edit_compartment(open, &name, edits, draft, &mut saved)?;
         }
         if saved.resources > 0
@@ -114,6 +117,26 @@ impl Clinic {
             search::index(&self.store, &mut draft.batch, &open.id(), &card)?;
         }
         Ok(saved)
+    }
+
+    /// Takes large contents out of the resources that are to be saved.
+    fn without_content(
+        &self,
+        open: &OpenChart,
+        name: &CompartmentName,
+        edits: Vec<Edit>,
+    ) -> Result<Vec<Edit>, ClinicError> {
+        let Some(compartment) = open.tag(name) else {
+            return Ok(edits);
+        };
+        let chart = open.id();
+        let mut known = Known::of(AttachmentPlace { chart, compartment });
+        let content = open.compartments.get(name).map(|one| one.content());
+        let taken = edits.into_iter().map(|edit| match edit {
+            Edit::Put(resource) => Ok(Edit::Put(self.take_out(resource, content, &mut known)?)),
+            edit @ Edit::Resolve { .. } => Ok(edit),
+        });
+        taken.collect()
     }
 
     fn edit_compartment(

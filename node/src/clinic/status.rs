@@ -11,6 +11,7 @@ use super::peer_store::Standing;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
+use crate::blobs::{BlobError, BlobsHealth};
 use crate::control::Progress;
 use crate::net::{LinkState, PeerStatus};
 use crate::store::{Condition, Progress as StoreProgress};
@@ -41,11 +42,23 @@ pub struct Status {
     pub items: u64,
     /// `writable`, or why the store takes no writes.
     pub store: String,
+    /// Attachments that are on their way here.
+    #[serde(default)]
+    pub attachments: Awaited,
     /// The other clinics.
     pub peers: Vec<PeerLine>,
     /// What lies here for others, of a relay.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relay: Option<RelayUse>,
+}
+
+/// What is waited for of attachments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Attachments that are wanted and not here whole.
+    pub attachments: u64,
+    /// Their bytes that are still to come, about.
+    pub bytes: u64,
 }
 
 /// Whether one other clinic has what was saved here.
@@ -86,6 +99,9 @@ pub struct DoctorReport {
     pub ledgers: LedgerCheck,
     /// The audit log.
     pub audit: AuditCheck,
+    /// Attachments.
+    #[serde(default)]
+    pub attachments: BlobsHealth,
     /// What is wrong with the store.
     pub problems: Vec<String>,
 }
@@ -109,12 +125,22 @@ impl Clinic {
             charts: self.all_charts()?.len(),
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
+            attachments: self.awaited()?,
             peers: self.sync_status(links)?,
             relay: match self.is_relay() {
                 true => Some(self.relay_use()?),
                 false => None,
             },
         })
+    }
+
+    /// What is waited for of attachments.
+    ///
+    /// # Errors
+    /// [`ClinicError::Folder`] when a file of them cannot be read.
+    pub fn awaited(&self) -> Result<Awaited, ClinicError> {
+        let (attachments, bytes) = self.attachments_awaited()?;
+        Ok(Awaited { attachments, bytes })
     }
 
     /// Whether each other clinic has what was saved here.
@@ -190,9 +216,11 @@ impl Clinic {
         })?;
         let ledgers = self.verify_ledgers(None, progress)?;
         let audit = self.audit_check()?;
-        let problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
+        let attachments = self.blobs.check().map_err(BlobError::from)?;
+        let mut problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
+        problems.extend(attachments.problems());
         Ok(DoctorReport {
-            healthy: health.is_sound() && ledgers.ok && audit.ok,
+            healthy: health.is_sound() && ledgers.ok && audit.ok && attachments.is_sound(),
             values: health
                 .values
                 .iter()
@@ -202,6 +230,7 @@ impl Clinic {
             journal_bytes: health.journal_bytes,
             ledgers,
             audit,
+            attachments,
             problems,
         })
     }

@@ -15,6 +15,7 @@ pub use failure::{Exit, Failure};
 pub use request::{BundleOrder, GrantRequest, Pin, Registration, Request, Resolution};
 pub use server::{ControlSocket, bind, serve};
 
+use crate::clinic::AbsentAttachment;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -28,6 +29,9 @@ pub struct Answer {
     pub value: Box<RawValue>,
     /// The exit code: a command can answer and still have failed in part.
     pub exit: Exit,
+    /// Attachments that an export lacks: their content is not here.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub absent: Vec<AbsentAttachment>,
 }
 
 impl Answer {
@@ -45,6 +49,7 @@ impl Answer {
         Ok(Self {
             value,
             exit: Exit::Done,
+            absent: Vec::new(),
         })
     }
 

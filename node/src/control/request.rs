@@ -88,6 +88,27 @@ pub enum Request {
         /// Whether one resource a line is wanted instead of a Bundle.
         ndjson: bool,
     },
+    /// The attachments of a chart.
+    AttachmentList {
+        /// The patient.
+        patient: String,
+    },
+    /// Fetch attachments that are not here.
+    AttachmentFetch {
+        /// The patient.
+        patient: String,
+        /// Only those of this resource, as Type/id.
+        resource: Option<String>,
+    },
+    /// The content of an attachment.
+    AttachmentSave {
+        /// The patient.
+        patient: String,
+        /// The resource, as Type/id.
+        resource: String,
+        /// Which of several, from 1.
+        number: usize,
+    },
     /// A chart's views.
     ChartShow {
         /// The patient.

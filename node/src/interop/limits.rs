@@ -1,7 +1,7 @@
 //! The limits of what is read, each checked before memory is taken for what it bounds.
 
-/// The most bytes of one file, as it lies on the disk and again once unpacked: twice the largest
-/// bundle, as NDJSON files hold several patients.
+/// The most bytes of one file, as it lies on the disk and again once unpacked: the largest
+/// bundle, or as much as NDJSON.
 pub const MAX_FILE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// The deepest folder below a named one: exports nest by year, month and kind at most.

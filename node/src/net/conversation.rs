@@ -7,7 +7,7 @@
 use chartmesh_protocol::sync::{CloseCode, CloseReason, Effect, Event, Report, Session, SyncError};
 use thiserror::Error;
 
-use crate::clinic::{ClinicError, Delivery, PeerStore, Refused};
+use crate::clinic::{ClinicError, Delivery, PeerStore, PieceDelivery, Refused};
 
 /// What a conversation wants done outside of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +64,7 @@ pub struct Conversation<S> {
     session: Session,
     store: S,
     deliveries: Vec<Delivery>,
+    pieces: Vec<PieceDelivery>,
     acts: Vec<Act>,
     over: Option<Ending>,
 }
@@ -76,6 +77,7 @@ impl<S: PeerStore> Conversation<S> {
             session,
             store,
             deliveries: Vec::new(),
+            pieces: Vec::new(),
             acts: Vec::new(),
             over: None,
         }
@@ -126,7 +128,26 @@ impl<S: PeerStore> Conversation<S> {
             // A fault of ours is none that the session knows of.
             self.over = Some(Ending::Refused(refused));
         }
+        self.settle_pieces(now_ms);
         std::mem::take(&mut self.acts)
+    }
+
+    /// Keeps pieces of attachments, after all items.
+    fn settle_pieces(&mut self, now_ms: u64) {
+        if self.pieces.is_empty() || self.over.is_some() {
+            return;
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        match self.store.store_pieces(&pieces) {
+            Ok(()) => {
+                let pieces = pieces.len();
+                self.take(now_ms, Event::PiecesStored { pieces });
+            }
+            Err(refused) => {
+                self.take(now_ms, Event::Refused(refused.refusal()));
+                self.over = Some(Ending::Refused(refused));
+            }
+        }
     }
 
     fn take(&mut self, now_ms: u64, event: Event<'_>) {
@@ -149,6 +170,16 @@ impl<S: PeerStore> Conversation<S> {
         match effect {
             Effect::Send(bytes) => self.acts.push(Act::Send(bytes)),
             Effect::Deliver { kind, bytes } => self.deliveries.push(Delivery { kind, bytes }),
+            Effect::Piece {
+                name,
+                number,
+                bytes,
+            } => self.pieces.push(PieceDelivery {
+                name,
+                number,
+                bytes,
+            }),
+            Effect::PiecesLacking { name, pieces } => self.store.pieces_lacking(name, &pieces),
             Effect::PeerIdentified(peer) => {
                 self.acts.push(Act::Identified);
                 self.note(|store| store.identified(&peer));

@@ -64,6 +64,10 @@ spaces! {
     Charts = 0x24,
     /// Charts whose index cards are to be made anew.
     Stale = 0x25,
+    /// Charts of which records came since their attachments were looked for.
+    Unlooked = 0x26,
+    /// Attachments that are wanted and not here whole.
+    Attachments = 0x27,
     /// The clinics and nodes this one talks to.
     Peers = 0x30,
     /// How far each peer's feed has been read.

@@ -3,6 +3,7 @@
 use super::close::CloseCode;
 use super::error::SyncError;
 use super::item::ItemKind;
+use crate::attachment::AttachmentName;
 use crate::id::{CertificateHash, ClinicId, NodeId};
 use crate::reconcile::{Cursor, FeedNumber, StoreIncarnation};
 use crate::time::HybridTime;
@@ -26,6 +27,25 @@ pub enum Effect {
         kind: ItemKind,
         /// The item.
         bytes: Vec<u8>,
+    },
+    /// A piece of an attachment that was asked for: verify and keep it, then answer with
+    /// [`Event::PiecesStored`](super::Event::PiecesStored), or with
+    /// [`Event::Refused`](super::Event::Refused).
+    Piece {
+        /// The attachment.
+        name: AttachmentName,
+        /// The number of the piece.
+        number: u32,
+        /// The piece.
+        bytes: Vec<u8>,
+    },
+    /// The peer does not have these pieces for us: do not [want](super::Holdings::wanted) them of
+    /// it again in this session.
+    PiecesLacking {
+        /// The attachment.
+        name: AttachmentName,
+        /// The numbers of the pieces.
+        pieces: Vec<u32>,
     },
     /// Everything up to here in the peer's feed is stored: store this cursor. If it is lost, items
     /// are sent again; if it is stored before the items are durable, items are missed.
@@ -120,6 +140,10 @@ pub struct Traffic {
     pub statements_sent: u64,
     /// Whole statements received.
     pub statements_received: u64,
+    /// Whole pieces of attachments sent.
+    pub pieces_sent: u64,
+    /// Whole pieces of attachments received.
+    pub pieces_received: u64,
 }
 
 impl Traffic {
@@ -154,6 +178,8 @@ impl Traffic {
             statements_received: self
                 .statements_received
                 .saturating_sub(earlier.statements_received),
+            pieces_sent: self.pieces_sent.saturating_sub(earlier.pieces_sent),
+            pieces_received: self.pieces_received.saturating_sub(earlier.pieces_received),
         }
     }
 }

@@ -32,6 +32,9 @@ pub enum Refusal {
     /// The peer's clinic has put as much at this relay as it may.
     #[error("the clinic has put as much here as it may")]
     QuotaUsed,
+    /// A piece of an attachment is not what the attachment has there.
+    #[error("a piece of an attachment is not what it should be")]
+    BadPiece,
 }
 
 /// Why a session failed. The peer gets no more of it than [`code`](Self::code).
@@ -96,6 +99,15 @@ pub enum SyncError {
         /// Bytes delivered and not stored.
         bytes: usize,
     },
+    /// The peer sent, or said to lack, a piece of an attachment that it was not asked for.
+    #[error("the peer answered with piece {piece} of an attachment, which it was not asked for")]
+    UnaskedPiece {
+        /// The number of the piece.
+        piece: u32,
+    },
+    /// The peer asked for pieces that no attachment has, or for more at a time than it may.
+    #[error("the peer asked for what no attachment has, or for too much at a time")]
+    ImpossibleWant,
     /// The peer's count of sent items is not what arrived.
     #[error("the peer says that it sent {claimed} items, {arrived} arrived")]
     Miscounted {
@@ -160,9 +172,11 @@ impl SyncError {
         match self {
             Self::Frame(error) => error.code(),
             Self::ItemTooLarge { .. } | Self::Flooded { .. } => CloseCode::TooLarge,
-            Self::Unexpected { .. } | Self::ImpossibleAck { .. } | Self::FeedChanged => {
-                CloseCode::Unexpected
-            }
+            Self::Unexpected { .. }
+            | Self::ImpossibleAck { .. }
+            | Self::UnaskedPiece { .. }
+            | Self::ImpossibleWant
+            | Self::FeedChanged => CloseCode::Unexpected,
             Self::OtherCertificate | Self::Certificate(_) | Self::OtherNode { .. } => {
                 CloseCode::BadCertificate
             }

@@ -15,6 +15,11 @@ pub enum Event<'a> {
         /// How many.
         items: usize,
     },
+    /// The next `pieces` delivered pieces of attachments are kept durably.
+    PiecesStored {
+        /// How many.
+        pieces: usize,
+    },
     /// A delivered item, or the peer that [`PeerIdentified`](super::Effect::PeerIdentified) named,
     /// is refused. The session ends.
     Refused(Refusal),

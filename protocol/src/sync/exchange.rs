@@ -32,6 +32,7 @@ impl Session {
                 Phase::Live => {
                     self.phase = Phase::Live;
                     self.push_news(holdings);
+                    self.ask_for_pieces(now_ms, holdings);
                     Step::Waiting
                 }
                 phase @ (Phase::New
@@ -43,8 +44,13 @@ impl Session {
                     Step::Waiting
                 }
             };
-            self.sender
-                .pump(now_ms, holdings, &mut self.traffic, &mut self.out)?;
+            self.sender.pump(
+                now_ms,
+                holdings,
+                &mut self.serving,
+                &mut self.traffic,
+                &mut self.out,
+            )?;
             if step == Step::Waiting && !self.may_step() {
                 return Ok(());
             }
@@ -276,5 +282,6 @@ impl Session {
         self.effects
             .push(Effect::InSync(round.report(now_ms, &traffic)));
         self.phase = Phase::Live;
+        self.look_for_pieces();
     }
 }

@@ -21,6 +21,11 @@
 //! 15 SYMBOLS      [kind, items, first, bytes]       see `reconcile::sketch::symbol`
 //! 16 FURTHER      [kind, upto / null]               more symbols up to there, or ranges instead
 //! 17 WANTED       [kind, last, bytes]               keys of 8 bytes: these items are wanted
+//! 18 WANT         [number, name, length, spans]     see `attachment`, as for those that follow:
+//! 19 PIECE        [number, piece, size, bytes]      a piece, or its first fragment
+//! 20 REST         [bytes]                           its next fragment
+//! 21 LACK         [number, spans]                   these pieces are not to be had
+//! 22 ENOUGH       []                                nothing more is wanted
 //! ```
 //!
 //! Payloads are deterministic CBOR; a payload that is spelled in another way is refused.
@@ -32,8 +37,8 @@ use super::hello::{Check, Hello, Standing, VERSION};
 use super::item::Lane;
 use super::limits::{MAX_HELLO_BYTES, MAX_PAYLOAD_BYTES};
 use super::payload::{
-    AckFrame, FurtherFrame, ItemFrame, MoreFrame, Nothing, One, RangesFrame, SymbolsFrame,
-    WantedFrame, one,
+    AckFrame, FurtherFrame, ItemFrame, LackFrame, MoreFrame, Nothing, One, PieceFrame, RangesFrame,
+    RestFrame, SymbolsFrame, WantFrame, WantedFrame, one,
 };
 use crate::codec::{self, CodecError, at_most};
 use crate::limits::MAX_CERTIFICATE_BYTES;
@@ -148,6 +153,16 @@ frame_types! {
     Further = 16 "FURTHER",
     /// Keys of items that the symbols showed and the sender lacks.
     Wanted = 17 "WANTED",
+    /// Pieces of an attachment that the sender wants.
+    Want = 18 "WANT",
+    /// The first or only fragment of a piece.
+    Piece = 19 "PIECE",
+    /// A further fragment of it.
+    Rest = 20 "REST",
+    /// Pieces that were wanted and are not to be had.
+    Lack = 21 "LACK",
+    /// The sender wants no more pieces.
+    Enough = 22 "ENOUGH",
 }
 
 /// A frame, read.
@@ -170,6 +185,11 @@ pub(super) enum Frame {
     Symbols(SymbolsFrame),
     Further(FurtherFrame),
     Wanted(WantedFrame),
+    Want(WantFrame),
+    Piece(PieceFrame),
+    Rest(Vec<u8>),
+    Lack(LackFrame),
+    Enough,
 }
 
 impl Frame {
@@ -193,6 +213,11 @@ impl Frame {
             Self::Symbols(_) => FrameType::Symbols,
             Self::Further(_) => FrameType::Further,
             Self::Wanted(_) => FrameType::Wanted,
+            Self::Want(_) => FrameType::Want,
+            Self::Piece(_) => FrameType::Piece,
+            Self::Rest(_) => FrameType::Rest,
+            Self::Lack(_) => FrameType::Lack,
+            Self::Enough => FrameType::Enough,
         }
     }
 
@@ -214,7 +239,7 @@ impl Frame {
         match self {
             Self::Hello(hello) => codec::encode_versioned(VERSION, hello),
             Self::Certificate(bytes) => bytes.clone(),
-            Self::Settled | Self::Ping | Self::Pong => codec::encode(&Nothing {}),
+            Self::Settled | Self::Ping | Self::Pong | Self::Enough => codec::encode(&Nothing {}),
             Self::Sent(upto) => codec::encode(&One { value: *upto }),
             Self::Ack(ack) => codec::encode(ack),
             Self::Digest(check) => codec::encode(check),
@@ -227,6 +252,12 @@ impl Frame {
             Self::Symbols(symbols) => codec::encode(symbols),
             Self::Further(further) => codec::encode(further),
             Self::Wanted(wanted) => codec::encode(wanted),
+            Self::Want(want) => codec::encode(want),
+            Self::Piece(piece) => codec::encode(piece),
+            Self::Rest(bytes) => codec::encode(&RestFrame {
+                bytes: bytes.clone(),
+            }),
+            Self::Lack(lack) => codec::encode(lack),
         }
     }
 
@@ -256,6 +287,13 @@ impl Frame {
             FrameType::Symbols => codec::decode(payload).map(Self::Symbols),
             FrameType::Further => codec::decode(payload).map(Self::Further),
             FrameType::Wanted => codec::decode(payload).map(Self::Wanted),
+            FrameType::Want => codec::decode(payload).map(Self::Want),
+            FrameType::Piece => codec::decode(payload).map(Self::Piece),
+            FrameType::Rest => {
+                codec::decode::<RestFrame>(payload).map(|rest| Self::Rest(rest.bytes))
+            }
+            FrameType::Lack => codec::decode(payload).map(Self::Lack),
+            FrameType::Enough => nothing(Self::Enough),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! HELLO and what two stores tell each other to find out in which way they differ.
 //!
 //! ```text
-//! HELLO    = version 1 | [certificate 32, known: bytes 32 / null, Standing, time, ? quiet]
+//! HELLO    = version 1 | [certificate 32, known: bytes 32 / null, Standing, time, ? quiet,
+//!            ? knows]
 //! Standing = [incarnation, newest, cursor: [incarnation, number] / null, digests]
 //! digests  = [[sum 16, count], [sum 16, count]]     statements, records
 //! DIGEST   = [newest, items, more, digests]
@@ -18,6 +19,9 @@ use crate::time::HybridTime;
 
 /// The version of the protocol that this program speaks.
 pub(super) const VERSION: u8 = 1;
+
+/// In what a HELLO says that its sender knows: the frames of attachments.
+pub(super) const KNOWS_ATTACHMENTS: u8 = 1;
 
 /// Where a store stands towards a peer: all that is needed to tell whether anything is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -81,6 +85,10 @@ pub(super) struct Hello {
     /// by the byte; 0 where it wants the session to end once the stores are equal.
     #[n(4)]
     pub(super) quiet_s: Option<u16>,
+    /// Which frames the sender reads that older programs do not, as a set of bits; bits that are
+    /// unknown here mean nothing.
+    #[n(5)]
+    pub(super) knows: Option<u8>,
 }
 
 impl Bounded for Hello {

@@ -1,6 +1,8 @@
 //! What a session sees of the node's store.
 
+use super::attachment::Wanted;
 use super::item::{FeedEntry, ItemKind};
+use crate::attachment::{AttachmentName, Shape};
 use crate::id::{CertificateHash, ClinicId};
 use crate::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use crate::time::HybridTime;
@@ -57,6 +59,21 @@ pub trait Holdings {
 
     /// Whether this clinic is on our list of known clinics.
     fn knows_clinic(&self, clinic: &ClinicId) -> bool;
+
+    /// Pieces of attachments that we lack and want of this peer, at most `most`, each of which can
+    /// be verified when it comes. What was returned once is not returned again until it was
+    /// stored, or for this peer when it does not have it.
+    fn wanted(&self, most: usize) -> Wanted {
+        let _ = most;
+        Wanted::default()
+    }
+
+    /// A piece of an attachment; `None` when we do not have it, or when the peer may not have it:
+    /// it is asked at the time of sending.
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        let _ = (name, shape, number);
+        None
+    }
 }
 
 /// A store behind a pointer: which kind it is may depend on the peer.
@@ -96,5 +113,11 @@ impl<T: Holdings + ?Sized> Holdings for Box<T> {
     }
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         (**self).knows_clinic(clinic)
+    }
+    fn wanted(&self, most: usize) -> Wanted {
+        (**self).wanted(most)
+    }
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        (**self).piece(name, shape, number)
     }
 }

@@ -41,6 +41,14 @@ impl Session {
                 Ok(())
             }
             Frame::Sent(upto) => self.take_sent(upto),
+            Frame::Want(want) => self.serving.want(&want),
+            Frame::Piece(piece) => self.take_piece(piece),
+            Frame::Rest(bytes) => self.take_rest(&bytes),
+            Frame::Lack(lack) => self.take_lack(&lack),
+            Frame::Enough => {
+                self.enough_heard = true;
+                Ok(())
+            }
             Frame::Hello(_)
             | Frame::Settled
             | Frame::Digest(_)
@@ -93,9 +101,15 @@ impl Session {
         }
         if progress.statements {
             self.news = true;
-            self.sender.recheck(holdings, &mut self.out);
+            self.recheck(holdings);
         }
         Ok(())
+    }
+
+    /// Stops sending what the peer may not have any more.
+    pub(super) fn recheck(&mut self, holdings: &dyn Holdings) {
+        self.sender.recheck(holdings, &mut self.out);
+        self.serving.recheck(holdings, &mut self.out);
     }
 
     /// Everything of the peer's feed up to `upto` is durable here.

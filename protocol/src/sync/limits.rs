@@ -48,6 +48,21 @@ pub const RATE_SPAN_MS: u64 = 5_000;
 /// Silence after which the link may be another one.
 pub const WINDOW_FORGET_MS: u64 = 30_000;
 
+/// Pieces of attachments asked for and not come: the largest window.
+pub const ASKED_MOST_PIECES: usize = 64;
+
+/// So few pieces on their way, and more are asked for: half of the most keeps a link busy.
+pub const ASK_BELOW_PIECES: usize = 32;
+
+/// Pieces that a peer may have asked for at a time: as many as it asks for, and some.
+pub const WANTED_MOST_PIECES: usize = 256;
+
+/// Spans of pieces in one WANT: no more than pieces are asked for at a time.
+pub const WANTED_SPANS_A_FRAME: usize = 64;
+
+/// When to look on for what is wanted, where there is too much to look through at once.
+pub const LOOK_AGAIN_MS: u64 = 20;
+
 /// What an item counts in the window besides its bytes: tiny items cost memory, too.
 pub const ITEM_OVERHEAD_BYTES: usize = 64;
 

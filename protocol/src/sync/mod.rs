@@ -29,6 +29,7 @@
 //!
 //!     in sync: ITEM.. SENT as things are written, PING when it is quiet,
 //!              REFRESH <--> REFRESH on request, which decides like two HELLOs
+//!              WANT --> PIECE.. REST..: attachments, see `attachment`
 //! ```
 //!
 //! Settled statements are not exchanged first: when the digests of the statements are equal, both
@@ -105,8 +106,9 @@
 //! `session` is the entry, with `greeting`, `exchange`, `live` and `intake` as its parts; `round`
 //! holds the stage of an exchange, `comparison` the search for a difference, `sender`, `window`
 //! and `receiver` the two directions, `pulse` the timers, `frame`, `payload` and `hello` the wire.
-//! [`bundle`] writes the same frames into files.
+//! `attachment` asks for large content and serves it. [`bundle`] writes the same frames into files.
 
+mod attachment;
 pub mod bundle;
 mod close;
 mod comparison;
@@ -131,6 +133,7 @@ mod session;
 mod standpoint;
 mod window;
 
+pub use attachment::{Wanted, WantedPieces};
 pub use close::CloseCode;
 pub use effect::{CloseReason, Effect, Peer, Report, Tier, Traffic};
 pub use error::{Refusal, SyncError};

@@ -5,7 +5,11 @@ use minicbor::encode::{Error as EncodeError, Write};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::item::{ItemKind, Lane};
-use super::limits::{FRAGMENT_BYTES, SYMBOLS_FILL_BYTES, WANTED_KEYS_A_FRAME};
+use super::limits::{
+    FRAGMENT_BYTES, SYMBOLS_FILL_BYTES, WANTED_KEYS_A_FRAME, WANTED_MOST_PIECES,
+    WANTED_SPANS_A_FRAME,
+};
+use crate::attachment::AttachmentName;
 use crate::codec::{self, Bounded, CodecError, at_most};
 use crate::reconcile::key::{decode_keys, encode_keys};
 use crate::reconcile::{ItemKey, Range};
@@ -116,6 +120,72 @@ pub(super) struct MoreFrame {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Pieces of an attachment that the sender wants.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct WantFrame {
+    /// By which the answers name it.
+    #[n(0)]
+    pub(super) number: u32,
+    #[n(1)]
+    pub(super) name: AttachmentName,
+    /// Bytes of the content, from which the pieces follow.
+    #[n(2)]
+    pub(super) length: u64,
+    #[n(3)]
+    pub(super) pieces: Vec<Span>,
+}
+
+/// Pieces in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct Span {
+    #[n(0)]
+    pub(super) first: u32,
+    #[n(1)]
+    pub(super) count: u32,
+}
+
+impl Span {
+    /// The numbers of the pieces.
+    pub(super) fn numbers(&self) -> core::ops::Range<u32> {
+        self.first..self.first.saturating_add(self.count)
+    }
+}
+
+/// The first fragment of a piece.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct PieceFrame {
+    #[n(0)]
+    pub(super) number: u32,
+    #[n(1)]
+    pub(super) piece: u32,
+    /// Bytes of the whole piece.
+    #[n(2)]
+    pub(super) size: u32,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A further fragment of the piece.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct RestFrame {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Pieces that were wanted and are not to be had.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct LackFrame {
+    #[n(0)]
+    pub(super) number: u32,
+    #[n(1)]
+    pub(super) pieces: Vec<Span>,
+}
+
 /// A payload of one value, or of none.
 #[derive(Debug, Encode, Decode)]
 #[cbor(array)]
@@ -181,6 +251,50 @@ impl Bounded for MoreFrame {
     fn check(&self) -> Result<(), CodecError> {
         at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
     }
+}
+
+impl Bounded for WantFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        check_spans(&self.pieces)
+    }
+}
+
+impl Bounded for PieceFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
+    }
+}
+
+impl Bounded for RestFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        at_most("fragment", self.bytes.len(), FRAGMENT_BYTES)
+    }
+}
+
+impl Bounded for LackFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        check_spans(&self.pieces)
+    }
+}
+
+/// Spans that are not empty, in their order, of no more pieces than are ever wanted at a time.
+fn check_spans(spans: &[Span]) -> Result<(), CodecError> {
+    let wrong = CodecError::OutOfBounds { what: "pieces" };
+    at_most("pieces", spans.len(), WANTED_SPANS_A_FRAME)?;
+    let mut end = 0;
+    let mut pieces = 0_u32;
+    for span in spans {
+        if span.count == 0 || span.first < end {
+            return Err(wrong);
+        }
+        end = span.first.checked_add(span.count).ok_or(wrong)?;
+        pieces = pieces.checked_add(span.count).ok_or(wrong)?;
+    }
+    let pieces = usize::try_from(pieces).map_err(|_| wrong)?;
+    if spans.is_empty() {
+        return Err(wrong);
+    }
+    at_most("pieces", pieces, WANTED_MOST_PIECES)
 }
 
 /// Reads a payload of one value.

@@ -171,7 +171,8 @@ impl Receiver {
         self.delivered.saturating_sub(self.stored)
     }
 
-    fn count(&mut self, bytes: usize) {
+    /// Counts bytes of a fragment that came.
+    pub(super) fn count(&mut self, bytes: usize) {
         self.bytes = self
             .bytes
             .saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));

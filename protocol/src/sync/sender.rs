@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use super::attachment::Serving;
 use super::effect::Traffic;
 use super::error::SyncError;
 use super::frame::Frame;
@@ -142,6 +143,7 @@ impl Sender {
         &mut self,
         now_ms: u64,
         holdings: &dyn Holdings,
+        serving: &mut Serving,
         traffic: &mut Traffic,
         out: &mut Vec<u8>,
     ) -> Result<(), SyncError> {
@@ -160,11 +162,14 @@ impl Sender {
             }
             self.send_fragment(lane, sending, now_ms, traffic, out);
         }
-        self.window.starve();
         match self.mark.take() {
             Some(Mark::Settled) => Frame::Settled.write(out),
             Some(Mark::Sent(upto)) => Frame::Sent(upto).write(out),
             None => {}
+        }
+        // Attachments come last of all.
+        if !serving.pump(now_ms, &mut self.window, holdings, traffic, out) {
+            self.window.starve();
         }
         Ok(())
     }

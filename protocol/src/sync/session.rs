@@ -1,5 +1,6 @@
 //! A session: one stream to one peer, from HELLO to the end.
 
+use super::attachment::{Asking, Serving};
 use super::close::CloseCode;
 use super::effect::{CloseReason, Effect, Traffic};
 use super::error::SyncError;
@@ -62,6 +63,13 @@ pub struct Session {
     pub(super) news: bool,
     /// Comparisons of sets so far: each gets keys of its own.
     pub(super) comparisons: u64,
+    /// Pieces of attachments that we have asked for.
+    pub(super) asking: Asking,
+    /// Pieces of attachments that the peer has asked for.
+    pub(super) serving: Serving,
+    /// Whether the peer was told that we ask for nothing more, and whether it told us.
+    pub(super) enough_said: bool,
+    pub(super) enough_heard: bool,
     /// When the session was opened.
     pub(super) opened_ms: u64,
     /// The last wake-up asked for.
@@ -128,6 +136,10 @@ impl Session {
             cursor: None,
             news: false,
             comparisons: 0,
+            asking: Asking::default(),
+            serving: Serving::default(),
+            enough_said: false,
+            enough_heard: false,
             opened_ms: 0,
             wake_at_ms: None,
         }
@@ -167,10 +179,12 @@ impl Session {
             Event::Opened => self.open(now_ms, holdings),
             Event::Received(bytes) => self.receive(now_ms, bytes, holdings),
             Event::Stored { items } => self.stored(now_ms, items, holdings),
+            Event::PiecesStored { pieces } => self.pieces_stored(now_ms, pieces),
             Event::Refused(refusal) => Err(SyncError::Refused(refusal)),
             Event::NewItems => {
                 self.news = true;
-                self.sender.recheck(holdings, &mut self.out);
+                self.recheck(holdings);
+                self.look_for_pieces();
                 self.push_statements(holdings);
                 Ok(())
             }
@@ -268,6 +282,7 @@ impl Session {
     }
 
     fn tick(&mut self, now_ms: u64) -> Result<(), SyncError> {
+        self.asking.tick(now_ms);
         match self.pulse.due(now_ms, self.may_ping()) {
             Due::Nothing => Ok(()),
             Due::Ping => {
@@ -293,7 +308,12 @@ impl Session {
     fn is_expecting(&self) -> bool {
         match &self.phase {
             Phase::New | Phase::Closed => false,
-            Phase::Live => !self.sender.is_acknowledged() || !self.sender.is_sent(),
+            Phase::Live => {
+                !self.sender.is_acknowledged()
+                    || !self.sender.is_sent()
+                    || self.asking.outstanding() > 0
+                    || self.may_be_asked()
+            }
             Phase::Greeting(_)
             | Phase::Certifying(_)
             | Phase::Exchange(_)
@@ -309,6 +329,7 @@ impl Session {
             && self.sender.is_acknowledged()
             && self.sender.is_sent()
             && self.receiver.unstored() == 0
+            && self.is_done_with_attachments()
     }
 
     /// Ends the session and tells the peer why.
@@ -339,6 +360,10 @@ impl Session {
         if !matches!(self.phase, Phase::Closed | Phase::New) {
             self.pulse.expect(self.is_expecting(), now_ms);
             let at_ms = self.pulse.wake_at(self.may_ping());
+            let at_ms = self
+                .asking
+                .again_ms()
+                .map_or(at_ms, |again| again.min(at_ms));
             if self.wake_at_ms != Some(at_ms) {
                 self.wake_at_ms = Some(at_ms);
                 effects.push(Effect::WakeAt { at_ms });

@@ -20,8 +20,8 @@
 use std::collections::VecDeque;
 
 use super::limits::{
-    FRAGMENT_BYTES, FRAGMENT_LEAST_BYTES, FRAGMENTS_A_WINDOW, QUEUE_MS, RATE_SPAN_MS,
-    WINDOW_FORGET_MS, WINDOW_LEAST_BYTES, WINDOW_MOST_BYTES, WINDOW_START_BYTES,
+    FRAGMENT_BYTES, FRAGMENT_LEAST_BYTES, FRAGMENTS_A_WINDOW, ITEM_OVERHEAD_BYTES, QUEUE_MS,
+    RATE_SPAN_MS, WINDOW_FORGET_MS, WINDOW_LEAST_BYTES, WINDOW_MOST_BYTES, WINDOW_START_BYTES,
 };
 
 /// A fragment that has been sent and may not have come yet.
@@ -77,6 +77,12 @@ impl Window {
     /// Bytes that have been sent and may not have come yet.
     pub(super) fn in_transit(&self) -> usize {
         usize::try_from(self.sent.saturating_sub(self.come)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether so many bytes more may be on their way.
+    pub(super) fn has_room(&self, bytes: usize) -> bool {
+        let cost = bytes.saturating_add(ITEM_OVERHEAD_BYTES);
+        self.in_transit().saturating_add(cost) <= self.credit
     }
 
     /// Bytes of fragments sent, and come, since the session began.

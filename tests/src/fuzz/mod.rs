@@ -9,14 +9,16 @@
 //! cd tests && CHARTMESH_FUZZ=session cargo +nightly fuzz run any fuzz/corpus/session
 //! ```
 
+mod attachments;
 mod formats;
 pub mod mutate;
 mod session;
+mod shelf;
 mod stand_in;
 
 use std::path::PathBuf;
 
-pub use session::recorded;
+pub use session::{recorded, recorded_attachments};
 pub use stand_in::recorded_part;
 
 /// One reader.
@@ -29,7 +31,7 @@ pub struct Target {
 }
 
 /// Every reader.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 17] = [
     target("card", formats::card),
     target("certificate", formats::certificate),
     target("statement", formats::statement),
@@ -44,6 +46,9 @@ pub const TARGETS: [Target; 14] = [
     target("ndjson", formats::ndjson),
     target("resource", formats::resource),
     target("config", formats::config),
+    target("mark", attachments::mark),
+    target("pieces", attachments::pieces),
+    target("put-back", attachments::put_back),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

@@ -3,9 +3,10 @@
 //! ```text
 //! input   first | step...
 //! first   bit 0: the session is the listener's; bit 1: the peer's true HELLO and certificate
-//!         come first
+//!         come first; bit 2: neither side has items, only attachments
 //! step    0 to 0xef: that many bytes follow, which come from the peer
-//!         0xf0 tick, 0xf1 items stored, 0xf2 news, 0xf3 compare again, 0xf4 end
+//!         0xf0 tick, 0xf1 items stored, 0xf2 news, 0xf3 compare again, 0xf4 end,
+//!         0xf5 pieces stored
 //! ```
 
 use chartmesh_protocol::sync::{Effect, Event, Patience, Role, Session, Setup};
@@ -23,9 +24,8 @@ const MOST_AT_A_TIME: usize = 0xef;
 /// How far the clock goes in a tick.
 const TICK_MS: u64 = 30_000;
 
-fn begin(number: u8, other: &StandIn) -> (StandIn, Session) {
-    let own = StandIn::new(number);
-    let role = if number == 1 {
+fn begin(own: StandIn, other: &StandIn) -> (StandIn, Session) {
+    let role = if own.number() == 1 {
         Role::Dialer
     } else {
         Role::Listener
@@ -45,19 +45,24 @@ pub(super) fn session(bytes: &[u8]) {
         return;
     };
     let number = 1 + (first & 1);
-    let peer = StandIn::new(3 - number);
-    let (own, session) = begin(number, &peer);
+    let stand_in = |number| match first & 4 {
+        0 => StandIn::new(number),
+        _ => StandIn::without_items(number),
+    };
+    let peer = stand_in(3 - number);
+    let (own, session) = begin(stand_in(number), &peer);
     let mut victim = Victim {
         session,
         own,
         now_ms: 0,
         delivered: 0,
+        pieces: 0,
         heard: 0,
         said: 0,
     };
     victim.event(Event::Opened);
     if first & 2 == 2 {
-        let (peer, mut other) = begin(3 - number, &victim.own);
+        let (peer, mut other) = begin(stand_in(3 - number), &victim.own);
         let mut greeting = sent(other.handle(0, Event::Opened, &peer));
         greeting.extend(certificate_frame(&peer, number));
         victim.event(Event::Received(&greeting));
@@ -75,6 +80,10 @@ pub(super) fn session(bytes: &[u8]) {
             }
             0xf2 => victim.event(Event::NewItems),
             0xf3 => victim.event(Event::SyncRequested),
+            0xf5 => {
+                let pieces = std::mem::take(&mut victim.pieces);
+                victim.event(Event::PiecesStored { pieces });
+            }
             0xf4.. => victim.event(Event::Shutdown),
             count => {
                 let (come, behind) = rest.split_at(usize::from(*count).min(rest.len()));
@@ -90,6 +99,7 @@ struct Victim {
     own: StandIn,
     now_ms: u64,
     delivered: usize,
+    pieces: usize,
     heard: usize,
     said: usize,
 }
@@ -105,6 +115,9 @@ impl Victim {
             .iter()
             .filter(|effect| matches!(effect, Effect::Deliver { .. }));
         self.delivered += delivered.count();
+        for effect in &effects {
+            self.pieces += usize::from(self.own.take(effect));
+        }
         self.said += sent(effects).len();
         let most = UNASKED_BYTES + BYTES_A_BYTE * self.heard;
         assert!(self.said <= most, "{} bytes for {}", self.said, self.heard);
@@ -125,8 +138,8 @@ fn sent(effects: Vec<Effect>) -> Vec<u8> {
 fn certificate_frame(of: &StandIn, to: u8) -> Vec<u8> {
     let number = 3 - to;
     let stranger = StandIn::new(to);
-    let (own, mut session) = begin(number, &stranger);
-    let (_, mut other) = begin(to, of);
+    let (own, mut session) = begin(StandIn::new(number), &stranger);
+    let (_, mut other) = begin(StandIn::new(to), of);
     let hello = sent(other.handle(0, Event::Opened, &stranger));
     let mut all = sent(session.handle(0, Event::Opened, &own));
     let greeted = all.len();
@@ -138,9 +151,18 @@ fn certificate_frame(of: &StandIn, to: u8) -> Vec<u8> {
 /// dialer fed with the listener's words, and the listener with the dialer's.
 #[must_use]
 pub fn recorded() -> [Vec<u8>; 2] {
-    let (a, b) = (StandIn::new(1), StandIn::new(2));
-    let mut sides = [begin(1, &b), begin(2, &a)];
-    let mut inputs = [vec![0], vec![1]];
+    record([vec![0], vec![1]], StandIn::new)
+}
+
+/// As [`recorded`], of two nodes that have only attachments for each other.
+#[must_use]
+pub fn recorded_attachments() -> [Vec<u8>; 2] {
+    record([vec![4], vec![5]], StandIn::without_items)
+}
+
+fn record(mut inputs: [Vec<u8>; 2], stand_in: fn(u8) -> StandIn) -> [Vec<u8>; 2] {
+    let (a, b) = (stand_in(1), stand_in(2));
+    let mut sides = [begin(stand_in(1), &b), begin(stand_in(2), &a)];
     let mut towards: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
     for (at, (own, session)) in sides.iter_mut().enumerate() {
         towards[1 - at] = sent(session.handle(0, Event::Opened, own));
@@ -159,6 +181,11 @@ pub fn recorded() -> [Vec<u8>; 2] {
             if items > 0 {
                 inputs[at].push(0xf1);
                 effects.extend(session.handle(now_ms, Event::Stored { items }, own));
+            }
+            let pieces = effects.iter().filter(|effect| own.take(effect)).count();
+            if pieces > 0 {
+                inputs[at].push(0xf5);
+                effects.extend(session.handle(now_ms, Event::PiecesStored { pieces }, own));
             }
             towards[1 - at].extend(sent(effects));
         }

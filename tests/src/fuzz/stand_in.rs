@@ -1,5 +1,8 @@
 //! A small store that stands in for a node's.
 
+use std::cell::RefCell;
+
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::{
     ClinicKey, NodeCertificate, NodeKey, NodeRole, SealingKey, Verified,
 };
@@ -7,11 +10,13 @@ use chartmesh_protocol::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
+use chartmesh_protocol::sync::{Effect, FeedEntry, Holdings, ItemKind, Lane, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
+
+use super::shelf::{Shelf, attachment};
 
 /// A node of a clinic, and what it holds.
 pub(super) struct StandIn {
@@ -19,6 +24,7 @@ pub(super) struct StandIn {
     number: u8,
     items: Vec<(FeedEntry, Vec<u8>)>,
     pair: PairKey,
+    shelf: RefCell<Shelf>,
 }
 
 fn node(number: u8) -> NodeKey {
@@ -30,7 +36,8 @@ pub(super) fn sealing(number: u8) -> SealingKey {
     SealingKey::from_bytes(Zeroizing::new([0x70 + number; 32]))
 }
 
-/// A part of a bundle with all that node 1 has for clinic 2, as an input of the target for them.
+/// A part of a bundle with all that node 1 has for clinic 2, attachments behind it, as an input of
+/// the target for them.
 ///
 /// # Panics
 /// When the part cannot be written.
@@ -61,6 +68,10 @@ pub fn recorded_part() -> Vec<u8> {
         let item = from.item(&entry.id).expect("it is owed");
         bytes.extend(part.item(&entry, &item, &from).expect("it is small"));
     }
+    let (name, shape, pieces) = attachment(1);
+    let pieces: Vec<Vec<u8>> = pieces.into_values().collect();
+    let written = part.pieces(&name, shape, 0, &pieces);
+    bytes.extend(written.expect("they are its pieces"));
     bytes.extend(part.end(true).expect("few blocks"));
     bytes
 }
@@ -101,7 +112,26 @@ impl StandIn {
             number,
             items: (0..6).map(item).collect(),
             pair: pair_key(),
+            shelf: RefCell::new(Shelf::of(number)),
         }
+    }
+
+    /// As [`new`](Self::new), without items: what the two have is equal.
+    pub(super) fn without_items(number: u8) -> Self {
+        Self {
+            items: Vec::new(),
+            ..Self::new(number)
+        }
+    }
+
+    /// Which node it is.
+    pub(super) fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Keeps a piece of an attachment that a session delivers; says whether it was one.
+    pub(super) fn take(&self, effect: &Effect) -> bool {
+        self.shelf.borrow_mut().take(effect)
     }
 
     fn of(&self, kind: ItemKind) -> impl Iterator<Item = FeedEntry> + '_ {
@@ -156,5 +186,11 @@ impl Holdings for StandIn {
     }
     fn knows_clinic(&self, _: &ClinicId) -> bool {
         true
+    }
+    fn wanted(&self, most: usize) -> Wanted {
+        self.shelf.borrow_mut().wanted(most)
+    }
+    fn piece(&self, name: &AttachmentName, _: Shape, number: u32) -> Option<Vec<u8>> {
+        self.shelf.borrow().piece(name, number)
     }
 }

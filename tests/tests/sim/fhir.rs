@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chartmesh::clinic::ConflictView;
 use serde_json::value::RawValue;
 
 use crate::broken::{Broken, conduct};
 use crate::expected::Chart;
 use crate::site::Site;
+
+/// Bytes of a scan: one chunk and a bit.
+const SCAN_BYTES: usize = 17_000;
 
 /// What stands before the number of a mark.
 const MARK: &str = "mark-";
@@ -48,6 +53,15 @@ pub(crate) fn entry(kind: usize, number: u64, chart: &Chart) -> Entry {
                 "code":{{"text":"viral load"}},"subject":{subject}"#
             ),
         ),
+        10 | 11 => (
+            "DocumentReference",
+            "clinical",
+            format!(
+                r#""status":"current","subject":{subject},
+                "content":[{{"attachment":{{"title":"scan","data":"{}"}}}}]"#,
+                scan(number)
+            ),
+        ),
         _ => (
             "Observation",
             "clinical",
@@ -62,6 +76,15 @@ pub(crate) fn entry(kind: usize, number: u64, chart: &Chart) -> Entry {
         compartment,
         json: format!(r#"{{"resourceType":"{resource}","id":"w{number}",{rest}}}"#),
     }
+}
+
+/// Content in base64 that is too large for a record and comes by itself.
+fn scan(number: u64) -> String {
+    let mut bytes = vec![0; SCAN_BYTES];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&number.to_be_bytes());
+    hasher.finalize_xof().fill(&mut bytes);
+    STANDARD.encode(bytes)
 }
 
 /// The allergy of a chart, as a whole, with a mark.

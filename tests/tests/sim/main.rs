@@ -14,8 +14,9 @@
 //!
 //! A seed stands for a [`plan`]: who knows whom, whose clock is wrong by how much, and some dozens
 //! of steps. Patients are registered; visits are written; two clinics write over the same element
-//! or the same allergy; a person decides a conflict; grants of all kinds are given, passed on, end
-//! by themselves or are revoked; what is due is compacted. Clinics are joined by links with a rate,
+//! or the same allergy; scans are attached; a person decides a conflict; grants of all kinds are
+//! given, passed on, end by themselves or are revoked; what is due is compacted. Clinics are joined
+//! by links with a rate,
 //! a delay and a loss, which are cut, so that both ends notice or in silence; sticks are carried,
 //! and their files lost, cut short, damaged, read twice and in the wrong order; clinics are closed
 //! and opened, lose their power in the middle of an entry of the journal, or are put back to a

@@ -5,14 +5,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use chartmesh::clinic::{ClinicError, Delivery, PeerStore, Refused, Replica};
+use chartmesh::clinic::{ClinicError, Delivery, PeerStore, PieceDelivery, Refused, Replica};
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use chartmesh_protocol::identity::{NodeCertificate, Verified};
 use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::{
     Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
 use tokio::sync::watch;
 
@@ -23,8 +24,17 @@ use crate::faults::Fault;
 pub(crate) struct Tap {
     /// Items that left one clinic for another.
     pub(crate) sent: Vec<Sent>,
+    /// Pieces of attachments that left one clinic for another.
+    pub(crate) pieces: Vec<PieceSent>,
     /// Items that a clinic said to hold.
     pub(crate) stored: Vec<(usize, ItemId)>,
+}
+
+/// A piece of an attachment that left one clinic for another.
+pub(crate) struct PieceSent {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) place: AttachmentPlace,
 }
 
 /// An item that left one clinic for another.
@@ -151,6 +161,14 @@ impl PeerStore for Watched {
         Ok(())
     }
 
+    fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        self.replica.store_pieces(deliveries)
+    }
+
+    fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        self.replica.pieces_lacking(name, pieces);
+    }
+
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.replica.identified(peer)
     }
@@ -246,5 +264,19 @@ impl Holdings for Watched {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.replica.knows_clinic(clinic)
+    }
+
+    fn wanted(&self, most: usize) -> Wanted {
+        self.replica.wanted(most)
+    }
+
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        let bytes = self.replica.piece(name, shape, number)?;
+        self.tap.borrow_mut().pieces.push(PieceSent {
+            from: self.site,
+            to: self.peer,
+            place: name.place,
+        });
+        Some(bytes)
     }
 }

@@ -282,6 +282,10 @@ impl World {
         }
         let tap = self.tap.take();
         self.sent += tap.sent.len();
+        self.sent += tap.pieces.len();
+        for sent in &tap.pieces {
+            invariants::consent::piece_may_leave(self, sent)?;
+        }
         for sent in &tap.sent {
             invariants::consent::may_leave(self, sent)?;
         }

@@ -1,5 +1,6 @@
 //! What can be typed. What it means is decided in [`super::run`].
 
+mod attachment;
 mod chart;
 mod consent;
 mod node;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use attachment::Attachment;
 pub(super) use chart::{Chart, Export, ExportFormat, Import, Patient, PinArg, Sex};
 pub(super) use consent::{Audit, Consent};
 pub(super) use node::{Completions, Demo, Doctor, Generate, Id, Init, Peer, Role, Run, Sync};
@@ -120,6 +122,14 @@ Each file is taken in whole or not at all. Taking one in again changes nothing."
   chartmesh chart conflicts 440ffe72"
     )]
     Chart(Chart),
+    /// Scans and other large content of documents.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh attachment list --patient 440ffe72
+  chartmesh attachment fetch --patient 440ffe72"
+    )]
+    Attachment(Attachment),
     /// Who may see which chart.
     #[command(
         subcommand,

@@ -18,6 +18,10 @@ pub(super) fn written(written: &BundleWritten) -> String {
         &mut out,
         &format!("For {}: {what}, {}.", written.name, size(written.bytes)),
     );
+    if written.attachments > 0 {
+        let count = many(written.attachments, "attachment");
+        line(&mut out, &format!("  {count} behind it"));
+    }
     for file in &written.files {
         line(&mut out, &format!("  {}", file.display()));
     }
@@ -50,8 +54,12 @@ fn part(out: &mut String, file: &PartRead) {
             new => format!("{new} new"),
         };
         let text = format!(
-            "{path}: part {number} from {name}, {}, {new}",
-            many(file.items, "item")
+            "{path}: part {number} from {name}, {}, {new}{}",
+            many(file.items, "item"),
+            match file.pieces {
+                0 => String::new(),
+                pieces => format!(", {} of attachments", many(pieces, "piece")),
+            }
         );
         line(out, &text);
     }

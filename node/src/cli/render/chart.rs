@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartmesh_crdt::views::{AllergyStatus, Concept};
 use chartmesh_protocol::ClinicId;
 
-use super::{consent, line, many, short};
+use super::{attachment, consent, line, many, short};
 use crate::clinic::{
     Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Provenance,
     Registered,
@@ -117,6 +117,12 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
     allergies(&mut out, chart);
     problems_and_medications(&mut out, chart);
     immunizations(&mut out, chart);
+    if !chart.attachments.is_empty() {
+        line(&mut out, "Attachments");
+        for one in &chart.attachments {
+            line(&mut out, &attachment::one_line(one));
+        }
+    }
     let count = |(name, count): (&String, &usize)| format!("{name} {count}");
     let parts: Vec<String> = chart.compartments.iter().map(count).collect();
     line(&mut out, &format!("Resources: {}", parts.join(", ")));

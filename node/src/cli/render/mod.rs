@@ -1,5 +1,6 @@
 //! Answers as people read them.
 
+mod attachment;
 mod bundle;
 mod chart;
 mod conflict;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::args::{Audit, Chart, Command, Consent, Export, Patient, Peer, Sync};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
 use crate::control::{Answer, Exit, Failure};
+pub(super) use attachment::save;
 pub(super) use chart::view;
 pub(super) use conflict::list as conflicts;
 pub(super) use node::{doctor, initialised, repaired};
@@ -46,6 +48,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Chart(Chart::History { .. }) => Ok(chart::history(&read::<Vec<_>>(answer)?)),
         Command::Chart(Chart::Conflicts { id }) => Ok(conflict::list(&read::<Vec<_>>(answer)?, id)),
         Command::Chart(Chart::Resolve { .. }) => Ok(conflict::resolved(&read(answer)?)),
+        Command::Attachment(attachment) => attachment::text(attachment, answer),
         Command::Consent(Consent::Grant { .. }) => Ok(consent::made(&read(answer)?)),
         Command::Consent(Consent::Revoke { .. }) => Ok(consent::revoked(&read(answer)?)),
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),
@@ -87,13 +90,20 @@ pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(),
         _ => format!("{}\n", answer.value.get()),
     };
     match &export.out {
-        None => super::print(&text),
+        None => super::print(&text)?,
         Some(path) => {
             crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
             eprintln!("Written to {}.", path.display());
-            Ok(())
+            if json {
+                let report = serde_json::json!({ "written": path, "absent": answer.absent });
+                super::print(&format!("{report}\n"))?;
+            }
         }
     }
+    if !answer.absent.is_empty() {
+        eprint!("{}", attachment::lacking(&answer.absent, &export.patient));
+    }
+    Ok(())
 }
 
 fn on(path: &Path, error: &std::io::Error) -> Failure {

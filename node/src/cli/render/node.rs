@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{line, many, read, short};
-use crate::clinic::{DoctorReport, OwnCard, PeerLine, RelayUse, Status};
+use super::{attachment, line, many, read, short};
+use crate::clinic::{Awaited, DoctorReport, OwnCard, PeerLine, RelayUse, Status};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
 use crate::store::Report;
@@ -20,6 +20,8 @@ pub(super) struct Synced {
 #[derive(Deserialize)]
 pub(super) struct SyncStatus {
     peers: Vec<PeerLine>,
+    #[serde(default)]
+    attachments: Awaited,
 }
 
 pub(in crate::cli) fn initialised(dir: &Path, name: &str, clinic: &impl ToString) -> String {
@@ -90,7 +92,12 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 pub(super) fn sync_status(status: &SyncStatus) -> String {
-    peers(&status.peers)
+    let mut out = peers(&status.peers);
+    let Awaited { attachments, bytes } = status.attachments;
+    if let Some(words) = attachment::awaited(attachments, bytes) {
+        line(&mut out, &format!("  {words}"));
+    }
+    out
 }
 
 fn peers(peers: &[PeerLine]) -> String {
@@ -132,6 +139,10 @@ pub(super) fn status(status: &Status) -> String {
         None => line(&mut out, &format!("  charts   {}", status.charts)),
     }
     line(&mut out, &format!("  store    {}", status.store));
+    let Awaited { attachments, bytes } = status.attachments;
+    if let Some(words) = attachment::awaited(attachments, bytes) {
+        line(&mut out, &format!("  waiting  {words}"));
+    }
     line(&mut out, "Other clinics");
     out.push_str(&peers(&status.peers));
     out
@@ -176,6 +187,14 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
         &mut out,
         &format!("Audit log: {} entries.", report.audit.entries),
     );
+    let health = &report.attachments;
+    if health.attachments > 0 {
+        let text = format!(
+            "Attachments: {}, {} whole; {} pieces checked.",
+            health.attachments, health.whole, health.pieces
+        );
+        line(&mut out, &text);
+    }
     let problems = report
         .problems
         .iter()

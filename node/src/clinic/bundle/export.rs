@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::reconcile::FeedNumber;
 use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
-use chartmesh_protocol::{ChartId, ClinicId};
+use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,9 @@ use crate::control::{BundleOrder, Progress};
 const MIN_PART_BYTES: u64 = 256 * 1024;
 /// What the certificates that an item needs may add to a part.
 const CERTIFICATES_BYTES: u64 = 16 * 1024;
+
+/// What naming pieces of an attachment adds to a part.
+const PIECES_BYTES: u64 = 256;
 
 /// What an export wrote.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +39,9 @@ pub struct BundleWritten {
     pub items: u64,
     /// Charts that they are of.
     pub charts: usize,
+    /// Attachments that are in it whole.
+    #[serde(default)]
+    pub attachments: u64,
     /// Bytes of all files.
     pub bytes: u64,
 }
@@ -82,10 +89,12 @@ impl Clinic {
             replica.owed(after)
         };
         let total = u64::try_from(owed.len()).unwrap_or(u64::MAX);
+        let charts = self.charts_of(&owed)?;
         let loads = self.loads(owed)?;
         let mut parts = Parts {
             clinic: self,
             replica: &replica,
+            peer: peer.node,
             recipient: Recipient {
                 clinic: peer.clinic,
                 sealing,
@@ -101,6 +110,7 @@ impl Clinic {
                 files: Vec::new(),
                 items: 0,
                 charts: loads.len(),
+                attachments: 0,
                 bytes: 0,
             },
         };
@@ -114,8 +124,18 @@ impl Clinic {
                 total,
             });
         }
+        let given = parts.add_attachments(&charts)?;
         parts.end(true)?;
+        parts.note_given(given)?;
         Ok(parts.written)
+    }
+
+    /// The charts that entries are of.
+    fn charts_of(&self, entries: &[FeedEntry]) -> Result<Vec<ChartId>, ClinicError> {
+        let charts = entries.iter();
+        let charts = charts.map(|entry| items::chart_of(&self.store, entry.feed));
+        let charts = charts.collect::<Result<Vec<_>, _>>()?;
+        Ok(charts.into_iter().flatten().collect())
     }
 
     /// Sorts what is owed by chart, the charts with the newest entries first.
@@ -153,15 +173,16 @@ fn rank(lane: Lane) -> u8 {
 }
 
 /// The parts of a bundle while they are written.
-struct Parts<'a> {
-    clinic: &'a Clinic,
-    replica: &'a Replica,
+pub(super) struct Parts<'a> {
+    pub(super) clinic: &'a Clinic,
+    pub(super) replica: &'a Replica,
+    pub(super) peer: NodeId,
     recipient: Recipient,
     after: FeedNumber,
     bundle: BundleId,
-    order: &'a BundleOrder,
+    pub(super) order: &'a BundleOrder,
     part: Option<Part>,
-    written: BundleWritten,
+    pub(super) written: BundleWritten,
 }
 
 /// The part that is written now.
@@ -195,6 +216,38 @@ impl Parts<'_> {
             self.written.items += 1;
         }
         Ok(())
+    }
+
+    /// Adds pieces of an attachment; says whether they do not fit into the part any more, which
+    /// then stays as it is, unless they have to.
+    pub(super) fn put_pieces(
+        &mut self,
+        name: &AttachmentName,
+        shape: Shape,
+        first: u32,
+        pieces: &[Vec<u8>],
+        must: bool,
+    ) -> Result<bool, ClinicError> {
+        let cost: u64 = pieces.iter().map(|one| PartWriter::cost(one.len())).sum();
+        let Some(part) = &mut self.part else {
+            return Err(ClinicError::fault("no part of the bundle is open"));
+        };
+        let after = part.writer.size().saturating_add(cost + PIECES_BYTES);
+        if !must && after > self.order.max_size {
+            return Ok(true);
+        }
+        let ready = part.writer.pieces(name, shape, first, pieces);
+        let ready = ready.map_err(ClinicError::fault)?;
+        part.items += 1;
+        let written = part.file.write(&ready);
+        written.map_err(|error| cannot(&self.order.out, &error))?;
+        Ok(false)
+    }
+
+    /// Ends the part that is written now and begins the next.
+    pub(super) fn begin_anew(&mut self) -> Result<(), ClinicError> {
+        self.end(false)?;
+        self.begin()
     }
 
     fn has_room(&self, bytes: &[u8]) -> bool {

@@ -14,6 +14,7 @@ use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::MissingParts;
+use super::attach::{PieceRead, Told};
 use crate::clinic::{Clinic, ClinicError, Delivery, Replica, items};
 use crate::control::Progress;
 
@@ -22,6 +23,8 @@ const READ_BYTES: usize = 256 * 1024;
 /// Items that are stored in one commit, and their bytes at most.
 const ITEMS_AT_ONCE: usize = 512;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
+/// Pieces of attachments that are kept at once: a megabyte.
+const PIECES_AT_ONCE: usize = 64;
 
 /// What an import of bundles found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,12 @@ pub struct PartRead {
     pub new_items: u64,
     /// Those that were not taken in.
     pub refused: u64,
+    /// Pieces of attachments in it.
+    #[serde(default)]
+    pub pieces: u64,
+    /// Those that were not kept, for no record here tells of them.
+    #[serde(default)]
+    pub unknown_pieces: u64,
     /// Why it was not read to its end, or why items were not taken in.
     pub error: Option<String>,
 }
@@ -143,6 +152,8 @@ struct Intake<'a> {
     replica: Option<Replica>,
     waiting: Vec<Delivery>,
     waiting_bytes: usize,
+    pieces: Vec<PieceRead>,
+    told: Told,
 }
 
 impl<'a> Intake<'a> {
@@ -154,6 +165,8 @@ impl<'a> Intake<'a> {
             replica: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
+            pieces: Vec::new(),
+            told: Told::default(),
         }
     }
 
@@ -202,6 +215,24 @@ impl<'a> Intake<'a> {
                 self.waiting_bytes += bytes.len();
                 self.waiting.push(Delivery { kind, bytes });
                 if self.waiting.len() >= ITEMS_AT_ONCE || self.waiting_bytes >= BYTES_AT_ONCE {
+                    self.store()?;
+                }
+                Ok(())
+            }
+            Piece::Attachment {
+                name,
+                shape,
+                number,
+                bytes,
+            } => {
+                self.report.pieces += 1;
+                self.pieces.push(PieceRead {
+                    name,
+                    shape,
+                    number,
+                    bytes,
+                });
+                if self.pieces.len() >= PIECES_AT_ONCE {
                     self.store()?;
                 }
                 Ok(())
@@ -270,6 +301,24 @@ impl<'a> Intake<'a> {
         }
         let after = items::newest(&self.clinic.store)?.value();
         self.report.new_items += after.saturating_sub(before);
+        self.store_pieces()
+    }
+
+    /// Keeps the pieces that wait, now that the records are there which tell of them.
+    fn store_pieces(&mut self) -> Result<(), Fault> {
+        let pieces = std::mem::take(&mut self.pieces);
+        let outcome = self.clinic.keep_pieces(pieces, &mut self.told)?;
+        self.report.unknown_pieces += outcome.unknown;
+        self.report.refused += outcome.refused;
+        if outcome.unknown > 0 {
+            let reason = "no record here tells of its attachments: read the other parts, then this \
+                          one again";
+            self.report.error.get_or_insert_with(|| reason.to_owned());
+        }
+        if outcome.refused > 0 {
+            let reason = "a piece of an attachment is not what it should be";
+            self.report.error.get_or_insert_with(|| reason.to_owned());
+        }
         Ok(())
     }
 

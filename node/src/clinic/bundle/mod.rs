@@ -8,6 +8,7 @@
 //! Settings  "bundle" | node 32 | bundle 16  -> Received, which parts have been read
 //! ```
 
+mod attach;
 mod export;
 mod file;
 mod import;

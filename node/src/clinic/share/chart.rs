@@ -239,6 +239,19 @@ impl ChartShare {
         Some(rule.own.covers(&header.epoch) || (self.ours_go_home && ours()))
     }
 
+    /// Whether the peer may read a compartment. What it may have of the attachments there shows in
+    /// the records: who has no record with an attachment's mark does not know what to ask for.
+    pub(super) fn peer_reads(&self, tag: &CompartmentTag) -> bool {
+        let rule = self.rules.iter().find(|rule| rule.tag == *tag);
+        rule.is_some_and(|rule| rule.peer != Access::Nothing)
+    }
+
+    /// Whether our clinic may read a compartment.
+    pub(super) fn own_reads(&self, tag: &CompartmentTag) -> bool {
+        let rule = self.rules.iter().find(|rule| rule.tag == *tag);
+        rule.is_some_and(|rule| rule.own != Access::Nothing)
+    }
+
     /// Whether the item with this feed number is shared.
     pub(super) fn has(&self, feed: u64) -> bool {
         self.items

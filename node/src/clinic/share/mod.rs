@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chartmesh_protocol::attachment::AttachmentPlace;
 use chartmesh_protocol::reconcile::{Digest, FeedNumber, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
@@ -293,6 +294,28 @@ impl Share {
     ) -> Result<Option<bool>, ClinicError> {
         let share = self.chart(clinic, chart)?;
         Ok(share.and_then(|share| share.receives(clinic, header)))
+    }
+
+    /// Whether the peer may have what belongs to a compartment now.
+    pub(super) fn serves(
+        &mut self,
+        clinic: &Clinic,
+        place: &AttachmentPlace,
+    ) -> Result<bool, ClinicError> {
+        let share = self.chart(clinic, &place.chart)?;
+        Ok(share.is_some_and(|share| share.peer_reads(&place.compartment)))
+    }
+
+    /// Whether both clinics may have what belongs to a compartment now.
+    pub(super) fn exchanges(
+        &mut self,
+        clinic: &Clinic,
+        place: &AttachmentPlace,
+    ) -> Result<bool, ClinicError> {
+        let share = self.chart(clinic, &place.chart)?;
+        Ok(share.is_some_and(|share| {
+            share.peer_reads(&place.compartment) && share.own_reads(&place.compartment)
+        }))
     }
 
     /// Whether an item of a chart is shared.

@@ -1,5 +1,6 @@
 //! Clinics in one process: stores in temporary folders, sessions joined without a network.
 
+mod attachments;
 mod audit;
 mod beside_a_writer;
 mod cards;
@@ -30,7 +31,8 @@ use chartmesh_protocol::sync::{
 use zeroize::Zeroizing;
 
 use super::{
-    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, PeerStore, Replica, Surroundings,
+    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, PeerStore, PieceDelivery, Replica,
+    Surroundings,
 };
 use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
@@ -243,6 +245,25 @@ impl End {
                         Err(refused) => Event::Refused(refused.refusal()),
                     };
                     effects.extend(self.session.handle(0, event, &self.replica));
+                }
+                Effect::Piece {
+                    name,
+                    number,
+                    bytes,
+                } => {
+                    let piece = PieceDelivery {
+                        name,
+                        number,
+                        bytes,
+                    };
+                    let event = match self.replica.store_pieces(&[piece]) {
+                        Ok(()) => Event::PiecesStored { pieces: 1 },
+                        Err(refused) => Event::Refused(refused.refusal()),
+                    };
+                    effects.extend(self.session.handle(0, event, &self.replica));
+                }
+                Effect::PiecesLacking { name, pieces } => {
+                    self.replica.pieces_lacking(name, &pieces);
                 }
                 Effect::PeerIdentified(peer) => self.replica.identified(&peer).unwrap(),
                 Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),

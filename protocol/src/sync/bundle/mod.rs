@@ -9,7 +9,7 @@
 //! block     = length u32, big-endian | ciphertext                    at most 64 KiB of plain text
 //! plain     = flag | bytes            flag 0: more follows; 1: the part ends; 2: the bundle ends
 //! bytes     = [after, signature 64] | HELLO | CERTIFICATE            of the first block
-//!           | (CERTIFICATE | ITEM | MORE)..                          of all others, whole frames
+//!           | (CERTIFICATE | ITEM | MORE | WANT | PIECE | REST)..    of all others, whole frames
 //! ```
 //!
 //! The blocks are sealed to the clinic's sealing key, in order, by one HPKE context a part (base
@@ -19,6 +19,9 @@
 //! how far it has followed the recipient's, and the digests of what both share. `after` is the
 //! number in the sender's feed from which on the bundle is complete: a recipient that has followed
 //! it so far may move its cursor to `newest` once every part is stored.
+//!
+//! Pieces of attachments come after all items. Each run of them stands behind a WANT that names
+//! them. They are no part of the feed: which ones are in a bundle is for its sender to choose.
 //!
 //! ```
 //! use chartmesh_protocol::sync::bundle::{PartReader, Piece};
@@ -34,6 +37,7 @@
 mod error;
 mod head;
 mod opening;
+mod pieces;
 mod reader;
 mod writer;
 
@@ -54,6 +58,9 @@ const LENGTH_BYTES: usize = 4;
 const MAX_HEAD_BYTES: usize = 128;
 /// The largest part number: more parts than a shelf of sticks.
 pub const MAX_PARTS: u32 = 9_999;
+
+/// Pieces of an attachment behind one WANT: so few that they fit into the smallest part.
+pub const MAX_PIECES_IN_A_ROW: usize = 8;
 
 /// What the first byte of a block says.
 const MORE: u8 = 0;

@@ -9,10 +9,12 @@ use super::super::frame::{Frame, FrameReader};
 use super::super::item::{ItemKind, Lane};
 use super::super::payload::ItemFrame;
 use super::super::sender::most_bytes;
+use super::pieces::{PieceReader, Taken};
 use super::{
     BUNDLE_ENDS, BundleError, LENGTH_BYTES, MAX_BLOCK_BYTES, MORE, Opening, PART_ENDS, PartHead,
     TAG_BYTES, opening,
 };
+use crate::attachment::{AttachmentName, Shape};
 use crate::id::ClinicId;
 use crate::identity::SealingKey;
 
@@ -28,6 +30,17 @@ pub enum Piece {
         /// What it is.
         kind: ItemKind,
         /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// A piece of an attachment, not verified.
+    Attachment {
+        /// The attachment.
+        name: AttachmentName,
+        /// Its content's shape.
+        shape: Shape,
+        /// The number of the piece.
+        number: u32,
+        /// The piece.
         bytes: Vec<u8>,
     },
     /// The part is whole.
@@ -47,6 +60,7 @@ pub struct PartReader {
     bytes: Vec<u8>,
     blocks: u64,
     item: Option<Partial>,
+    pieces: PieceReader,
 }
 
 enum State {
@@ -73,6 +87,7 @@ impl PartReader {
             bytes: Vec::new(),
             blocks: 0,
             item: None,
+            pieces: PieceReader::default(),
         }
     }
 
@@ -133,7 +148,7 @@ impl PartReader {
     fn flag(&mut self, flag: u8, block: u64, pieces: &mut Vec<Piece>) -> Result<bool, BundleError> {
         match flag {
             MORE => return Ok(true),
-            PART_ENDS | BUNDLE_ENDS if self.item.is_none() && block > 0 => {}
+            PART_ENDS | BUNDLE_ENDS if self.is_between_items() && block > 0 => {}
             _ => return Err(BundleError::Content { block }),
         }
         let last = flag == BUNDLE_ENDS;
@@ -156,6 +171,15 @@ impl PartReader {
             .next_frame()
             .map_err(|error| BundleError::Frame { block, error })?
         {
+            let frame = match self.pieces.take(frame) {
+                Ok(Taken::Nothing) => continue,
+                Ok(Taken::Piece(piece)) => {
+                    pieces.push(piece);
+                    continue;
+                }
+                Ok(Taken::Other(frame)) => frame,
+                Err(()) => return Err(content()),
+            };
             match (frame, self.item.take()) {
                 (Frame::Certificate(bytes), None) => pieces.push(Piece::Certificate(bytes)),
                 (Frame::Item(item), None) => self.grow(begun(item).ok_or_else(content)?, pieces),
@@ -175,6 +199,11 @@ impl PartReader {
         } else {
             Err(content())
         }
+    }
+
+    /// Whether neither an item nor a piece has come in part.
+    fn is_between_items(&self) -> bool {
+        self.item.is_none() && self.pieces.is_between()
     }
 
     /// Gives an item out once it is whole.

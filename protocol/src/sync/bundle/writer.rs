@@ -11,13 +11,14 @@ use super::super::hello::{Hello, Standing};
 use super::super::holdings::Holdings;
 use super::super::item::FeedEntry;
 use super::super::limits::FRAGMENT_BYTES;
-use super::super::payload::{ItemFrame, MoreFrame};
+use super::super::payload::{ItemFrame, MoreFrame, PieceFrame, Span, WantFrame};
 use super::super::sender::most_bytes;
 use super::head::ENCAPSULATED_BYTES;
 use super::{
-    BUNDLE_ENDS, BundleError, BundleId, LENGTH_BYTES, MAX_BLOCK_BYTES, MAX_PARTS, MORE, PART_ENDS,
-    PartHead, TAG_BYTES, opening,
+    BUNDLE_ENDS, BundleError, BundleId, LENGTH_BYTES, MAX_BLOCK_BYTES, MAX_PARTS,
+    MAX_PIECES_IN_A_ROW, MORE, PART_ENDS, PartHead, TAG_BYTES, opening,
 };
+use crate::attachment::{AttachmentName, Shape};
 use crate::id::{CertificateHash, ClinicId, SealingPublic};
 use crate::identity::{NodeCertificate, NodeKey, Verified};
 use crate::limits::MAX_CERTIFICATE_BYTES;
@@ -95,6 +96,7 @@ impl PartWriter {
             standing: Standing::of(holdings),
             time: holdings.time(),
             quiet_s: None,
+            knows: None,
         };
         let mut writer = Self {
             context,
@@ -171,6 +173,51 @@ impl PartWriter {
                 bytes: fragment.to_vec(),
             });
             self.frame(&more, &mut out)?;
+        }
+        Ok(out)
+    }
+
+    /// Adds pieces of an attachment, which follow each other from the number `first` on; returns
+    /// the bytes that are ready.
+    ///
+    /// # Errors
+    /// [`BundleError::Unsendable`] for none, for too many, or for one that is too large.
+    pub fn pieces(
+        &mut self,
+        name: &AttachmentName,
+        shape: Shape,
+        first: u32,
+        pieces: &[Vec<u8>],
+    ) -> Result<Vec<u8>, BundleError> {
+        let bytes = pieces.iter().map(Vec::len).sum();
+        let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+        let right = |(number, piece): (u32, &Vec<u8>)| shape.size_of(number) == Some(piece.len());
+        let fits = (1..=MAX_PIECES_IN_A_ROW).contains(&pieces.len());
+        if !fits || !(first..).zip(pieces).all(right) {
+            return Err(BundleError::Unsendable { bytes });
+        }
+        let mut out = Vec::new();
+        let want = Frame::Want(WantFrame {
+            number: 0,
+            name: *name,
+            length: shape.length(),
+            pieces: vec![Span { first, count }],
+        });
+        self.frame(&want, &mut out)?;
+        for (piece, bytes) in (first..).zip(pieces) {
+            let (start, rest) = bytes
+                .split_at_checked(FRAGMENT_BYTES)
+                .unwrap_or((bytes, &[]));
+            let start = Frame::Piece(PieceFrame {
+                number: 0,
+                piece,
+                size: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                bytes: start.to_vec(),
+            });
+            self.frame(&start, &mut out)?;
+            for fragment in rest.chunks(FRAGMENT_BYTES) {
+                self.frame(&Frame::Rest(fragment.to_vec()), &mut out)?;
+            }
         }
         Ok(out)
     }

@@ -102,7 +102,10 @@ impl Couple {
 fn items_of(pieces: &[Piece]) -> Vec<Vec<u8>> {
     let item = |piece: &Piece| match piece {
         Piece::Item { bytes, .. } => Some(bytes.clone()),
-        Piece::Opened(..) | Piece::Certificate(_) | Piece::End { .. } => None,
+        Piece::Opened(..)
+        | Piece::Certificate(_)
+        | Piece::Attachment { .. }
+        | Piece::End { .. } => None,
     };
     pieces.iter().filter_map(item).collect()
 }

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use crate::id::CertificateHash;
+use crate::attachment::{AttachmentName, AttachmentPlace};
+use crate::id::{AttachmentId, CertificateHash, ChartId, CompartmentTag};
 use crate::identity::NodeKey;
 use crate::reconcile::{
     Claim, ComparisonKey, Cursor, Digest, Encoder, FeedNumber, ItemId, ItemKey, KeyPrefix, PairKey,
     Range, SharedDigests, StoreIncarnation,
 };
 use crate::sync::frame::{Frame, FrameReader};
-use crate::sync::hello::{Check, Hello, Standing};
+use crate::sync::hello::{Check, Hello, KNOWS_ATTACHMENTS, Standing};
 use crate::sync::payload::{
-    AckFrame, FurtherFrame, ItemFrame, MoreFrame, RangesFrame, SymbolsFrame, WantedFrame,
-    WantedKeys,
+    AckFrame, FurtherFrame, ItemFrame, LackFrame, MoreFrame, PieceFrame, RangesFrame, Span,
+    SymbolsFrame, WantFrame, WantedFrame, WantedKeys,
 };
 use crate::sync::{CloseCode, ItemKind, Lane};
 use crate::time::HybridTime;
@@ -93,6 +94,21 @@ fn wanted() -> WantedFrame {
     }
 }
 
+fn want() -> WantFrame {
+    let place = AttachmentPlace {
+        chart: ChartId::new([1; 16]),
+        compartment: CompartmentTag::new([2; 8]),
+    };
+    let id = AttachmentId::new([3; 32]);
+    let spans = [(0, 1), (290, 60)];
+    WantFrame {
+        number: 7,
+        name: AttachmentName { place, id },
+        length: 20_000_000,
+        pieces: spans.map(|(first, count)| Span { first, count }).to_vec(),
+    }
+}
+
 fn frames() -> Vec<(&'static str, Frame)> {
     let hello = Hello {
         certificate: CertificateHash::new([5; 32]),
@@ -100,9 +116,14 @@ fn frames() -> Vec<(&'static str, Frame)> {
         standing: standing(),
         time: HybridTime::from_ms(1_700_000_000_000),
         quiet_s: None,
+        knows: None,
     };
     let visitor = Hello {
         quiet_s: Some(0),
+        ..hello
+    };
+    let knowing = Hello {
+        knows: Some(KNOWS_ATTACHMENTS),
         ..hello
     };
     let stranger = Hello {
@@ -129,6 +150,7 @@ fn frames() -> Vec<(&'static str, Frame)> {
         ("hello", Frame::Hello(hello)),
         ("hello-first", Frame::Hello(stranger)),
         ("hello-visit", Frame::Hello(visitor)),
+        ("hello-knows", Frame::Hello(knowing)),
         ("certificate", Frame::Certificate(b"certificate".to_vec())),
         ("settled", Frame::Settled),
         ("sent", Frame::Sent(FeedNumber::new(70_020))),
@@ -151,9 +173,6 @@ fn frames() -> Vec<(&'static str, Frame)> {
             }),
         ),
         ("drop", Frame::Drop(Lane::Older)),
-        ("ping", Frame::Ping),
-        ("pong", Frame::Pong),
-        ("close", Frame::Close(CloseCode::Mismatch)),
         ("symbols", Frame::Symbols(symbols())),
         ("further", Frame::Further(further(Some(384)))),
         ("further-ranges", Frame::Further(further(None))),
@@ -161,10 +180,48 @@ fn frames() -> Vec<(&'static str, Frame)> {
     ]
 }
 
+/// The frames that may come at any time.
+fn small_frames() -> Vec<(&'static str, Frame)> {
+    vec![
+        ("ping", Frame::Ping),
+        ("pong", Frame::Pong),
+        ("close", Frame::Close(CloseCode::Mismatch)),
+    ]
+}
+
+/// The frames of attachments.
+fn attachment_frames() -> Vec<(&'static str, Frame)> {
+    vec![
+        ("want", Frame::Want(want())),
+        (
+            "piece",
+            Frame::Piece(PieceFrame {
+                number: 7,
+                piece: 300,
+                size: 16_400,
+                bytes: b"sealed".to_vec(),
+            }),
+        ),
+        ("rest", Frame::Rest(b"rest".to_vec())),
+        (
+            "lack",
+            Frame::Lack(LackFrame {
+                number: 7,
+                pieces: want().pieces,
+            }),
+        ),
+        ("enough", Frame::Enough),
+    ]
+}
+
+fn all_frames() -> Vec<(&'static str, Frame)> {
+    [frames(), small_frames(), attachment_frames()].concat()
+}
+
 #[test]
 fn every_frame_is_written_and_read_as_it_first_was() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
-    for (name, frame) in frames() {
+    for (name, frame) in all_frames() {
         let mut bytes = Vec::new();
         frame.write(&mut bytes);
         let path = folder.join(format!("sync-{name}.bin"));
@@ -186,7 +243,7 @@ fn every_frame_is_written_and_read_as_it_first_was() {
 
 #[test]
 fn every_frame_is_read_from_pieces_of_one_byte_and_no_truncation_is_a_frame() {
-    for (name, frame) in frames() {
+    for (name, frame) in all_frames() {
         let mut bytes = Vec::new();
         frame.write(&mut bytes);
         let mut reader = FrameReader::default();
@@ -202,7 +259,7 @@ fn every_frame_is_read_from_pieces_of_one_byte_and_no_truncation_is_a_frame() {
 
 #[test]
 fn a_payload_cut_short_or_lengthened_is_refused() {
-    for (name, frame) in frames() {
+    for (name, frame) in all_frames() {
         if matches!(frame, Frame::Certificate(_)) {
             continue;
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::store::{Identity, Store, id_of, is_genuine};
+use crate::attachment::AttachmentName;
 use crate::reconcile::{Cursor, ItemId};
 use crate::sync::{
     CloseReason, Effect, Event, Holdings, Patience, Refusal, Report, Role, Session, Setup,
@@ -28,6 +29,8 @@ pub(super) struct End {
     busy_until: u64,
     /// Delivered items with the time at which they are durable.
     unstored: VecDeque<(u64, Vec<u8>)>,
+    /// Delivered pieces of attachments with the time at which they are durable.
+    unstored_pieces: VecDeque<(u64, AttachmentName, u32, Vec<u8>)>,
     wake_at: u64,
     /// Ids of items in the order of their delivery, with the time.
     pub(super) delivered: Vec<(u64, ItemId)>,
@@ -77,6 +80,7 @@ impl Pair {
             most_under_way: 0,
             busy_until: 0,
             unstored: VecDeque::new(),
+            unstored_pieces: VecDeque::new(),
             wake_at: u64::MAX,
             delivered: Vec::new(),
             reports: Vec::new(),
@@ -142,6 +146,7 @@ impl Pair {
             it.closed = None;
             it.sent.clear();
             it.delivered.clear();
+            it.store.shelf.begin_session();
             it.busy_until = now;
         }
         self.event(A, Event::Opened);
@@ -154,6 +159,7 @@ impl Pair {
             end.session = None;
             end.inbox.clear();
             end.unstored.clear();
+            end.unstored_pieces.clear();
             end.wake_at = u64::MAX;
         }
     }
@@ -183,6 +189,15 @@ impl Pair {
                 it.delivered.push((self.now, id_of(&bytes)));
                 it.unstored.push_back((durable, bytes));
             }
+            Effect::Piece {
+                name,
+                number,
+                bytes,
+            } => {
+                let durable = self.now + self.store_ms;
+                let waiting = &mut self.ends[end].unstored_pieces;
+                waiting.push_back((durable, name, number, bytes));
+            }
             Effect::InSync(report) => self.ends[end].reports.push(report),
             Effect::WakeAt { at_ms } => self.ends[end].wake_at = at_ms,
             Effect::Close(reason) => self.ends[end].closed = Some(reason),
@@ -191,6 +206,7 @@ impl Pair {
             Effect::PeerIdentified(_)
             | Effect::Certificate(_)
             | Effect::CursorAdvanced(_)
+            | Effect::PiecesLacking { .. }
             | Effect::PeerAcknowledged(_)
             | Effect::PeerHolds(_) => {}
         }
@@ -233,10 +249,9 @@ impl Pair {
     fn next_traffic(&self) -> Option<u64> {
         let of = |end: &End| {
             let arrival = end.inbox.front().map(|(at, _)| *at);
-            arrival
-                .into_iter()
-                .chain(end.unstored.front().map(|(at, _)| *at))
-                .min()
+            let piece = end.unstored_pieces.front().map(|(at, ..)| *at);
+            let stored = end.unstored.front().map(|(at, _)| *at);
+            arrival.into_iter().chain(stored).chain(piece).min()
         };
         self.ends.iter().filter_map(of).min()
     }
@@ -269,6 +284,23 @@ impl Pair {
             if items > 0 {
                 self.event(end, Event::Stored { items });
             }
+            self.keep_pieces(end);
+        }
+    }
+
+    /// Keeps the pieces that are durable by now.
+    fn keep_pieces(&mut self, end: usize) {
+        let (now, mut pieces) = (self.now, 0);
+        while let Some((at, ..)) = self.ends[end].unstored_pieces.front()
+            && *at <= now
+        {
+            let it = &mut self.ends[end];
+            let (_, name, number, bytes) = it.unstored_pieces.pop_front().unwrap();
+            it.store.shelf.store(&name, number, &bytes).unwrap();
+            pieces += 1;
+        }
+        if pieces > 0 {
+            self.event(end, Event::PiecesStored { pieces });
         }
     }
 

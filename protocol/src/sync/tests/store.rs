@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::shelf::Shelf;
+use crate::attachment::{AttachmentName, Shape};
 use crate::id::{CertificateHash, ClinicId, NodeId};
 use crate::identity::{ClinicKey, NodeCertificate, NodeKey, NodeRole, SealingKey, Verified};
 use crate::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
-use crate::sync::{Effect, FeedEntry, Holdings, ItemKind, Lane};
+use crate::sync::{Effect, FeedEntry, Holdings, ItemKind, Lane, Wanted};
 use crate::time::HybridTime;
 
 /// Charts from here on need a grant.
@@ -126,6 +128,7 @@ pub(super) struct Store {
     /// Added to the digest of records, to make it wrong.
     pub(super) digest_error: Option<ItemId>,
     pub(super) time: u64,
+    pub(super) shelf: Shelf,
 }
 
 impl Store {
@@ -146,6 +149,7 @@ impl Store {
             withdrawn: HashSet::new(),
             digest_error: None,
             time: 0,
+            shelf: Shelf::default(),
         }
     }
 
@@ -277,8 +281,10 @@ impl Store {
                     self.certificates.insert(certificate.hash(), bytes.clone());
                 }
             }
+            Effect::PiecesLacking { name, pieces } => self.shelf.lacks(*name, pieces),
             Effect::Send(_)
             | Effect::Deliver { .. }
+            | Effect::Piece { .. }
             | Effect::PeerHolds(_)
             | Effect::StoreIsBehind { .. }
             | Effect::InSync(_)
@@ -361,5 +367,13 @@ impl Holdings for Store {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.known_clinics.contains(clinic)
+    }
+
+    fn wanted(&self, most: usize) -> Wanted {
+        self.shelf.wanted(most)
+    }
+
+    fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
+        self.shelf.piece(name, shape, number)
     }
 }

@@ -60,6 +60,11 @@ impl Victim {
         failed
     }
 
+    /// Over what it shares with its peer.
+    pub(super) fn digests(&self) -> SharedDigests {
+        self.store().digests()
+    }
+
     fn store(&self) -> &Store {
         &self.pair.ends[self.end].store
     }
@@ -112,6 +117,7 @@ impl Victim {
             },
             time: self.pair.ends[1 - self.end].store.time(),
             quiet_s: None,
+            knows: None,
         }
     }
 

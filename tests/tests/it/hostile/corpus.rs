@@ -5,7 +5,9 @@
 use std::panic::catch_unwind;
 use std::{env, fs};
 
-use chartmesh_tests::fuzz::{TARGETS, Target, corpus, find, mutate, recorded, recorded_part};
+use chartmesh_tests::fuzz::{
+    TARGETS, Target, corpus, find, mutate, recorded, recorded_attachments, recorded_part,
+};
 use data_encoding::HEXLOWER;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -71,5 +73,8 @@ fn what_two_nodes_say_to_each_other_breaks_no_reader() {
     let [dialer, listener] = recorded();
     plays("session", "recorded-dialer", &dialer);
     plays("session", "recorded-listener", &listener);
-    plays("bundle-part", "recorded", &recorded_part());
+    let [dialer, listener] = recorded_attachments();
+    plays("session", "attachments-dialer", &dialer);
+    plays("session", "attachments-listener", &listener);
+    plays("bundle-part", "attachments", &recorded_part());
 }

@@ -177,6 +177,8 @@ pub(super) fn converse(
                 | Effect::PeerAcknowledged(_)
                 | Effect::PeerHolds(_)
                 | Effect::StoreIsBehind { .. }
+                | Effect::Piece { .. }
+                | Effect::PiecesLacking { .. }
                 | Effect::WakeAt { .. } => {}
             }
         }

@@ -1,5 +1,6 @@
 //! What clinics do with each other, told from beginning to end.
 
+mod attachments;
 mod cards;
 mod commands;
 mod compaction;

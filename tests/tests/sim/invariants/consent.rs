@@ -1,12 +1,13 @@
 //! Invariant 1: a node holds and sends records only of compartments that the other side was let
 //! read, and keys go to nobody else.
 
+use chartmesh_protocol::attachment::AttachmentPlace;
 use chartmesh_protocol::ledger::CompartmentName;
 use chartmesh_protocol::reconcile::ItemId;
 
 use crate::broken::{Broken, Invariant, conduct};
 use crate::expected::Grant;
-use crate::watched::Sent;
+use crate::watched::{PieceSent, Sent};
 use crate::world::World;
 
 /// Whether a clinic may get what is in a compartment from another, by what that one knows of
@@ -142,6 +143,27 @@ pub(crate) fn may_leave(world: &World, sent: &Sent) -> Result<(), Broken> {
     let (from, to) = (sent.from, sent.to);
     let may = may_read(world, from, chart, to, name)?;
     let what = || format!("{from} sends {name} of chart {chart} to {to}, who may not have it");
+    Invariant::Consent.holds(may, what)
+}
+
+/// A piece of an attachment that leaves a clinic goes to one that may read its compartment.
+pub(crate) fn piece_may_leave(world: &World, sent: &PieceSent) -> Result<(), Broken> {
+    let AttachmentPlace {
+        chart: id,
+        compartment,
+    } = sent.place;
+    let chart = world.expected.chart_of(&id);
+    let name = world.expected.names.get(&(id, compartment));
+    let (Some(chart), Some(name)) = (chart, name) else {
+        return Err(Invariant::Consent.broken("a piece of what nobody wrote"));
+    };
+    let (from, to) = (sent.from, sent.to);
+    let may = may_read(world, from, chart, to, name)?;
+    let what = || {
+        format!(
+            "{from} sends an attachment of {name} of chart {chart} to {to}, who may not read it"
+        )
+    };
     Invariant::Consent.holds(may, what)
 }
 

@@ -1,0 +1,132 @@
+//! Attachments, in words.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use super::{line, many, on, read};
+use crate::cli::args::Attachment;
+use crate::clinic::{AbsentAttachment, AttachmentLine, AttachmentState};
+use crate::control::{Answer, Exit, Failure};
+
+/// What `attachment fetch` answers.
+#[derive(Deserialize)]
+struct Fetched {
+    fetched: bool,
+    attachments: Vec<AttachmentLine>,
+}
+
+/// What `attachment save` answers.
+#[derive(Deserialize)]
+struct Content {
+    data: String,
+}
+
+pub(super) fn text(attachment: &Attachment, answer: &Answer) -> Result<String, Failure> {
+    match attachment {
+        Attachment::List { .. } => Ok(list(&read::<Vec<_>>(answer)?)),
+        Attachment::Fetch { .. } => {
+            let done: Fetched = read(answer)?;
+            let mut out = list(&done.attachments);
+            if !done.fetched {
+                line(
+                    &mut out,
+                    "No clinic that has what is missing can be reached now; it comes when one can.",
+                );
+            }
+            Ok(out)
+        }
+        Attachment::Save { .. } => Ok(String::new()),
+    }
+}
+
+/// Writes the content that `attachment save` asked for into its file.
+pub(in crate::cli) fn save(
+    out: &std::path::Path,
+    answer: &Answer,
+    json: bool,
+) -> Result<(), Failure> {
+    let content: Content = read(answer)?;
+    let bytes = STANDARD
+        .decode(content.data)
+        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    crate::folder::write_whole(out, &bytes).map_err(|error| on(out, &error))?;
+    eprintln!("Written to {}.", out.display());
+    if json {
+        let report = serde_json::json!({ "written": out, "bytes": bytes.len() });
+        crate::cli::print(&format!("{report}\n"))?;
+    }
+    Ok(())
+}
+
+fn list(lines: &[AttachmentLine]) -> String {
+    if lines.is_empty() {
+        return "Nothing large is in this chart.\n".to_owned();
+    }
+    let mut out = String::new();
+    for one in lines {
+        line(&mut out, &one_line(one));
+    }
+    out
+}
+
+/// One attachment in a line.
+pub(super) fn one_line(one: &AttachmentLine) -> String {
+    let bytes = one.bytes.map_or_else(|| "unknown size".to_owned(), size);
+    let kind = one.content_type.as_deref().unwrap_or("unknown type");
+    let title = one.title.as_ref().map(|title| format!(", {title}"));
+    let state = match one.state {
+        AttachmentState::Here => "here".to_owned(),
+        AttachmentState::Wanted => format!("on its way, {} % here", one.percent_here),
+        AttachmentState::NotHere => "not here".to_owned(),
+        AttachmentState::Unreadable => "cannot be read".to_owned(),
+    };
+    let title = title.unwrap_or_default();
+    format!("  {}: {kind}, {bytes}{title}: {state}", one.resource)
+}
+
+/// What an export lacks, for standard error.
+pub(super) fn lacking(absent: &[AbsentAttachment], patient: &str) -> String {
+    let mut out = String::new();
+    for one in absent {
+        let size = one.bytes.map_or_else(|| "unknown size".to_owned(), size);
+        let resource = &one.resource;
+        line(
+            &mut out,
+            &format!("Without the content of {resource} ({size}): it is not here."),
+        );
+    }
+    let count = u64::try_from(absent.len()).unwrap_or(u64::MAX);
+    line(
+        &mut out,
+        &format!(
+            "{} left out; `chartmesh attachment fetch --patient {patient}` gets what is missing.",
+            many(count, "content")
+        ),
+    );
+    out
+}
+
+/// What is waited for, in words; nothing where nothing is.
+pub(super) fn awaited(attachments: u64, bytes: u64) -> Option<String> {
+    (attachments > 0).then(|| {
+        format!(
+            "{} on the way here, {} to come",
+            many(attachments, "attachment"),
+            size(bytes)
+        )
+    })
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    let tenths = |unit: u64| {
+        let tenths = bytes.saturating_mul(10).div_ceil(unit);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
+    match bytes {
+        0..1_000 => format!("{bytes} bytes"),
+        1_000..1_000_000 => format!("{} kB", tenths(1_000)),
+        _ => format!("{} MB", tenths(1_000_000)),
+    }
+}

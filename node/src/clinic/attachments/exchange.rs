@@ -1,0 +1,199 @@
+//! Attachments between this node and one peer: what to ask it for, what it may have, what came.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chartmesh_protocol::attachment::{AttachmentName, MAX_PIECE_BYTES, Shape};
+use chartmesh_protocol::sync::{Wanted, WantedPieces};
+
+use super::lock;
+use crate::blobs::BlobError;
+use crate::clinic::{Clinic, ClinicError, Refused, Replica};
+
+/// A piece as a session delivers it.
+#[derive(Debug, Clone)]
+pub struct PieceDelivery {
+    /// The attachment.
+    pub name: AttachmentName,
+    /// The number of the piece.
+    pub number: u32,
+    /// The piece, not verified.
+    pub bytes: Vec<u8>,
+}
+
+/// What one session has asked for.
+#[derive(Debug, Default)]
+pub(crate) struct PeerPieces {
+    asked: BTreeSet<(AttachmentName, u32)>,
+    /// What the peer does not have for us.
+    lacking: BTreeSet<(AttachmentName, u32)>,
+}
+
+impl Replica {
+    /// Pieces to ask the peer for; see [`chartmesh_protocol::sync::Holdings::wanted`].
+    pub(crate) fn wanted_pieces(&self, most: usize) -> Result<Wanted, ClinicError> {
+        let clinic = &self.clinic;
+        let room = u64::try_from(most.saturating_mul(MAX_PIECE_BYTES)).unwrap_or(u64::MAX);
+        if clinic.wants().is_paused(clinic.now_ms()) || clinic.blobs.has_room(room).is_err() {
+            return Ok(Wanted::default());
+        }
+        let more = clinic.look_for_attachments()?;
+        let all: Vec<(AttachmentName, Shape)> = {
+            let wants = clinic.wants();
+            let all = wants.all();
+            all.filter_map(|(name, want)| Some((*name, want.shape()?)))
+                .collect()
+        };
+        let mut pieces = Vec::new();
+        let mut room = most;
+        for (name, shape) in all {
+            if room == 0 {
+                break;
+            }
+            if !self.ask(|share, clinic| share.exchanges(clinic, &name.place)) {
+                continue;
+            }
+            let numbers = self.take_missing(&name, shape, room)?;
+            room = room.saturating_sub(numbers.len());
+            if !numbers.is_empty() {
+                pieces.push(WantedPieces {
+                    name,
+                    shape,
+                    numbers,
+                });
+            }
+        }
+        Ok(Wanted { pieces, more })
+    }
+
+    /// Takes pieces that are not here and that no session waits for.
+    fn take_missing(
+        &self,
+        name: &AttachmentName,
+        shape: Shape,
+        most: usize,
+    ) -> Result<Vec<u32>, ClinicError> {
+        let blob = self.clinic.blob(name, shape)?;
+        let blob = lock(&blob);
+        if blob.is_whole() {
+            drop(blob);
+            self.clinic.is_fetched(name)?;
+            return Ok(Vec::new());
+        }
+        let mut wants = self.clinic.wants();
+        let mut state = self.lock();
+        let mut numbers = Vec::new();
+        for number in blob.missing() {
+            if numbers.len() >= most {
+                break;
+            }
+            let piece = (*name, number);
+            if !state.pieces.lacking.contains(&piece) && wants.take(*name, number) {
+                state.pieces.asked.insert(piece);
+                numbers.push(number);
+            }
+        }
+        Ok(numbers)
+    }
+
+    /// A piece that the peer asks for, if it may have it now.
+    pub(crate) fn piece_for_peer(
+        &self,
+        name: &AttachmentName,
+        shape: Shape,
+        number: u32,
+    ) -> Option<Vec<u8>> {
+        self.ask(|share, clinic| {
+            if !share.serves(clinic, &name.place)? {
+                return Ok(None);
+            }
+            let blob = clinic.blob(name, shape)?;
+            let mut blob = lock(&blob);
+            Ok(blob.read(number)?)
+        })
+    }
+
+    /// The peer does not have these pieces for us.
+    pub fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
+        let mut wants = self.clinic.wants();
+        let mut state = self.lock();
+        for piece in pieces {
+            state.pieces.asked.remove(&(name, *piece));
+            state.pieces.lacking.insert((name, *piece));
+            wants.release(name, *piece);
+        }
+        drop((wants, state));
+        // Another peer may have them.
+        self.clinic.changed(&[], false);
+    }
+
+    /// Verifies pieces and keeps them: when this returns, they are durable. On a full disk they
+    /// are let go of, and wanted again later: records have to go on.
+    ///
+    /// # Errors
+    /// [`Refused`] when one is not what the attachment has there.
+    pub fn store_pieces(&self, deliveries: &[PieceDelivery]) -> Result<(), Refused> {
+        let mut by_name: BTreeMap<AttachmentName, Vec<&PieceDelivery>> = BTreeMap::new();
+        for one in deliveries {
+            by_name.entry(one.name).or_default().push(one);
+        }
+        for (name, pieces) in by_name {
+            let stored = match self.keep_pieces(&self.clinic, &name, &pieces) {
+                Err(BlobError::Full) => {
+                    tracing::warn!("the disk is full: attachments are fetched when there is space");
+                    self.clinic.wants().pause(self.clinic.now_ms());
+                    Ok(false)
+                }
+                Err(BlobError::Piece(_)) => Err(Refused::bad_piece()),
+                Err(error @ BlobError::Io(_)) => Err(Refused::ours(error.into())),
+                Ok(is_whole) => Ok(is_whole),
+            };
+            let mut wants = self.clinic.wants();
+            let mut state = self.lock();
+            for one in pieces {
+                state.pieces.asked.remove(&(name, one.number));
+                wants.release(name, one.number);
+            }
+            drop((wants, state));
+            if stored? {
+                self.clinic.is_fetched(&name).map_err(Refused::ours)?;
+                self.clinic.changed(&[], false);
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps pieces of one attachment; says whether all of it is here.
+    fn keep_pieces(
+        &self,
+        clinic: &Clinic,
+        name: &AttachmentName,
+        pieces: &[&PieceDelivery],
+    ) -> Result<bool, BlobError> {
+        let shape = clinic.wants().get(name).and_then(|want| want.shape());
+        let Some(shape) = shape else {
+            // It came whole by another way meanwhile.
+            return Ok(false);
+        };
+        let blob = clinic.blobs.blob(&clinic.blob_name(name), name.id, shape)?;
+        let mut blob = lock(&blob);
+        for one in pieces {
+            blob.write(one.number, &one.bytes)?;
+        }
+        blob.sync()?;
+        Ok(blob.is_whole())
+    }
+
+    /// What this session waited for is for others to ask for.
+    pub(crate) fn release_pieces(&self) {
+        let asked = std::mem::take(&mut self.lock().pieces.asked);
+        if asked.is_empty() {
+            return;
+        }
+        let mut wants = self.clinic.wants();
+        for (name, piece) in asked {
+            wants.release(name, piece);
+        }
+        drop(wants);
+        self.clinic.changed(&[], false);
+    }
+}

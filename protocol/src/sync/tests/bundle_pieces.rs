@@ -1,0 +1,100 @@
+//! Pieces of attachments in bundle files.
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::shelf::attachment;
+use super::store::{Identity, Store};
+use crate::identity::SealingKey;
+use crate::reconcile::FeedNumber;
+use crate::sync::bundle::{
+    Author, BundleError, BundleId, MAX_PIECES_IN_A_ROW, PartReader, PartWriter, Piece, Recipient,
+};
+
+/// Writes a part by `write`, and returns it with a reader for it.
+fn part(write: impl FnOnce(&mut PartWriter) -> Vec<u8>) -> (Vec<u8>, PartReader) {
+    let (sender, recipient) = (Identity::new(1), Identity::new(2));
+    let sealing = SealingKey::generate(&mut ChaCha20Rng::seed_from_u64(9));
+    let store = Store::new(sender.pair_key(&recipient.node.id()), 11);
+    let author = Author {
+        node: &sender.node,
+        certificate: &sender.certificate,
+    };
+    let to = Recipient {
+        clinic: recipient.clinic(),
+        sealing: sealing.public(),
+    };
+    let rng = &mut ChaCha20Rng::seed_from_u64(1);
+    let bundle = (BundleId::new([7; 16]), 1);
+    let begun = PartWriter::begin(rng, bundle, author, to, FeedNumber::START, &store);
+    let (mut writer, mut file) = begun.unwrap();
+    file.extend(write(&mut writer));
+    file.extend(writer.end(true).unwrap());
+    (file, PartReader::new(recipient.clinic(), sealing))
+}
+
+/// Pieces with their numbers.
+type Numbered = Vec<(u32, Vec<u8>)>;
+
+/// The pieces that are read, and how that ends.
+fn read(file: &[u8], reader: &mut PartReader) -> (Numbered, Result<(), BundleError>) {
+    let mut pieces = Vec::new();
+    let outcome = reader.push(file, &mut pieces);
+    let numbered = pieces.into_iter().filter_map(|piece| {
+        if let Piece::Attachment { number, bytes, .. } = piece {
+            Some((number, bytes))
+        } else {
+            None
+        }
+    });
+    (numbered.collect(), outcome)
+}
+
+#[test]
+fn what_is_written_of_an_attachment_is_read() {
+    let (name, shape, all) = attachment(400_000);
+    let numbered: Numbered = all.clone().into_iter().collect();
+    let (file, mut reader) = part(|writer| {
+        let mut out = Vec::new();
+        for run in numbered.chunks(MAX_PIECES_IN_A_ROW) {
+            let bytes: Vec<Vec<u8>> = run.iter().map(|(_, bytes)| bytes.clone()).collect();
+            out.extend(writer.pieces(&name, shape, run[0].0, &bytes).unwrap());
+        }
+        out
+    });
+    let (pieces, outcome) = read(&file, &mut reader);
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(pieces, numbered);
+    assert!(reader.is_whole());
+    assert!(file.len() < 404_000, "{}", file.len());
+}
+
+#[test]
+fn a_part_that_is_cut_gives_the_pieces_before_the_cut() {
+    let (name, shape, all) = attachment(80_000);
+    let bytes: Vec<Vec<u8>> = all.values().cloned().collect();
+    let (file, mut reader) = part(|writer| writer.pieces(&name, shape, 0, &bytes).unwrap());
+    let (pieces, outcome) = read(&file[..file.len() - 10_000], &mut reader);
+    assert_eq!(outcome, Ok(()));
+    assert!(!reader.is_whole() && !pieces.is_empty() && pieces.len() < all.len());
+    assert!(pieces.iter().all(|(number, bytes)| all[number] == *bytes));
+}
+
+#[test]
+fn pieces_that_no_attachment_has_there_are_not_written() {
+    let (name, shape, all) = attachment(400_000);
+    part(|writer| {
+        let piece = |number: u32| all[&number].clone();
+        let many = vec![piece(2); MAX_PIECES_IN_A_ROW + 1];
+        for (first, pieces) in [
+            (0, vec![]),
+            (0, vec![piece(2)]),
+            (2, many),
+            (shape.pieces(), vec![piece(2)]),
+        ] {
+            let error = writer.pieces(&name, shape, first, &pieces).unwrap_err();
+            assert!(matches!(error, BundleError::Unsendable { .. }));
+        }
+        Vec::new()
+    });
+}
