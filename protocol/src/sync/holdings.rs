@@ -1,7 +1,7 @@
 //! What a session sees of the node's store.
 
 use super::item::{FeedEntry, ItemKind};
-use crate::id::{CertificateHash, ClinicId};
+use crate::id::{CertificateHash, ClinicId, NodeId};
 use crate::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use crate::time::HybridTime;
 
@@ -57,4 +57,7 @@ pub trait Holdings {
 
     /// Whether this clinic is on our list of known clinics.
     fn knows_clinic(&self, clinic: &ClinicId) -> bool;
+
+    /// Whether this clinic has cut this node of its own off: it is let in no more.
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool;
 }

@@ -92,6 +92,7 @@ impl Session {
             self.advance_cursor(upto);
         }
         if progress.statements {
+            self.check_standing(holdings)?;
             self.news = true;
             self.sender.recheck(holdings, &mut self.out);
         }

@@ -2,7 +2,7 @@
 
 use super::close::CloseCode;
 use super::effect::{CloseReason, Effect, Traffic};
-use super::error::SyncError;
+use super::error::{Refusal, SyncError};
 use super::event::Event;
 use super::frame::{Frame, FrameReader};
 use super::hello::{Hello, Standing};
@@ -11,7 +11,7 @@ use super::pulse::{Due, Patience, Pulse};
 use super::receiver::Receiver;
 use super::round::Round;
 use super::sender::Sender;
-use crate::id::NodeId;
+use crate::id::{ClinicId, NodeId};
 use crate::identity::{NodeCertificate, Verified};
 use crate::reconcile::{Cursor, FeedNumber, PairKey};
 
@@ -54,6 +54,8 @@ pub struct Session {
     pub(super) effects: Vec<Effect>,
     /// Both HELLOs, once they have been exchanged.
     pub(super) hellos: Option<Hellos>,
+    /// The peer's clinic, once it has shown its certificate.
+    pub(super) peer_clinic: Option<ClinicId>,
     /// Our feed up to which everything owed has been queued.
     pub(super) pushed: FeedNumber,
     /// The last cursor that we gave out.
@@ -124,6 +126,7 @@ impl Session {
             out: Vec::new(),
             effects: Vec::new(),
             hellos: None,
+            peer_clinic: None,
             pushed: FeedNumber::START,
             cursor: None,
             news: false,
@@ -169,6 +172,7 @@ impl Session {
             Event::Stored { items } => self.stored(now_ms, items, holdings),
             Event::Refused(refusal) => Err(SyncError::Refused(refusal)),
             Event::NewItems => {
+                self.check_standing(holdings)?;
                 self.news = true;
                 self.sender.recheck(holdings, &mut self.out);
                 self.push_statements(holdings);
@@ -265,6 +269,16 @@ impl Session {
                 phase: phase.name(),
             }),
         }
+    }
+
+    /// The peer's clinic may have cut the peer off while the session ran.
+    pub(super) fn check_standing(&self, holdings: &dyn Holdings) -> Result<(), SyncError> {
+        let peer = &self.setup.peer;
+        let is_cut_off = |clinic: ClinicId| holdings.is_cut_off(&clinic, peer);
+        if self.peer_clinic.is_some_and(is_cut_off) {
+            return Err(SyncError::Refused(Refusal::PeerRevoked));
+        }
+        Ok(())
     }
 
     fn tick(&mut self, now_ms: u64) -> Result<(), SyncError> {

@@ -8,7 +8,7 @@ use chartmesh_protocol::reconcile::{
 };
 use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
@@ -156,5 +156,9 @@ impl Holdings for StandIn {
     }
     fn knows_clinic(&self, _: &ClinicId) -> bool {
         true
+    }
+
+    fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {
+        false
     }
 }

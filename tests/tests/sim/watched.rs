@@ -12,7 +12,7 @@ use chartmesh_protocol::ledger::Statement;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 use crate::faults::Fault;
 
@@ -224,5 +224,9 @@ impl Holdings for Watched {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.replica.knows_clinic(clinic)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.replica.is_cut_off(clinic, node)
     }
 }

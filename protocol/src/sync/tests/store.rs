@@ -362,4 +362,8 @@ impl Holdings for Store {
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.known_clinics.contains(clinic)
     }
+
+    fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {
+        false
+    }
 }

@@ -3,7 +3,7 @@
 use chartmesh::clinic::Replica;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 /// What a peer honestly shares, and items that it should not.
 pub(super) struct Swapped<'a> {
@@ -93,5 +93,9 @@ impl Holdings for Swapped<'_> {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.replica.knows_clinic(clinic)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.replica.is_cut_off(clinic, node)
     }
 }
