@@ -7,7 +7,7 @@ use std::time::Duration;
 use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError};
-use crate::control::{Answer, Exit, Failure, Progress, Request};
+use crate::control::{Answer, Exit, Failure, NodeRequest, Progress, Request};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
 /// How often a sync that takes long says how far it has come.
@@ -182,6 +182,7 @@ fn on_store(
         Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),
         Request::PeerList => Answer::done(&clinic.peers()?),
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
+        Request::Node(node) => on_nodes(clinic, node, report),
         Request::PatientRegister(registration) => Answer::done(&clinic.register(&registration)?),
         Request::PatientSearch { words } => Answer::done(&clinic.find_patients(&words)?),
         Request::PatientShow { id } => Answer::done(&clinic.patient(&id)?),
@@ -243,6 +244,19 @@ fn on_store(
         Request::SyncNow { .. } | Request::SyncStatus | Request::Status => {
             Err(ClinicError::fault("a network command reached the store").into())
         }
+    }
+}
+
+fn on_nodes(
+    clinic: &Clinic,
+    request: NodeRequest,
+    report: &dyn Fn(Progress),
+) -> Result<Answer, Failure> {
+    match request {
+        NodeRequest::Enroll { name, out, hours } => {
+            Answer::done(&clinic.enroll(&name, &out, hours, report)?)
+        }
+        NodeRequest::List => Answer::done(&clinic.nodes()?),
     }
 }
 

@@ -131,7 +131,7 @@ impl Clinic {
             let readers: Vec<Reader> = owed
                 .clinics
                 .iter()
-                .filter_map(|clinic| self.reader(clinic).ok())
+                .filter_map(|clinic| self.reader(clinic, ledger, name).ok())
                 .collect();
             let Some(key) = keys.get(&owed.epoch).filter(|_| !readers.is_empty()) else {
                 continue;

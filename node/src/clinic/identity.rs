@@ -1,5 +1,7 @@
 //! Who this node is: the clinic's keys, the node's certificate, and the user who works here.
 
+use std::sync::{PoisonError, RwLock};
+
 use chartmesh_protocol::identity::{
     ClinicKey, NodeCertificate, NodeKey, NodeRole, SealingKey, UserCertificate, UserKey, Verified,
 };
@@ -8,7 +10,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::ClinicError;
-use crate::keys::Keyring;
+use super::sealing_keys::SealingKeys;
+use crate::keys::{Keyring, Secret};
 use crate::store::{Batch, Space, Store, StoreKey};
 
 /// The names of the secrets in the keyring.
@@ -30,19 +33,34 @@ const OPERATOR_ROLE: &str = "operator";
 /// The keys of a clinic's node and what its clinic certifies of it.
 pub(crate) struct Identity {
     pub(crate) clinic: ClinicKey,
-    pub(crate) sealing: SealingKey,
+    pub(crate) sealing: SealingKeys,
     pub(crate) node: NodeKey,
     pub(crate) operator: UserKey,
     /// The key under which patients' keys lie in custody.
     pub(crate) custody: Zeroizing<[u8; 32]>,
-    pub(crate) certificate: Verified<NodeCertificate>,
+    certificate: RwLock<Verified<NodeCertificate>>,
 }
 
-/// Draws every secret of a new clinic.
-pub(crate) fn fill(keyring: &mut Keyring, rng: &mut impl CryptoRng) -> Result<(), ClinicError> {
+/// Draws every secret of a new clinic, but for those that it has already: its signing, sealing and
+/// custody keys.
+pub(crate) fn fill(
+    keyring: &mut Keyring,
+    known: [Option<&Secret>; 3],
+    rng: &mut impl CryptoRng,
+) -> Result<(), ClinicError> {
+    let [clinic, sealing, custody] = known;
     for name in ALL {
-        let mut secret = Zeroizing::new([0_u8; 32]);
-        rng.fill_bytes(secret.as_mut());
+        let known = match name {
+            CLINIC => clinic,
+            SEALING => sealing,
+            CUSTODY => custody,
+            _ => None,
+        };
+        let secret = known.cloned().unwrap_or_else(|| {
+            let mut secret = Zeroizing::new([0_u8; 32]);
+            rng.fill_bytes(secret.as_mut());
+            secret
+        });
         keyring.insert(name, secret)?;
     }
     Ok(())
@@ -60,7 +78,12 @@ fn secret(keyring: &Keyring, name: &str) -> Result<Zeroizing<[u8; 32]>, ClinicEr
 }
 
 /// Certifies a new node and its operator, and writes both certificates.
-pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(), ClinicError> {
+pub(crate) fn certify(
+    keyring: &Keyring,
+    store: &Store,
+    now_ms: u64,
+    serial: u64,
+) -> Result<NodeId, ClinicError> {
     let clinic = ClinicKey::from_bytes(secret(keyring, CLINIC)?);
     let node = NodeKey::from_bytes(secret(keyring, NODE)?);
     let operator = UserKey::from_bytes(secret(keyring, OPERATOR)?);
@@ -70,7 +93,7 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
         sealing: SealingKey::from_bytes(secret(keyring, SEALING)?).public(),
         role: NodeRole::Clinic,
         issued_ms: now_ms,
-        serial: 1,
+        serial,
     };
     let certificate = certificate.issue(&clinic).map_err(ClinicError::fault)?;
     let user = UserCertificate {
@@ -82,6 +105,18 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
     };
     let user = user.issue(&clinic).map_err(ClinicError::fault)?;
     let mut batch = Batch::new();
+    put_own(&mut batch, &certificate);
+    batch.put(
+        Space::Certificates,
+        user.hash().as_bytes().to_vec(),
+        user.to_bytes(),
+    );
+    store.commit(batch)?;
+    Ok(node.id())
+}
+
+/// Adds this node's own certificate to a batch.
+fn put_own(batch: &mut Batch, certificate: &Verified<NodeCertificate>) {
     batch
         .put(
             Space::Meta,
@@ -92,14 +127,7 @@ pub(crate) fn certify(keyring: &Keyring, store: &Store, now_ms: u64) -> Result<(
             Space::Certificates,
             certificate.hash().as_bytes().to_vec(),
             certificate.to_bytes(),
-        )
-        .put(
-            Space::Certificates,
-            user.hash().as_bytes().to_vec(),
-            user.to_bytes(),
         );
-    store.commit(batch)?;
-    Ok(())
 }
 
 impl Identity {
@@ -115,17 +143,26 @@ impl Identity {
             .ok_or_else(missing)?;
         let identity = Self {
             clinic: ClinicKey::from_bytes(secret(keyring, CLINIC)?),
-            sealing: SealingKey::from_bytes(secret(keyring, SEALING)?),
+            sealing: SealingKeys::read(secret(keyring, SEALING)?, store)?,
             node: NodeKey::from_bytes(secret(keyring, NODE)?),
             operator: UserKey::from_bytes(secret(keyring, OPERATOR)?),
             custody: secret(keyring, CUSTODY)?,
-            certificate: Verified::decode(&certificate).map_err(|_| missing())?,
+            certificate: RwLock::new(Verified::decode(&certificate).map_err(|_| missing())?),
         };
-        let certified = identity.certificate.payload();
+        let certificate = identity.certificate();
+        let certified = certificate.payload();
         if certified.node != identity.node.id() || certified.clinic != identity.clinic.id() {
             return Err(missing());
         }
         Ok(identity)
+    }
+
+    /// This node's certificate.
+    pub(crate) fn certificate(&self) -> Verified<NodeCertificate> {
+        self.certificate
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn clinic_id(&self) -> ClinicId {

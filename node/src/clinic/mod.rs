@@ -18,6 +18,7 @@
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `bundle` | the same in files, for a stick |
+//! | `house`, `sealing_keys` | a clinic with several nodes |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
@@ -42,6 +43,7 @@ mod fold;
 mod grant_list;
 mod handover;
 mod held_view;
+mod house;
 mod hybrid;
 mod identity;
 mod import;
@@ -60,6 +62,7 @@ mod records;
 mod register;
 mod replica;
 mod save;
+mod sealing_keys;
 mod search;
 mod share;
 mod snapshot;
@@ -97,6 +100,7 @@ pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
 pub use held_view::{HeldLine, HeldResource};
+pub use house::{Enrolled, NodeLine};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use inventory::{ChartInventory, RecordPlace};
@@ -115,6 +119,7 @@ use crate::net::Addresses;
 use crate::store::{Batch, Opened, Options, Space, Store};
 use audit::Note;
 use certificates::Certificates;
+use house::Joining;
 use identity::Identity;
 use news::News;
 use open_chart::OpenChart;
@@ -165,6 +170,8 @@ pub struct Clinic {
     /// Readings that are to be noted when the disk has space again.
     unnoted: Mutex<Vec<Note>>,
     addresses: Mutex<Option<Addresses>>,
+    /// Counts changes of the clinics and nodes that are talked to, by what came.
+    peer_list: AtomicU64,
 }
 
 /// The random numbers of this life of the store.
@@ -199,16 +206,33 @@ impl Clinic {
         passphrase: &Passphrase,
         cost: crate::keys::Cost,
     ) -> Result<(), ClinicError> {
+        Self::make(surroundings, dir, config, (passphrase, cost), None)
+    }
+
+    /// Makes the keys and the store of a node, of a new clinic or of one that it joins.
+    fn make(
+        surroundings: &Surroundings,
+        dir: &Path,
+        config: &Config,
+        (passphrase, cost): (&Passphrase, crate::keys::Cost),
+        joining: Option<&Joining<'_>>,
+    ) -> Result<(), ClinicError> {
         let folder = dir.join(KEYS);
         crate::folder::make_private(&folder).map_err(|error| ClinicError::Folder {
             reason: format!("{}: {error}", dir.display()),
         })?;
         let mut rng = surroundings.chance.clone();
         let mut keyring = Keyring::create(&folder, passphrase, cost, &mut rng)?;
-        identity::fill(&mut keyring, &mut rng)?;
+        let known = joining.map_or([None; 3], Joining::keys);
+        identity::fill(&mut keyring, known, &mut rng)?;
         keyring.save(&mut rng)?;
         let opened = Store::open(&options(surroundings, dir, config, &keyring)?)?;
-        identity::certify(&keyring, &opened.store, surroundings.clock.now_ms())?;
+        let serial = joining.map_or(1, Joining::serial);
+        let now_ms = surroundings.clock.now_ms();
+        let node = identity::certify(&keyring, &opened.store, now_ms, serial)?;
+        if let Some(joining) = joining {
+            house::write_joined(&opened.store, joining, &node)?;
+        }
         draw_incarnations(&opened.store, &mut rng)?;
         Ok(())
     }
@@ -271,6 +295,7 @@ impl Clinic {
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),
             addresses: Mutex::new(None),
+            peer_list: AtomicU64::new(0),
         };
         if rebuilt || !stale.is_empty() {
             clinic.make_derived_anew()?;

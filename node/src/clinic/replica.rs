@@ -106,7 +106,13 @@ impl Replica {
     /// This node's certificate.
     #[must_use]
     pub fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic.identity.certificate.clone()
+        self.clinic.identity.certificate()
+    }
+
+    /// Whether the peer's clinic has cut it off.
+    pub(crate) fn is_peer_cut_off(&self) -> bool {
+        let clinic = self.clinic_of_peer();
+        clinic.is_some_and(|clinic| self.clinic.is_cut_off(&clinic, &self.peer))
     }
 
     /// The key of this pair of nodes.
@@ -189,6 +195,9 @@ impl Replica {
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         self.clinic.store.commit(batch)?;
         self.lock().settled = true;
+        if self.clinic_of_peer() == Some(self.clinic.clinic_id()) {
+            self.clinic.announce_node()?;
+        }
         self.clinic.pay_owing()
     }
 
@@ -313,6 +322,9 @@ impl Replica {
         let Some(share) = share else {
             return T::default();
         };
+        if self.is_peer_cut_off() {
+            return T::default();
+        }
         let mut share = lock(&share);
         let answer = share
             .refresh(&self.clinic)
@@ -368,15 +380,21 @@ impl Clinic {
             .unwrap_or_default())
     }
 
-    /// The clinic on our list that has certified a node.
+    /// The clinic on our list that has certified a node, our own among them.
     fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
         let known: Vec<Card> = self.cards()?;
         let certificates = self.certificates_read();
         let book = certificates.book();
-        Ok(known
-            .iter()
-            .map(Card::clinic)
+        let clinics = known.iter().map(Card::clinic);
+        Ok([self.clinic_id()]
+            .into_iter()
+            .chain(clinics)
             .find(|clinic| book.belongs(node, clinic)))
+    }
+
+    /// Whether a clinic has cut a node off: nothing is shared with it any more.
+    pub(crate) fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.certificates_read().revocation(clinic, node).is_some()
     }
 }
 
@@ -453,5 +471,9 @@ impl Holdings for Replica {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic.talks_to(clinic)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.clinic.is_cut_off(clinic, node)
     }
 }

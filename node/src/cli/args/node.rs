@@ -10,8 +10,14 @@ use crate::demo::DemoOptions;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Init {
     /// The clinic's name, as other clinics see it.
-    #[arg(long)]
-    pub(in crate::cli) name: String,
+    #[arg(long, required_unless_present = "enroll", conflicts_with = "enroll")]
+    pub(in crate::cli) name: Option<String>,
+    /// Become another node of a clinic: the file that `node enroll` made there.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) enroll: Option<PathBuf>,
+    /// A file with the code of the enrolment file; asked for where it is not given.
+    #[arg(long, value_name = "FILE", requires = "enroll")]
+    pub(in crate::cli) code_file: Option<PathBuf>,
     /// An address to listen on (multiaddr); may be given more than once. Without it, a free port
     /// is drawn, for QUIC and TCP on every interface, and kept.
     #[arg(long, value_name = "MULTIADDR")]
@@ -93,6 +99,36 @@ clinic id with them by telephone before you grant anything.")]
         /// The clinic id, or a unique beginning of it.
         id: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Node {
+    /// Make a file with which another computer becomes a node of this clinic.
+    #[command(after_help = "Examples:
+  chartmesh node enroll --name 'Ward laptop' --out /media/stick/ward-laptop.enrolment
+  chartmesh node enroll --name 'Ward laptop' --out ward-laptop.enrolment --hours 2
+
+On the other computer, with the code that this prints:
+  chartmesh --dir ward init --enroll /media/stick/ward-laptop.enrolment
+  chartmesh --dir ward run
+
+Carry the file on a stick and the code on paper or by telephone: each is useless without the other.
+Delete the file afterwards. The new node has a passphrase of its own, and the clinic's keys: it can
+do all that this one can, and whoever takes it while it is unlocked has every chart of the clinic.")]
+    Enroll {
+        /// What the new node is called, such as where it stands.
+        #[arg(long)]
+        name: String,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// How long the file is good for, in hours.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+    },
+    /// Show the nodes of this clinic.
+    #[command(after_help = "Examples:\n  chartmesh node list\n  chartmesh node list --json")]
+    List,
 }
 
 #[derive(Debug, Subcommand)]

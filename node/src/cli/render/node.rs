@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{line, many, read, short};
-use crate::clinic::{DoctorReport, OwnCard, PeerLine, Status};
+use crate::clinic::{DoctorReport, Enrolled, NodeLine, OwnCard, PeerLine, Status};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
 use crate::store::Report;
@@ -22,8 +22,21 @@ pub(super) struct SyncStatus {
     peers: Vec<PeerLine>,
 }
 
-pub(in crate::cli) fn initialised(dir: &Path, name: &str, clinic: &impl ToString) -> String {
+pub(in crate::cli) fn initialised(
+    dir: &Path,
+    name: &str,
+    clinic: &impl ToString,
+    enrolled: Option<&str>,
+) -> String {
     let dir = dir.display();
+    if let Some(label) = enrolled {
+        return format!(
+            "{label}, a node of {name}, has its data folder in {dir}.\n  clinic  {}\n\n\
+             Keep the passphrase safe, and delete the enrolment file.\nNext:\n  \
+             chartmesh --dir {dir} run   (it fetches every chart of the clinic)\n",
+            clinic.to_string()
+        );
+    }
     format!(
         "{name} has its data folder in {dir}.\n  clinic  {}\n\n\
          Keep the passphrase safe: without it nobody can open the charts.\nNext:\n  \
@@ -53,6 +66,33 @@ pub(super) fn own_card(card: &OwnCard) -> String {
         "Card, for `chartmesh peer add` at another clinic:",
     );
     line(&mut out, &card.card);
+    out
+}
+
+pub(super) fn enrolled(enrolled: &Enrolled) -> String {
+    let file = enrolled.file.display();
+    format!(
+        "{name} can become a node of this clinic until {expires}.\n  file  {file}\n  code  {code}\n\n\
+         Carry the file on a stick and the code on paper or by telephone. On the other computer:\n  \
+         chartmesh --dir DIR init --enroll FILE\n  chartmesh --dir DIR run\nThen delete the \
+         file.\n",
+        name = enrolled.name,
+        expires = enrolled.expires,
+        code = enrolled.code,
+    )
+}
+
+pub(super) fn nodes(nodes: &[NodeLine]) -> String {
+    let mut out = String::new();
+    for node in nodes {
+        let name = node.name.as_deref().unwrap_or("the first node");
+        let this = if node.this { " (this one)" } else { "" };
+        line(&mut out, &format!("{}  {name}{this}", short(&node.node)));
+        if let Some(revoked) = &node.revoked {
+            let reason = node.reason.as_deref().unwrap_or_default();
+            line(&mut out, &format!("          cut off {revoked}: {reason}"));
+        }
+    }
     out
 }
 

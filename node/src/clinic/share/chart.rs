@@ -42,6 +42,9 @@ pub(super) struct ChartShare {
     theirs_come_home: bool,
     #[n(6)]
     ours_go_home: bool,
+    /// The peer is another node of our own clinic: everything that is here is shared.
+    #[n(7)]
+    whole: bool,
 }
 
 /// An item that is shared.
@@ -96,17 +99,19 @@ impl ChartShare {
         let Pair { own, peer, key } = pair;
         let mut share = Self {
             turns_at: next_turn(&ledger, clinic.time_ms()),
+            whole: own == peer,
             ..Self::default()
         };
-        if !decision.may_read_any(&peer) && !had_grant(&ledger, &peer) {
+        let is_party = decision.may_read_any(&peer) || had_grant(&ledger, &peer);
+        if !is_party && !share.whole && ledger.genesis().is_some() {
             return Ok(share);
         }
         for item in items::of_chart(&clinic.store, chart, ItemKind::Statement)? {
             let id = StatementId::new(*item.id.as_bytes());
-            if grants_to(&ledger, &id, &peer) {
+            if grants_to(&ledger, &id, &peer) && !share.whole {
                 share.granted = share.granted.max(item.entry.feed);
             }
-            if decision.shared(&peer, &own, &id) {
+            if share.whole || decision.shared(&peer, &own, &id) {
                 share.digests.statements.add(key, &item.id);
                 share.items.push(SharedItem {
                     feed: item.entry.feed,
@@ -133,6 +138,14 @@ impl ChartShare {
                 compacted: mine.iter().any(|one| one.header.marked.is_some()),
             });
             share.take_records(clinic, pair, (&ledger, &decision), &name, &mine)?;
+        }
+        if share.whole {
+            // Of compartments whose names are not known here, too.
+            let known = |one: &&Listed| share.rules.iter().any(|rule| rule.tag == one.header.tag);
+            let unknown: Vec<&Listed> = records.iter().filter(|one| !known(one)).collect();
+            for one in unknown {
+                share.push(pair, one.feed, &ItemId::from(one.id), &one.header);
+            }
         }
         share.items.sort_unstable_by_key(|item| item.feed);
         Ok(share)
@@ -202,6 +215,9 @@ impl ChartShare {
 
     /// Whether both clinics may have a record.
     fn is_shared(&self, clinic: &Clinic, pair: Pair<'_>, header: &Header) -> bool {
+        if self.whole {
+            return true;
+        }
         let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
             return false;
         };

@@ -12,6 +12,7 @@ mod revocation;
 mod secrecy;
 mod sharing;
 mod sticks;
+mod twins;
 mod visits;
 
 use std::time::Duration;
