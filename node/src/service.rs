@@ -257,6 +257,9 @@ fn on_nodes(
             Answer::done(&clinic.enroll(&name, &out, hours, report)?)
         }
         NodeRequest::List => Answer::done(&clinic.nodes()?),
+        NodeRequest::Revoke { node, reason } => {
+            Answer::done(&clinic.revoke_node(&node, &reason, report)?)
+        }
     }
 }
 

@@ -91,6 +91,10 @@ fn node_request(node: &Node) -> Result<NodeRequest, Failure> {
             hours: *hours,
         },
         Node::List => NodeRequest::List,
+        Node::Revoke { node, reason } => NodeRequest::Revoke {
+            node: node.clone(),
+            reason: reason.clone(),
+        },
     })
 }
 

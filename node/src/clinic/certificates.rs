@@ -74,6 +74,11 @@ impl Certificates {
         }
     }
 
+    /// A certificate of a node is known from now on.
+    pub(crate) fn know(&mut self, certificate: Verified<NodeCertificate>) {
+        self.insert(Known::Node(certificate));
+    }
+
     /// A clinic has cut a node off. Of several revocations of one node the first one says why.
     pub(crate) fn cut_off(&mut self, revocation: &NodeRevocation) {
         let place = (revocation.clinic, revocation.node);

@@ -124,7 +124,7 @@ impl Clinic {
         let saved: Vec<ChartId> = saved.map(|item| item.chart).collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
         let house = Arc::new(self.house_items(&items));
-        let told = Arc::clone(&house);
+        let (told, own) = (Arc::clone(&house), self.clinic_id());
         let identity = Arc::clone(&self.identity);
         let point = self.tick();
         let mark = point.value().to_be_bytes().to_vec();
@@ -132,7 +132,7 @@ impl Clinic {
             let mut batch = batch;
             hybrid::remember(&mut batch, point);
             let filed = items::file(view, &mut batch, &items)?;
-            notes::apply(view, &mut batch, &told)?;
+            notes::apply(view, &mut batch, &told, &own)?;
             for chart in items
                 .iter()
                 .filter(|item| !item.is_of_house())

@@ -116,7 +116,7 @@ pub(crate) fn certify(
 }
 
 /// Adds this node's own certificate to a batch.
-fn put_own(batch: &mut Batch, certificate: &Verified<NodeCertificate>) {
+pub(super) fn put_own(batch: &mut Batch, certificate: &Verified<NodeCertificate>) {
     batch
         .put(
             Space::Meta,
@@ -163,6 +163,15 @@ impl Identity {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Takes another certificate of this node over.
+    pub(crate) fn certify_anew(&self, certificate: Verified<NodeCertificate>) {
+        let mut own = self
+            .certificate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *own = certificate;
     }
 
     pub(crate) fn clinic_id(&self) -> ClinicId {

@@ -100,7 +100,7 @@ pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
 pub use held_view::{HeldLine, HeldResource};
-pub use house::{Enrolled, NodeLine};
+pub use house::{Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use inventory::{ChartInventory, RecordPlace};
@@ -302,6 +302,7 @@ impl Clinic {
         } else if !clinic.store.contains(Space::Meta, PARTIES_NOTED)? {
             clinic.make_shares_anew()?;
         }
+        clinic.renew_certificate()?;
         Ok(clinic)
     }
 

@@ -197,7 +197,9 @@ impl Replica {
         self.lock().settled = true;
         if self.clinic_of_peer() == Some(self.clinic.clinic_id()) {
             self.clinic.announce_node()?;
+            self.clinic.hand_sealing_keys(&self.peer)?;
         }
+        self.clinic.finish_ends(&|_| ())?;
         self.clinic.pay_owing()
     }
 

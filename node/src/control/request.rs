@@ -164,7 +164,7 @@ pub enum Request {
 
 /// A command about the clinic's own nodes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "node", rename_all = "kebab-case")]
+#[serde(tag = "what", rename_all = "kebab-case")]
 pub enum NodeRequest {
     /// Make a file that makes another computer a node of this clinic.
     Enroll {
@@ -177,6 +177,13 @@ pub enum NodeRequest {
     },
     /// The nodes of this clinic.
     List,
+    /// Cut a node off.
+    Revoke {
+        /// The node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A patient to register.

@@ -100,6 +100,7 @@ While it runs, DIR/run.json holds its process id and addresses.")]
         after_help = "Examples:
   chartmesh node enroll --name 'Ward laptop' --out ward-laptop.enrolment
   chartmesh node list
+  chartmesh node revoke 7c1f09aa --reason 'stolen from the ward'
 
 Every node holds every chart of the clinic, and goes on when another one is lost."
     )]

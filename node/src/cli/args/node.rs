@@ -113,8 +113,9 @@ On the other computer, with the code that this prints:
   chartmesh --dir ward run
 
 Carry the file on a stick and the code on paper or by telephone: each is useless without the other.
-Delete the file afterwards. The new node has a passphrase of its own, and the clinic's keys: it can
-do all that this one can, and whoever takes it while it is unlocked has every chart of the clinic.")]
+Delete the file afterwards. The new node has a passphrase of its own and the clinic's keys: it can
+do all that this one can. Whoever takes it unlocked has every chart of the clinic, and the keys to
+sign in its name: cut it off with `chartmesh node revoke`.")]
     Enroll {
         /// What the new node is called, such as where it stands.
         #[arg(long)]
@@ -129,6 +130,25 @@ do all that this one can, and whoever takes it while it is unlocked has every ch
     /// Show the nodes of this clinic.
     #[command(after_help = "Examples:\n  chartmesh node list\n  chartmesh node list --json")]
     List,
+    /// Cut a node off that was stolen, lost or given away.
+    #[command(after_help = "Examples:
+  chartmesh node revoke 7c1f09aa --reason 'stolen from the ward'
+
+Run it at another node of the clinic. Every clinic that hears of it lets the node in no more; what
+this node had seen of its entries stays in the charts, and later ones are held. New entries are
+sealed with keys that the node does not have.
+
+It does not take back what lies on the node: every chart as it was. A node that was off or locked is
+safe behind its passphrase. One that was taken unlocked also held the clinic's keys and those of its
+patients without a PIN: somebody able to take them out of it can go on in the clinic's name. Then
+tell the other clinics, and begin anew with `init` under another name.")]
+    Revoke {
+        /// The node's id, or a unique beginning of it.
+        node: String,
+        /// Why, for everybody to read: no names of patients.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

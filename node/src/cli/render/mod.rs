@@ -32,6 +32,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         }
         Command::Peer(peer) => self::peer(peer, answer),
         Command::Node(Node::Enroll { .. }) => Ok(node::enrolled(&read(answer)?)),
+        Command::Node(Node::Revoke { .. }) => Ok(node::node_revoked(&read(answer)?)),
         Command::Node(Node::List) => Ok(node::nodes(&read::<Vec<_>>(answer)?)),
         Command::Patient(Patient::Register { .. }) => Ok(chart::registered(&read(answer)?)),
         Command::Patient(Patient::Search { words }) => {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{line, many, read, short};
-use crate::clinic::{DoctorReport, Enrolled, NodeLine, OwnCard, PeerLine, Status};
+use crate::clinic::{DoctorReport, Enrolled, NodeLine, NodeRevoked, OwnCard, PeerLine, Status};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
 use crate::store::Report;
@@ -72,10 +72,10 @@ pub(super) fn own_card(card: &OwnCard) -> String {
 pub(super) fn enrolled(enrolled: &Enrolled) -> String {
     let file = enrolled.file.display();
     format!(
-        "{name} can become a node of this clinic until {expires}.\n  file  {file}\n  code  {code}\n\n\
-         Carry the file on a stick and the code on paper or by telephone. On the other computer:\n  \
-         chartmesh --dir DIR init --enroll FILE\n  chartmesh --dir DIR run\nThen delete the \
-         file.\n",
+        "{name} can become a node of this clinic until {expires}.\n  file  {file}\n  \
+         code  {code}\n\nCarry the file on a stick and the code on paper or by telephone. On the \
+         other computer:\n  chartmesh --dir DIR init --enroll FILE\n  chartmesh --dir DIR run\n\
+         Then delete the file.\n",
         name = enrolled.name,
         expires = enrolled.expires,
         code = enrolled.code,
@@ -94,6 +94,16 @@ pub(super) fn nodes(nodes: &[NodeLine]) -> String {
         }
     }
     out
+}
+
+pub(super) fn node_revoked(revoked: &NodeRevoked) -> String {
+    let name = revoked.name.as_deref().unwrap_or("The node");
+    format!(
+        "{name} ({}) is cut off: {} marked.\nOther clinics hear of it at the next sync. What \
+         lies on it cannot be called back.\n",
+        short(&revoked.node),
+        many(revoked.charts, "chart"),
+    )
 }
 
 pub(super) fn synced(synced: &Synced) -> String {

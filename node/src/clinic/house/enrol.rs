@@ -1,7 +1,8 @@
 //! Another computer becomes a node of the clinic.
 //!
 //! The clinic's signing key travels: each node can do whatever the clinic can, so that none of them
-//! is needed to go on after another was lost. The new node draws its own node key, and certifies it.
+//! is needed to go on after another was lost. The new node draws its own node key, and certifies
+//! it.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::notes::{self, Told};
+use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
 use crate::clinic::peers::peer_key;
 use crate::clinic::{Clinic, ClinicError, Surroundings, date, sealing_keys};
@@ -185,6 +187,7 @@ impl Clinic {
         let file = enrolment
             .seal(&code, expires_ms, Cost::STANDARD, &mut rng)
             .map_err(ClinicError::fault)?;
+        self.note(Action::EnrollNode, None)?;
         folder::write_whole(out, &file)
             .map_err(|error| ClinicError::usage(format!("{}: {error}", out.display())))?;
         Ok(Enrolled {

@@ -10,6 +10,7 @@
 //! | `notes` | notes made, opened, and put where they belong |
 //! | `enrol` | another computer becomes a node |
 //! | `nodes` | the nodes of the clinic |
+//! | `revoke` | one of them is cut off |
 //!
 //! ```text
 //! Meta     "house is kept"                              -> empty: notes are made
@@ -20,8 +21,10 @@
 mod enrol;
 mod nodes;
 pub(super) mod notes;
+mod revoke;
 
 pub use enrol::Enrolled;
 pub use nodes::NodeLine;
+pub use revoke::NodeRevoked;
 
 pub(super) use enrol::{Joining, write_joined};

@@ -6,6 +6,7 @@ use chartmesh_protocol::ledger::{Body, HouseNote, NodeRevocation, NoteTopic, Sig
 use chartmesh_protocol::{ChartId, ClinicId, NodeId, StatementId};
 use zeroize::Zeroizing;
 
+use super::revoke::note_ending;
 use crate::clinic::draft::Draft;
 use crate::clinic::items::{self, NewItem};
 use crate::clinic::peers::peer_key;
@@ -37,7 +38,6 @@ pub(crate) enum Told<'a> {
     /// A patient's key in custody, sealed as it lies here.
     Custody(ChartId, &'a [u8]),
     /// A later sealing key of the clinic, for this node alone.
-    #[allow(dead_code)]
     SealingKey(NodeId, &'a Secret),
     /// This node's own name and card.
     Node(&'a str, &'a str),
@@ -161,12 +161,14 @@ impl Clinic {
                 Opened::Revocation(revocation, _) => {
                     self.certificates_write().cut_off(revocation);
                     self.peer_list.fetch_add(1, Ordering::SeqCst);
+                    self.renewed();
                 }
                 Opened::Note(note, text) => match note.topic.kind {
                     SEALING_KEY => {
                         if let Ok(secret) = <[u8; 32]>::try_from(text.as_slice()) {
                             self.identity.sealing.add(&Zeroizing::new(secret));
                             self.open_all_anew();
+                            self.renewed();
                         }
                     }
                     PEER | NODE => {
@@ -175,6 +177,13 @@ impl Clinic {
                     _ => {}
                 },
             }
+        }
+    }
+
+    /// A failure to certify this node anew is made good at the next start.
+    fn renewed(&self) {
+        if let Err(error) = self.renew_certificate() {
+            tracing::error!(%error, "this node is not certified anew");
         }
     }
 
@@ -200,6 +209,7 @@ pub(crate) fn apply(
     view: &View<'_>,
     batch: &mut Batch,
     items: &[HouseItem],
+    own: &ClinicId,
 ) -> Result<(), ClinicError> {
     // Of two notes in one batch the later one has to come last.
     let mut notes = Vec::new();
@@ -214,6 +224,9 @@ pub(crate) fn apply(
                         bytes.clone(),
                     )
                     .delete(Space::Peers, peer_key(clinic, node));
+                if clinic == own {
+                    note_ending(batch, node);
+                }
             }
             Opened::Note(note, text) => notes.push((note.at, item.id, note, text)),
         }

@@ -173,6 +173,91 @@ fn an_enrolment_file_is_useless_altered_late_or_without_its_code() {
     );
 }
 
+#[test]
+fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
+    let [first, second, other] = two_nodes_and_another();
+    let shared = shared_with(&first, &other);
+    shared.wait_for(&second, &shared.patient_key());
+    shared.note(&second, "before", "written before it was stolen");
+    for clinic in [&first, &other] {
+        shared.wait_for(clinic, "Observation/before");
+    }
+    let stolen = text(&second.json(&["id"])["node_id"]);
+    let reason = "stolen from the ward";
+    first.fails(&["node", "revoke", "ffffffff", "--reason", reason], 4);
+    let own = text(&first.json(&["id"])["node_id"]);
+    first.fails(&["node", "revoke", &own, "--reason", reason], 3);
+    let revoked = first.json(&["node", "revoke", &stolen, "--reason", reason]);
+    assert_eq!(revoked["charts"], 1, "{revoked}");
+    assert_eq!(revoked["name"], "Ward laptop");
+    let listed = first.json(&["node", "list"]);
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|node| node["reason"] == reason)
+    );
+    // The other clinic hears of it, and neither lets the node in.
+    first.sync();
+    for clinic in [&first, &other] {
+        let card = second.card();
+        clinic.fails(&["peer", "add", &card], 3);
+    }
+    let failed = second.cli(&["--json", "sync", "now"]);
+    assert_ne!(failed.code, Some(0), "{failed:?}");
+    // What was written before stays; what it writes now reaches nobody, not even by stick.
+    shared.note(&second, "forged", "written by the thief");
+    let file = second.scratch().join("forged.bundle");
+    let file = file.to_string_lossy();
+    second.ok(&["sync", "export", "--peer", &other.id(), "--out", &file]);
+    let taken = other.cli(&["--json", "sync", "import", &file]);
+    assert_eq!(taken.code, Some(1), "{taken:?}");
+    assert!(taken.stdout.contains("cut off"), "{taken:?}");
+    // Both go on, under keys that the node does not have.
+    shared.note(&first, "after-first", "written after the theft");
+    shared.note(
+        &other,
+        "after-other",
+        "written after the theft, at the hospital",
+    );
+    for clinic in [&first, &other] {
+        shared.wait_for(clinic, "Observation/after-first");
+        shared.wait_for(clinic, "Observation/after-other");
+        assert!(shared.has(clinic, "Observation/before"));
+        assert!(!shared.has(clinic, "Observation/forged"));
+    }
+    assert!(!shared.has(&second, "Observation/after-first"));
+    assert!(same_chart(&shared, &first, &other));
+    first.ok(&["consent", "verify"]);
+    // A new node gets all of it.
+    let mut third = first.twin("Spare laptop");
+    third.start();
+    shared.wait_for(&third, "Observation/after-other");
+    assert!(same_chart(&shared, &third, &first));
+}
+
+#[test]
+fn the_remaining_nodes_of_three_read_on_when_one_is_cut_off() {
+    let [first, second, other] = two_nodes_and_another();
+    let mut third = first.twin("Outreach");
+    third.start();
+    let shared = shared_with(&first, &other);
+    shared.wait_for(&third, &shared.patient_key());
+    let known =
+        |clinic: &Clinic, count| clinic.json(&["node", "list"]).as_array().unwrap().len() == count;
+    wait_until("the third node to be known", SOON, || known(&first, 3));
+    let stolen = text(&second.json(&["id"])["node_id"]);
+    first.ok(&["node", "revoke", &stolen, "--reason", "lost"]);
+    shared.note(&first, "after", "sealed for the key that the others have");
+    shared.wait_for(&third, "Observation/after");
+    shared.note(&third, "answer", "and sealed at the third node");
+    shared.wait_for(&first, "Observation/answer");
+    shared.wait_for(&other, "Observation/answer");
+    let failed = second.cli(&["--json", "sync", "now"]);
+    assert_ne!(failed.code, Some(0), "{failed:?}");
+}
+
 /// What both nodes export of a chart, in any order of entries.
 fn same_chart(shared: &NakatoShared, one: &Clinic, other: &Clinic) -> bool {
     let resources = |clinic: &Clinic| bundle::resources(&clinic.export(&shared.chart));
