@@ -20,6 +20,8 @@ pub trait PeerStore: Holdings {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused>;
+    /// Whether it is known of which clinic the peer is. Until then it seems that nothing is shared.
+    fn knows_peer(&self) -> bool;
     /// The peer has said who it is.
     ///
     /// # Errors
@@ -65,6 +67,9 @@ pub trait PeerStore: Holdings {
 impl PeerStore for Replica {
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         Self::store(self, deliveries)
+    }
+    fn knows_peer(&self) -> bool {
+        self.clinic_of_peer().is_some()
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         Self::identified(self, peer)
@@ -213,12 +218,21 @@ impl<S: PeerStore> Conversation<S> {
     }
 
     fn take(&mut self, now_ms: u64, event: Event<'_>) {
+        let knew_peer = self.store.knows_peer();
         let effects = self.session.handle(now_ms, event, &self.store);
         let is_behind = |effect: &Effect| matches!(effect, Effect::StoreIsBehind { .. });
         let begins_anew = effects.iter().any(is_behind);
         effects
             .into_iter()
             .for_each(|effect| self.carry_out(effect));
+        if !knew_peer && self.store.knows_peer() && self.over.is_none() {
+            // Our HELLO was of a store that shares nothing: two such stores are equal.
+            let event = Event::SyncRequested;
+            let effects = self.session.handle(now_ms, event, &self.store);
+            effects
+                .into_iter()
+                .for_each(|effect| self.carry_out(effect));
+        }
         if begins_anew && self.over.is_none() {
             let effects = self.session.handle(now_ms, Event::Shutdown, &self.store);
             effects

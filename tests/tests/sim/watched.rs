@@ -129,6 +129,10 @@ impl PeerStore for Watched {
         Ok(())
     }
 
+    fn knows_peer(&self) -> bool {
+        self.replica.clinic_of_peer().is_some()
+    }
+
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.replica.identified(peer)
     }

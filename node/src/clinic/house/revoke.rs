@@ -94,7 +94,11 @@ impl Clinic {
 
     /// Says to everybody that a node is one no more, and to the clinic's other nodes where keys are
     /// wrapped to from now on.
-    fn cut_off(&self, node: &NodeId, reason: &str) -> Result<(), ClinicError> {
+    pub(in crate::clinic) fn cut_off(
+        &self,
+        node: &NodeId,
+        reason: &str,
+    ) -> Result<(), ClinicError> {
         let _writing = self.writing();
         let own = self.clinic_id();
         let sealing = SealingKey::generate(&mut self.chance());

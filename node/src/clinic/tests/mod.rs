@@ -14,6 +14,7 @@ mod mistaken;
 mod nonsense;
 mod opening;
 mod sharing;
+mod twins;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -213,6 +214,8 @@ impl End {
     /// Handles an event and returns what goes to the other end.
     fn handle(&mut self, event: Event<'_>) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
+        let mut identified = false;
+        let knew_peer = self.replica.clinic_of_peer().is_some();
         let mut effects: VecDeque<Effect> = self.session.handle(0, event, &self.replica).into();
         while let Some(effect) = effects.pop_front() {
             match effect {
@@ -225,7 +228,10 @@ impl End {
                     };
                     effects.extend(self.session.handle(0, event, &self.replica));
                 }
-                Effect::PeerIdentified(peer) => self.replica.identified(&peer).unwrap(),
+                Effect::PeerIdentified(peer) => {
+                    self.replica.identified(&peer).unwrap();
+                    identified = !knew_peer;
+                }
                 Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),
                 Effect::CursorAdvanced(cursor) => self.replica.advance(cursor).unwrap(),
                 Effect::PeerAcknowledged(feeds) => self.replica.acknowledged(&feeds).unwrap(),
@@ -237,6 +243,10 @@ impl End {
                 }
                 Effect::WakeAt { .. } => {}
                 Effect::Close(reason) => self.closed = Some(reason),
+            }
+            if effects.is_empty() && std::mem::take(&mut identified) {
+                let event = Event::SyncRequested;
+                effects.extend(self.session.handle(0, event, &self.replica));
             }
         }
         sent
