@@ -303,6 +303,7 @@ impl Clinic {
             clinic.make_shares_anew()?;
         }
         clinic.renew_certificate()?;
+        clinic.announce_node()?;
         Ok(clinic)
     }
 
