@@ -22,6 +22,7 @@
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
+//! | `incarnations`, `instance` | the lives of the store, and whether its folder is a copy |
 //! | `news` | telling whoever waits for what is written |
 
 mod addresses;
@@ -47,7 +48,9 @@ mod house;
 mod hybrid;
 mod identity;
 mod import;
+mod incarnations;
 mod index_card;
+mod instance;
 mod inventory;
 mod items;
 mod judged;
@@ -82,10 +85,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 
 use chartmesh_config::Config;
 use chartmesh_protocol::ledger::{ChartSecret, Ledger};
-use chartmesh_protocol::reconcile::StoreIncarnation;
-use chartmesh_protocol::{ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId, HybridClock, NodeId, StatementId};
 use lru::LruCache;
-use rand::RngExt;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -103,6 +104,7 @@ pub use held_view::{HeldLine, HeldResource};
 pub use house::{Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
+pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
 pub use peers::{KnownPeer, OwnCard};
 pub use receive::{Delivery, Refused};
@@ -113,14 +115,14 @@ pub use status::{DoctorReport, PeerLine, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 
-use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
-use crate::store::{Batch, Opened, Options, Space, Store};
+use crate::store::{Opened, Options, Space, Store};
 use audit::Note;
 use certificates::Certificates;
 use house::Joining;
 use identity::Identity;
+use incarnations::Incarnations;
 use news::News;
 use open_chart::OpenChart;
 use share::Share;
@@ -136,9 +138,6 @@ const KNOWN_SECRETS: NonZeroUsize = NonZeroUsize::new(16 * 1024).unwrap();
 const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
 /// The folder of the keyring in a data folder.
 const KEYS: &str = "keys";
-/// Where the incarnations stand.
-const STORE_INCARNATION: &[u8] = b"store incarnation";
-const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
 /// Marks a store that notes the parties of its charts: the first ones did not.
 const PARTIES_NOTED: &[u8] = b"parties noted";
 
@@ -172,13 +171,6 @@ pub struct Clinic {
     addresses: Mutex<Option<Addresses>>,
     /// Counts changes of the clinics and nodes that are talked to, by what came.
     peer_list: AtomicU64,
-}
-
-/// The random numbers of this life of the store.
-#[derive(Debug, Clone, Copy)]
-struct Incarnations {
-    store: StoreIncarnation,
-    author: Incarnation,
 }
 
 impl Clinic {
@@ -233,8 +225,7 @@ impl Clinic {
         if let Some(joining) = joining {
             house::write_joined(&opened.store, joining, &node)?;
         }
-        draw_incarnations(&opened.store, &mut rng)?;
-        Ok(())
+        Incarnations::begin(surroundings, dir, &opened.store)
     }
 
     /// Opens the clinic in a data folder.
@@ -273,7 +264,7 @@ impl Clinic {
         }
         let identity = Arc::new(Identity::open(&keyring, &store)?);
         let certificates = RwLock::new(Certificates::read(&store)?);
-        let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
+        let incarnations = Incarnations::at_start(&surroundings, dir, &store)?;
         let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
         let clinic = Self {
             name: config.name.to_string(),
@@ -365,33 +356,6 @@ impl Clinic {
         Ok(self.store.sync()?)
     }
 
-    pub(crate) fn author_incarnation(&self) -> Incarnation {
-        self.incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .author
-    }
-
-    pub(crate) fn store_incarnation(&self) -> StoreIncarnation {
-        self.incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .store
-    }
-
-    /// Draws new incarnations: the store has lost something that others have seen of it.
-    /// Not under a writer: the changes of a record are made by an actor of the same incarnation.
-    pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
-        let _writing = self.writing();
-        let drawn = draw_incarnations(&self.store, &mut self.chance())?;
-        *self
-            .incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = drawn;
-        self.open_all_anew();
-        Ok(())
-    }
-
     pub(crate) fn certificates_read(&self) -> RwLockReadGuard<'_, Certificates> {
         self.certificates
             .read()
@@ -426,40 +390,4 @@ fn options(
     options.chance = surroundings.chance.apart();
     options.cache_bytes = config.store.cache_bytes();
     Ok(options)
-}
-
-fn draw_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
-    let (of_store, author): (u64, u32) = (rng.random(), rng.random());
-    let mut batch = Batch::new();
-    batch
-        .put(
-            Space::Meta,
-            STORE_INCARNATION.to_vec(),
-            of_store.to_be_bytes().to_vec(),
-        )
-        .put(
-            Space::Meta,
-            AUTHOR_INCARNATION.to_vec(),
-            author.to_be_bytes().to_vec(),
-        );
-    store.commit(batch)?;
-    Ok(Incarnations {
-        store: StoreIncarnation::new(of_store),
-        author: Incarnation::new(author),
-    })
-}
-
-fn read_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
-    let of_store = store.get(Space::Meta, STORE_INCARNATION)?;
-    let author = store.get(Space::Meta, AUTHOR_INCARNATION)?;
-    let read = || {
-        let of_store = items::number(of_store.as_deref()?)?;
-        let author = u32::from_be_bytes(author.as_deref()?.try_into().ok()?);
-        Some(Incarnations {
-            store: StoreIncarnation::new(of_store),
-            author: Incarnation::new(author),
-        })
-    };
-    // A store without them is one whose loss was total: it begins a new life.
-    read().map_or_else(|| draw_incarnations(store, rng), Ok)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartmesh::chance::Chance;
-use chartmesh::clinic::{Clinic, Surroundings};
+use chartmesh::clinic::{Clinic, Instance, Surroundings};
 use chartmesh::clock::Clock;
 use chartmesh::keys::{Cost, Passphrase};
 use chartmesh_config::Config;
@@ -45,6 +45,7 @@ impl Site {
         let surroundings = Surroundings {
             clock: Clock::Set(Arc::clone(&clock)),
             chance: Chance::seeded(seed),
+            instance: Instance::AsNoted,
         };
         let config = conduct("a name", Config::default_for(&name))?;
         let mut site = Self {

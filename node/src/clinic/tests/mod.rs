@@ -8,6 +8,7 @@ mod compaction_claims;
 mod compaction_forged;
 mod compaction_random;
 mod consent;
+mod copies;
 mod golden;
 mod held;
 mod mistaken;
@@ -26,7 +27,9 @@ use chartmesh_protocol::HybridTime;
 use chartmesh_protocol::sync::{CloseReason, Effect, Event, Patience, Role, Session, Setup};
 use zeroize::Zeroizing;
 
-use super::{Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Replica, Surroundings};
+use super::{
+    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Instance, Replica, Surroundings,
+};
 use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
 use crate::keys::{Cost, Passphrase};
@@ -80,11 +83,24 @@ impl House {
 
     /// The same store as it is now, in another folder: what a backup would bring back.
     fn copy(&self) -> Self {
+        self.copy_as(Instance::OfFile)
+    }
+
+    /// The same, as a whole disk is that was put back: nothing tells it from the original.
+    fn rolled_back(&self) -> Self {
+        self.copy_as(Instance::AsNoted)
+    }
+
+    fn copy_as(&self, instance: Instance) -> Self {
         self.clinic.flush().unwrap();
         let dir = tempfile::tempdir().unwrap();
         copy_folder(self.dir.path(), dir.path());
         let config = self.clinic.config().clone();
-        let clinic = Clinic::open(dir.path(), config, &passphrase()).unwrap();
+        let around = Surroundings {
+            instance,
+            ..Surroundings::default()
+        };
+        let clinic = Clinic::open_in(around, dir.path(), config, &passphrase()).unwrap();
         Self {
             clinic: Arc::new(clinic),
             dir,
