@@ -139,11 +139,11 @@ impl ChartShare {
             });
             share.take_records(clinic, pair, (&ledger, &decision), &name, &mine)?;
         }
-        if share.whole {
-            // Of compartments whose names are not known here, too.
-            let known = |one: &&Listed| share.rules.iter().any(|rule| rule.tag == one.header.tag);
-            let unknown: Vec<&Listed> = records.iter().filter(|one| !known(one)).collect();
-            for one in unknown {
+        // Of compartments whose names are not known here, too.
+        let known = |one: &&Listed| share.rules.iter().any(|rule| rule.tag == one.header.tag);
+        let unknown: Vec<&Listed> = records.iter().filter(|one| !known(one)).collect();
+        for one in unknown {
+            if share.is_shared(clinic, pair, &one.header) {
                 share.push(pair, one.feed, &ItemId::from(one.id), &one.header);
             }
         }
@@ -167,7 +167,11 @@ impl ChartShare {
             }
         }
         let mut covered = BTreeSet::new();
+        // To whom a compartment is closed a compaction is of no use, and may have no name here.
+        let (peer, own) = (&pair.peer, &pair.own);
+        let both = decision.may_read(peer, name) && decision.may_read(own, name);
         if let Some(marked) = shared.iter().find(|one| one.header.marked.is_some())
+            && (both || self.whole)
             && let Some(secret) = &clinic.chart_secret(ledger)
         {
             let found = clinic.compactions(&Compartment {
@@ -218,13 +222,17 @@ impl ChartShare {
         if self.whole {
             return true;
         }
-        let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
-            return false;
-        };
         let certificates = clinic.certificates_read();
         let wrote = |clinic: &ClinicId| certificates.book().belongs(&header.author, clinic);
-        let peer = rule.peer.covers(&header.epoch) || (self.theirs_come_home && wrote(&pair.peer));
-        let own = rule.own.covers(&header.epoch) || (self.ours_go_home && wrote(&pair.own));
+        let theirs = self.theirs_come_home && wrote(&pair.peer);
+        let ours = self.ours_go_home && wrote(&pair.own);
+        let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
+            // What a clinic wrote is shared between it and the chart's home, also where it can name
+            // the compartment no more.
+            return theirs || ours;
+        };
+        let peer = rule.peer.covers(&header.epoch) || theirs;
+        let own = rule.own.covers(&header.epoch) || ours;
         peer && own
     }
 
@@ -243,16 +251,16 @@ impl ChartShare {
         });
     }
 
-    /// Whether our clinic may have a record; none where the compartment is not known.
+    /// Whether our clinic may have a record; none where the compartment is not known and the record
+    /// is none of ours that comes back from the chart's home.
     pub(super) fn receives(&self, clinic: &Clinic, header: &Header) -> Option<bool> {
-        let rule = self.rules.iter().find(|rule| rule.tag == header.tag)?;
         let certificates = clinic.certificates_read();
-        let ours = || {
-            certificates
-                .book()
-                .belongs(&header.author, &clinic.clinic_id())
-        };
-        Some(rule.own.covers(&header.epoch) || (self.ours_go_home && ours()))
+        let own = clinic.clinic_id();
+        if self.ours_go_home && certificates.book().belongs(&header.author, &own) {
+            return Some(true);
+        }
+        let rule = self.rules.iter().find(|rule| rule.tag == header.tag)?;
+        Some(rule.own.covers(&header.epoch))
     }
 
     /// Whether the item with this feed number is shared.

@@ -49,3 +49,38 @@ fn a_store_that_is_opened_again_where_it_was_keeps_its_incarnation() {
     );
     assert_eq!(before, after);
 }
+
+/// It cannot open it any more, nor say to which compartment it belongs.
+#[test]
+fn what_a_clinic_wrote_comes_back_to_it_from_home_after_its_grant_has_ended() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let old = away.rolled_back();
+    let id = home.register("Amina");
+    // Home has begun the compartment: the clinic that writes there makes no key of its own.
+    home.import(&visit(&home, &id, "first"));
+    let grant = home.grant(&id, &away, "all", "read,write").grant.unwrap();
+    sync(&home, &away).unwrap();
+    away.import(&visit(&away, &id, "by-away"));
+    sync(&home, &away).unwrap();
+    let grant = grant.to_string();
+    home.clinic.revoke(&grant, "moved away", None).unwrap();
+    home.import(&visit(&home, &id, "later"));
+    drop(away);
+    for _ in 0..2 {
+        // The first one tells it that it is behind.
+        sync(&home, &old).unwrap();
+    }
+    let chart = home.clinic.find_chart(&id).unwrap();
+    let records = old.clinic.records(&chart).unwrap();
+    let own = old.clinic.node_id();
+    assert!(!records.is_empty() && records.iter().all(|one| one.header.author == own));
+    assert!(
+        !old.clinic
+            .verify_ledgers(None, &|_| ())
+            .unwrap()
+            .problems
+            .iter()
+            .any(|_| true)
+    );
+}
