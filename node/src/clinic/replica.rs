@@ -432,6 +432,11 @@ impl Holdings for Replica {
         owed
     }
 
+    fn untold(&self) -> Vec<FeedEntry> {
+        let acknowledged = |feed: u64| self.lock().acknowledged.contains(&feed);
+        self.ask(|share, clinic| share.untold(clinic, &acknowledged))
+    }
+
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         self.ask(|share, clinic| share.shared(clinic, kind))
     }

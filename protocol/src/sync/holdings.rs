@@ -37,6 +37,13 @@ pub trait Holdings {
     /// [`Effect::PeerAcknowledged`]: super::Effect::PeerAcknowledged
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry>;
 
+    /// Statements that the peer has to hear of although they are not among what both share, as far
+    /// as we know: the end of a grant to it, by which nothing is shared any more. They are sent
+    /// ahead of a comparison of sets; once the peer has them, it sees that, too.
+    fn untold(&self) -> Vec<FeedEntry> {
+        Vec::new()
+    }
+
     /// All items of a kind that we share with the peer. What the digests cover, exactly.
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry>;
 

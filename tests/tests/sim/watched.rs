@@ -198,6 +198,10 @@ impl Holdings for Watched {
         }
     }
 
+    fn untold(&self) -> Vec<FeedEntry> {
+        self.replica.untold()
+    }
+
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         self.replica.shared(kind)
     }

@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Grant, Ledger, openable};
+use chartmesh_protocol::ledger::{
+    Body, CompartmentName, Decision, Grant, GrantState, Ledger, openable,
+};
 use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, EpochId, RecordId, StatementId};
@@ -45,6 +47,10 @@ pub(super) struct ChartShare {
     /// The peer is another node of our own clinic: everything that is here is shared.
     #[n(7)]
     whole: bool,
+    /// Feed numbers of revocations that end what the peer might have, and that are not among the
+    /// items: ascending.
+    #[n(8)]
+    pub(super) untold: Vec<u64>,
 }
 
 /// An item that is shared.
@@ -119,6 +125,8 @@ impl ChartShare {
                     lane: Lane::Urgent,
                     compacts: false,
                 });
+            } else if ends_grant_to(&decision, &id, &peer) {
+                share.untold.push(item.entry.feed);
             }
         }
         let receivers = [
@@ -263,11 +271,10 @@ impl ChartShare {
         Some(rule.own.covers(&header.epoch))
     }
 
-    /// Whether the item with this feed number is shared.
+    /// Whether the peer may have the item with this feed number.
     pub(super) fn has(&self, feed: u64) -> bool {
-        self.items
-            .binary_search_by_key(&feed, |item| item.feed)
-            .is_ok()
+        let items = self.items.binary_search_by_key(&feed, |item| item.feed);
+        items.is_ok() || self.untold.binary_search(&feed).is_ok()
     }
 }
 
@@ -318,6 +325,19 @@ fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
         || ledger
             .genesis()
             .is_some_and(|(_, genesis)| genesis.custodian == *clinic)
+}
+
+/// Whether a statement ends a grant to a clinic, its own or one that it stands on.
+fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
+    let mut theirs = decision
+        .grants()
+        .filter(|view| view.grant.grantee == *clinic);
+    theirs.any(|view| match &view.state {
+        GrantState::Revoked(by) | GrantState::FallsWithParent(by) => by.contains(id),
+        GrantState::Valid | GrantState::NotYet | GrantState::Expired | GrantState::Invalid(_) => {
+            false
+        }
+    })
 }
 
 fn grants_to(ledger: &Ledger, id: &StatementId, clinic: &ClinicId) -> bool {

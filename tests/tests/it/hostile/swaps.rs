@@ -64,6 +64,10 @@ impl Holdings for Swapped<'_> {
         owed
     }
 
+    fn untold(&self) -> Vec<FeedEntry> {
+        self.replica.untold()
+    }
+
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         let extra = self.entries().into_iter();
         let mut shared = self.replica.shared(kind);
