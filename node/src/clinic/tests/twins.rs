@@ -3,6 +3,8 @@
 use chartmesh_protocol::ledger::Body;
 use chartmesh_protocol::seal::VerifiedRecord;
 use chartmesh_protocol::sync::{Refusal, SyncError};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::sharing::visit;
 use super::*;
@@ -236,4 +238,67 @@ fn a_store_whose_database_is_made_anew_still_tells_of_a_revocation() {
     first.clinic.make_shares_anew().unwrap();
     sync(&first, &other).unwrap();
     assert!(sync(&second, &other).is_err());
+}
+
+/// Which of the houses write and meet, in what order, follows from a seed.
+fn play(seed: u64) {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let ([first, second, other], id) = three();
+    let houses = [&first, &second, &other];
+    let mut written = Vec::new();
+    for step in 0..14 {
+        match chance.random_range(0..5) {
+            0..3 => {
+                let at = chance.random_range(0..houses.len());
+                let note = format!("note-{step}");
+                houses[at].import(&visit(houses[at], &id, &note));
+                written.push(note);
+            }
+            _ => {
+                let one = chance.random_range(0..houses.len());
+                let other = (one + chance.random_range(1..houses.len())) % houses.len();
+                sync(houses[one], houses[other]).unwrap();
+            }
+        }
+    }
+    sync(&first, &second).unwrap();
+    let known: Vec<String> = written
+        .iter()
+        .filter(|note| first.shows(&id, note))
+        .cloned()
+        .collect();
+    // From here on the second node is a thief's. The other clinic may hear of it late.
+    first.cut_off(&second);
+    second.import(&visit(&second, &id, "forged"));
+    if chance.random() {
+        sync(&second, &other).unwrap();
+    }
+    sync(&first, &other).unwrap();
+    assert!(sync(&second, &first).is_err(), "seed {seed}");
+    assert!(sync(&second, &other).is_err(), "seed {seed}");
+    other.import(&visit(&other, &id, "last"));
+    sync(&first, &other).unwrap();
+    let export = |house: &House| house.clinic.export(&id, true).unwrap();
+    assert_eq!(export(&first), export(&other), "seed {seed}");
+    for note in known.iter().map(String::as_str).chain(["last"]) {
+        assert!(first.shows(&id, note), "seed {seed}: {note} is lost");
+    }
+    assert!(!first.shows(&id, "forged"), "seed {seed}");
+    assert_eq!(first.held(&id), other.held(&id), "seed {seed}");
+    for house in [&first, &other] {
+        let check = house.clinic.verify_ledgers(None, &|_| ()).unwrap();
+        assert_eq!(check.problems, Vec::<String>::new(), "seed {seed}");
+    }
+    // Nothing that was written since opens with what the thief has.
+    let chart = first.clinic.find_chart(&id).unwrap();
+    let records = other.clinic.sealed_records(&chart).unwrap();
+    let last = records.last().cloned().unwrap();
+    assert_eq!(second.clinic.try_keys(&[last]).unwrap().opened, 0);
+}
+
+#[test]
+fn nodes_that_write_and_meet_at_random_agree_also_after_one_was_cut_off() {
+    for seed in 0..12 {
+        play(seed);
+    }
 }
