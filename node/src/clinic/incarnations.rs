@@ -87,7 +87,7 @@ impl Incarnations {
         tracing::warn!("the data folder was copied or put back from a backup: it begins anew");
         let drawn = draw_into(&mut batch, &mut rng);
         if let Err(error) = store.commit(batch) {
-            // While the store takes no writes, nothing is numbered wrong; the next start draws again.
+            // A store that takes no writes numbers nothing wrong; the next start draws again.
             tracing::warn!(%error, "the new beginning is not written down");
         }
         Ok(drawn)

@@ -41,11 +41,11 @@ pub(crate) fn befalls(world: &mut World, at: usize, trouble: Trouble) -> Result<
     }
 }
 
-/// The clinic goes on from its backup, and catches up before anybody writes there: what it wrote
-/// would stand where others have something else of it.
+/// The clinic goes on from its backup. Where it cannot notice that by itself, it catches up before
+/// anybody writes there: what it wrote would stand where others have something else of it.
 fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
     world.isolate(at)?;
-    world.sites[at].restore()?;
+    let notices = world.sites[at].restore()?;
     world.restored.insert(at);
     let kept = items(world, at)?;
     let mut elsewhere = BTreeSet::new();
@@ -59,7 +59,7 @@ fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
         .collect();
     note_lost(world, &lost);
     for other in 0..world.sites.len() {
-        if world.know_each_other(at, other) {
+        if !notices && world.know_each_other(at, other) {
             world.isolate(other)?;
             world.meet(at, other)?;
         }

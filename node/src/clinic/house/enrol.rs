@@ -245,8 +245,8 @@ impl Clinic {
     }
 
     /// Tells the clinic's other nodes where this one is, where that has changed. A new node does so
-    /// at its first start: what it has to say makes a session with one that does not know it compare
-    /// stores, which would else both seem to be empty.
+    /// at its first start: what it has to say makes a session with one that does not know it
+    /// compare stores, which would else both seem to be empty.
     pub(crate) fn announce_node(&self) -> Result<(), ClinicError> {
         if !self.keeps_house() {
             return Ok(());
