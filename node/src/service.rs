@@ -10,7 +10,7 @@ use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError, Exported};
-use crate::control::{Answer, Exit, Failure, Progress, Request};
+use crate::control::{Answer, Exit, Failure, NodeRequest, Progress, Request};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
 /// How often a sync that takes long says how far it has come.
@@ -213,6 +213,7 @@ fn on_store(
         Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),
         Request::PeerList => Answer::done(&clinic.peers()?),
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
+        Request::Node(node) => on_nodes(clinic, node, report),
         Request::PatientRegister(registration) => Answer::done(&clinic.register(&registration)?),
         Request::PatientSearch { words } => Answer::done(&clinic.find_patients(&words)?),
         Request::PatientShow { id } => Answer::done(&clinic.patient(&id)?),
@@ -292,6 +293,22 @@ fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Resul
     let content = clinic.attachment_content(patient, resource, number)?;
     let data = base64::engine::general_purpose::STANDARD.encode(content);
     Answer::done(&serde_json::json!({ "data": data }))
+}
+
+fn on_nodes(
+    clinic: &Clinic,
+    request: NodeRequest,
+    report: &dyn Fn(Progress),
+) -> Result<Answer, Failure> {
+    match request {
+        NodeRequest::Enroll { name, out, hours } => {
+            Answer::done(&clinic.enroll(&name, &out, hours, report)?)
+        }
+        NodeRequest::List => Answer::done(&clinic.nodes()?),
+        NodeRequest::Revoke { node, reason } => {
+            Answer::done(&clinic.revoke_node(&node, &reason, report)?)
+        }
+    }
 }
 
 /// An answer that also tells scripts when something is wrong.

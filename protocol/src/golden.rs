@@ -18,6 +18,7 @@ use crate::identity::{
 };
 use crate::ledger::{
     CompartmentName, FrontierTip, Held, Invalid, ParseCompartmentError, ParseTermError, Statement,
+    house_of,
 };
 use crate::seal::{
     Compaction, ContentError, EpochKey, Manifest, ManifestRecord, OpenEpochError, OpenError,
@@ -152,6 +153,27 @@ fn statements_are_written_as_ever() {
     };
     let key = open_epoch(epoch, &world.id(2), &world.clinics[2].sealing);
     assert!(key.ok() == Some(second_key));
+}
+
+#[test]
+fn what_a_clinic_says_of_itself_is_written_as_ever() {
+    let mut world = World::new(1, 2);
+    let seen = world.pen(1, &SUMMARY).write("seen", &[]);
+    let note = world.house_note(1, world.chart);
+    let revocation = world.cut_off(1);
+    let end = world.node_end(1, &SUMMARY, &[&seen]);
+    let epoch = world.epoch_that_tells(0, &SUMMARY, &[0, 1]);
+    for (name, statement) in [
+        ("statement-house-note.bin", &note),
+        ("statement-node-revocation.bin", &revocation),
+        ("statement-node-end.bin", &end),
+        ("statement-epoch-sealing.bin", &epoch),
+    ] {
+        let file = golden(name, &statement.to_bytes());
+        let read = Verified::<Statement>::decode(&file).unwrap();
+        assert_eq!(&read, statement, "{name}");
+    }
+    assert_eq!(revocation.payload().chart(), house_of(&world.id(1)));
 }
 
 #[test]
@@ -334,10 +356,11 @@ const INVALID: [Invalid; 13] = [
     Invalid::NoRight,
 ];
 
-const HELD: [Held; 5] = [
+const HELD: [Held; 6] = [
     Held::UnknownAuthor,
     Held::NoRight,
     Held::AfterRevocation,
+    Held::NodeCutOff,
     Held::Fork,
     Held::OnFork,
 ];

@@ -86,8 +86,8 @@
 //!     chart,
 //!     compartment: &summary,
 //!     readers: &[
-//!         Reader { clinic: home.id(), sealing: home_sealing.public() },
-//!         Reader { clinic: other.id(), sealing: other_sealing.public() },
+//!         Reader { clinic: home.id(), sealing: home_sealing.public(), told: false },
+//!         Reader { clinic: other.id(), sealing: other_sealing.public(), told: false },
 //!     ],
 //!     parents: &[],
 //!     history: &[],

@@ -64,6 +64,9 @@ pub const MAX_FRONTIER: usize = 256;
 /// Authors that a revocation's frontier names in one compartment: nodes times incarnations.
 pub const MAX_FRONTIER_AUTHORS: usize = 1024;
 
+/// What one node of a clinic tells the others: a card, or a patient's key.
+pub const MAX_HOUSE_NOTE_BYTES: usize = 8 * 1024;
+
 /// The reason of a revocation: a sentence or two.
 pub const MAX_REASON_BYTES: usize = 512;
 

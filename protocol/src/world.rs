@@ -16,7 +16,8 @@ use crate::identity::{
 };
 use crate::ledger::{
     Basis, Body, CertificateBook, ChartSecret, CompartmentName, Compartments, Epoch, FrontierTip,
-    Genesis, Grant, History, Ledger, Purpose, RecordFacts, Revocation, Rights, Signer, Statement,
+    Genesis, Grant, History, HouseNote, Ledger, NodeEnd, NodeRevocation, NoteTopic, Purpose,
+    RecordFacts, Revocation, Rights, Signer, Statement,
 };
 use crate::seal::{EpochKey, EpochPlan, Reader, make_epoch, wrap_chart_secret, wrap_first_secret};
 use crate::time::HybridTime;
@@ -64,6 +65,7 @@ impl Clinic {
         Reader {
             clinic: self.id(),
             sealing: self.sealing.public(),
+            told: false,
         }
     }
 }
@@ -250,6 +252,89 @@ impl World {
         };
         let (epoch, key) = make_epoch(&mut self.rng, &plan).unwrap();
         (self.sign_epoch(by, epoch), key)
+    }
+
+    /// A note of a clinic to its own nodes.
+    pub(crate) fn house_note(&self, clinic: usize, chart: ChartId) -> Verified<Statement> {
+        let note = HouseNote {
+            clinic: self.id(clinic),
+            chart,
+            topic: NoteTopic {
+                kind: 1,
+                about: [7; 32],
+            },
+            at: HybridTime::from_ms(NOW_MS),
+            by: self.node(clinic),
+            sealed: vec![9; 40],
+        };
+        self.sign_house(clinic, Body::HouseNote(note))
+    }
+
+    /// A clinic cuts its node off; its new sealing key is that of clinic 7.
+    pub(crate) fn cut_off(&self, clinic: usize) -> Verified<Statement> {
+        let revocation = NodeRevocation {
+            clinic: self.id(clinic),
+            node: self.node(clinic),
+            reason: "stolen from the ward".to_owned(),
+            revoked_ms: NOW_MS,
+            sealing: CLINICS[7].sealing.public(),
+        };
+        self.sign_house(clinic, Body::NodeRevocation(revocation))
+    }
+
+    /// What a clinic had seen of its node in a compartment when it cut it off.
+    pub(crate) fn node_end(
+        &self,
+        clinic: usize,
+        name: &CompartmentName,
+        seen: &[&RecordFacts],
+    ) -> Verified<Statement> {
+        let tip = |record: &&RecordFacts| FrontierTip {
+            author: record.author,
+            incarnation: record.incarnation,
+            sequence: record.sequence,
+            record: record.id,
+        };
+        let end = NodeEnd {
+            chart: self.chart,
+            clinic: self.id(clinic),
+            node: self.node(clinic),
+            compartment: name.clone(),
+            tips: seen.iter().map(tip).collect(),
+            burnt: self.clinics[clinic].sealing.public(),
+        };
+        self.sign_house(clinic, Body::NodeEnd(end))
+    }
+
+    pub(crate) fn sign_house(&self, clinic: usize, body: Body) -> Verified<Statement> {
+        body.sign(Signer::Clinic(&self.clinics[clinic].key))
+            .unwrap()
+    }
+
+    /// An epoch by one clinic that says to which sealing keys it is wrapped: each clinic's is that
+    /// of clinic 7.
+    pub(crate) fn epoch_that_tells(
+        &mut self,
+        by: usize,
+        name: &CompartmentName,
+        readers: &[usize],
+    ) -> Verified<Statement> {
+        let reader = |one: &usize| Reader {
+            clinic: self.id(*one),
+            sealing: CLINICS[7].sealing.public(),
+            told: true,
+        };
+        let readers: Vec<Reader> = readers.iter().map(reader).collect();
+        let plan = EpochPlan {
+            chart: self.chart,
+            compartment: name,
+            readers: &readers,
+            parents: &[],
+            history: &[],
+            created: HybridTime::from_ms(NOW_MS),
+        };
+        let (epoch, _) = make_epoch(&mut self.rng, &plan).unwrap();
+        self.sign_epoch(by, epoch)
     }
 
     pub(crate) fn sign_epoch(&self, by: usize, epoch: Epoch) -> Verified<Statement> {

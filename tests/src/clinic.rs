@@ -64,20 +64,57 @@ impl Clinic {
     /// When `init` fails.
     #[must_use]
     pub fn create_as(program: impl Into<PathBuf>, name: &str, place: &Place, role: &str) -> Self {
+        let clinic = Self::empty(program.into(), name, place);
+        clinic.ok(&clinic.init(&["--name", name, "--role", role]));
+        clinic
+    }
+
+    /// A machine without a data folder.
+    fn empty(program: PathBuf, name: &str, place: &Place) -> Self {
         let folder = tempfile::Builder::new().prefix("cm").tempdir().unwrap();
         std::fs::write(folder.path().join("passphrase"), PASSPHRASE).unwrap();
-        let clinic = Self {
-            program: program.into(),
+        Self {
+            program,
             place: place.clone(),
             folder,
             name: name.to_owned(),
             daemon: None,
-        };
-        let [quic, tcp] = clinic.any_ports();
-        let mut arguments = vec!["init", "--name", name, "--http", "127.0.0.1:0"];
-        arguments.extend(["--listen", &quic, "--listen", &tcp, "--role", role]);
-        clinic.ok(&arguments);
-        clinic
+        }
+    }
+
+    /// `init` with these arguments, listening on loopback only.
+    fn init(&self, arguments: &[&str]) -> Vec<String> {
+        let [quic, tcp] = self.any_ports();
+        let listen = ["--http", "127.0.0.1:0", "--listen", &quic, "--listen", &tcp];
+        let all = ["init"].iter().chain(arguments).chain(&listen);
+        all.map(|argument| (*argument).to_owned()).collect()
+    }
+
+    /// Another machine that becomes a node of this clinic.
+    ///
+    /// # Panics
+    /// When it is not taken in.
+    #[must_use]
+    pub fn twin(&self, label: &str) -> Self {
+        let twin = Self::empty(self.program.clone(), label, &self.place);
+        let (file, code) = self.enrolment(label);
+        let (file, code) = (file.to_string_lossy(), code.to_string_lossy());
+        twin.ok(&twin.init(&["--enroll", &file, "--code-file", &code]));
+        twin
+    }
+
+    /// An enrolment file of this clinic, and a file with its code.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    #[must_use]
+    pub fn enrolment(&self, label: &str) -> (PathBuf, PathBuf) {
+        let file = self.scratch().join(format!("{label}.enrolment"));
+        let out = file.to_string_lossy();
+        let made = self.json(&["node", "enroll", "--name", label, "--out", &out]);
+        let code = self.scratch().join(format!("{label}.code"));
+        std::fs::write(&code, text(&made["code"])).unwrap();
+        (file, code)
     }
 
     /// Where it listens before the system has chosen ports.

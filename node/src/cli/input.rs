@@ -1,6 +1,6 @@
 //! From what was typed to a request: files are read here, paths made whole, secrets asked for.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -8,13 +8,15 @@ use chartmesh_protocol::identity::Card;
 use zeroize::Zeroizing;
 
 use super::args::{
-    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Patient, Peer, PinArg, Sex,
-    Sync,
+    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Node, Patient, Peer, PinArg,
+    Sex, Sync,
 };
 use crate::control::{
-    BundleOrder, Exit, Failure, GrantRequest, Pin, Registration, Request, Resolution,
+    BundleOrder, Exit, Failure, GrantRequest, NodeRequest, Pin, Registration, Request, Resolution,
 };
-use crate::keys::{MIN_PASSPHRASE_BYTES, Passphrase};
+use crate::keys::{
+    Enrolment, EnrolmentCode, EnrolmentError, MAX_ENROLMENT_BYTES, MIN_PASSPHRASE_BYTES, Passphrase,
+};
 
 /// Where systemd puts credentials for a service (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -34,6 +36,7 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         },
         Command::Peer(Peer::List) => Request::PeerList,
         Command::Peer(Peer::Remove { id }) => Request::PeerRemove { id: id.clone() },
+        Command::Node(node) => Request::Node(node_request(node)?),
         Command::Patient(patient) => patient_request(patient)?,
         Command::Import(import) => Request::Import {
             paths: all_absolute(&import.paths)?,
@@ -102,6 +105,21 @@ fn attachment_request(attachment: &Attachment) -> Request {
             number: *number,
         },
     }
+}
+
+fn node_request(node: &Node) -> Result<NodeRequest, Failure> {
+    Ok(match node {
+        Node::Enroll { name, out, hours } => NodeRequest::Enroll {
+            name: name.clone(),
+            out: absolute(out)?,
+            hours: *hours,
+        },
+        Node::List => NodeRequest::List,
+        Node::Revoke { node, reason } => NodeRequest::Revoke {
+            node: node.clone(),
+            reason: reason.clone(),
+        },
+    })
 }
 
 /// A path for a daemon that has another working folder.
@@ -290,6 +308,46 @@ fn warn_of(file: &Path, passphrase: &Passphrase) {
              `chmod 600 {shown}`"
         );
     }
+}
+
+/// Opens an enrolment file with its code: from the file that was named, or from a person.
+pub(super) fn enrolment(file: &Path, code_file: Option<&Path>) -> Result<Enrolment, Failure> {
+    let on = |path: &Path, reason: String| {
+        Failure::new(Exit::Failed, format!("{}: {reason}", path.display()))
+    };
+    let read = |path: &Path| -> Result<Vec<u8>, Failure> {
+        let opened = std::fs::File::open(path).map_err(|error| on(path, error.to_string()))?;
+        let mut bytes = Vec::new();
+        let most = u64::try_from(MAX_ENROLMENT_BYTES).unwrap_or(u64::MAX);
+        opened
+            .take(most)
+            .read_to_end(&mut bytes)
+            .map_err(|error| on(path, error.to_string()))?;
+        Ok(bytes)
+    };
+    let bytes = read(file)?;
+    let typed = match code_file {
+        Some(path) => Zeroizing::new(String::from_utf8_lossy(&read(path)?).into_owned()),
+        None if std::io::stdin().is_terminal() => Zeroizing::new(type_secret("Code: ")?),
+        None => {
+            let text = "the code of the enrolment file is needed: give --code-file";
+            return Err(Failure::new(Exit::Usage, text));
+        }
+    };
+    let opened = EnrolmentCode::parse(&typed)
+        .and_then(|code| Enrolment::open(&bytes, &code, crate::clock::now_ms()));
+    opened.map_err(|error| {
+        let exit = match error {
+            EnrolmentError::NotACode => Exit::Usage,
+            EnrolmentError::WrongCode | EnrolmentError::Expired => Exit::Refused,
+            EnrolmentError::NotAnEnrolment
+            | EnrolmentError::Version(_)
+            | EnrolmentError::Damaged
+            | EnrolmentError::Excessive
+            | EnrolmentError::Content => Exit::Failed,
+        };
+        Failure::new(exit, format!("{}: {error}", file.display()))
+    })
 }
 
 fn type_secret(prompt: &str) -> Result<String, Failure> {

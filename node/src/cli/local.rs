@@ -12,7 +12,7 @@ use super::progress::Bar;
 use super::{input, print, render};
 use crate::clinic::{Clinic, ClinicError};
 use crate::control::{self, Answer, Exit, Failure, Progress, Request};
-use crate::keys::Cost;
+use crate::keys::{Cost, Enrolment};
 use crate::net::{NetworkOptions, port};
 use crate::service::Service;
 use crate::store::OpenError;
@@ -33,10 +33,20 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
         let text = format!("{shown} holds a clinic already: name another folder with --dir");
         return Err(Failure::new(Exit::Conflicting, text));
     }
-    let config = configure(init)?;
+    let enrolment = match &init.enroll {
+        Some(file) => Some(input::enrolment(file, init.code_file.as_deref())?),
+        None => None,
+    };
+    let config = configure(init, enrolment.as_ref())?;
     let passphrase = input::passphrase(global, true)?;
     folder::make_private(dir).map_err(|error| on_path(dir, &error))?;
-    Clinic::create(dir, &config, &passphrase, Cost::STANDARD)?;
+    match &enrolment {
+        Some(enrolment) => {
+            let cost = Cost::STANDARD;
+            Clinic::join(dir, &config, &passphrase, cost, enrolment)?;
+        }
+        None => Clinic::create(dir, &config, &passphrase, Cost::STANDARD)?,
+    }
     let path = dir.join(CONFIG);
     folder::write_whole(&path, render_commented(&config).as_bytes())
         .map_err(|error| on_path(&path, &error))?;
@@ -45,18 +55,18 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
     if global.json {
         print(&format!("{}\n", card.value.get()))?;
     } else {
-        print(&render::initialised(
-            dir,
-            clinic.name(),
-            &clinic.clinic_id(),
-        ))?;
+        let enrolled = enrolment.as_ref().map(|one| one.label.as_str());
+        let text = render::initialised(dir, clinic.name(), &clinic.clinic_id(), enrolled);
+        print(&text)?;
     }
     Ok(Exit::Done)
 }
 
-fn configure(init: &Init) -> Result<Config, Failure> {
+fn configure(init: &Init, enrolment: Option<&Enrolment>) -> Result<Config, Failure> {
     let usage = |reason: String| Failure::new(Exit::Usage, reason);
-    let mut config = Config::default_for(&init.name).map_err(|error| usage(error.to_string()))?;
+    let name = enrolment.map(|one| one.name.as_str());
+    let name = name.or(init.name.as_deref()).unwrap_or_default();
+    let mut config = Config::default_for(name).map_err(|error| usage(error.to_string()))?;
     config.role = match init.role {
         Role::Clinic => chartmesh_config::Role::Clinic,
         Role::Relay => chartmesh_config::Role::Relay,

@@ -53,6 +53,12 @@ pub enum Action {
     /// The PIN of a patient's key was set.
     #[n(7)]
     SetPin,
+    /// A file was made that makes another computer a node of this clinic.
+    #[n(8)]
+    EnrollNode,
+    /// A node of this clinic was cut off.
+    #[n(9)]
+    CutOffNode,
 }
 
 impl Action {
@@ -60,7 +66,13 @@ impl Action {
     pub(crate) fn only_reads(self) -> bool {
         match self {
             Self::Read | Self::Export | Self::Search => true,
-            Self::Write | Self::Grant | Self::Revoke | Self::Resolve | Self::SetPin => false,
+            Self::Write
+            | Self::Grant
+            | Self::Revoke
+            | Self::Resolve
+            | Self::SetPin
+            | Self::EnrollNode
+            | Self::CutOffNode => false,
         }
     }
 }

@@ -1,10 +1,13 @@
-//! Certificates of nodes and users: our own, the peers', and those that came with charts.
+//! Certificates of nodes and users: our own, the peers', and those that came with charts; and the
+//! revocations of nodes.
+
+use std::collections::BTreeMap;
 
 use chartmesh_protocol::identity::{NodeCertificate, UserCertificate, Verified};
-use chartmesh_protocol::ledger::{Body, CertificateBook, Statement};
+use chartmesh_protocol::ledger::{Body, CertificateBook, NodeRevocation, Statement};
 use chartmesh_protocol::seal::SealedRecord;
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{CertificateHash, ClinicId, NodeId, UserId};
+use chartmesh_protocol::{CertificateHash, ClinicId, NodeId, SealingPublic, UserId};
 
 use super::items::Stored;
 use super::{Clinic, ClinicError};
@@ -16,6 +19,8 @@ pub(crate) struct Certificates {
     book: CertificateBook,
     nodes: Vec<Verified<NodeCertificate>>,
     users: Vec<Verified<UserCertificate>>,
+    /// Nodes that their clinics have cut off.
+    cut_off: BTreeMap<(ClinicId, NodeId), NodeRevocation>,
 }
 
 /// A certificate of either kind.
@@ -50,6 +55,10 @@ impl Certificates {
             // Checked when it was kept; what does not read gives no right, so it may be absent.
             if let Ok(known) = Known::read(&bytes) {
                 all.insert(known);
+            } else if let Ok(statement) = Verified::<Statement>::recall(&bytes)
+                && let Body::NodeRevocation(revocation) = statement.body()
+            {
+                all.cut_off(revocation);
             }
         }
         Ok(all)
@@ -63,6 +72,41 @@ impl Certificates {
             }
             Known::User(user) => self.users.push(user),
         }
+    }
+
+    /// A certificate of a node is known from now on.
+    pub(crate) fn know(&mut self, certificate: Verified<NodeCertificate>) {
+        self.insert(Known::Node(certificate));
+    }
+
+    /// A clinic has cut a node off. Of several revocations of one node the first one says why.
+    pub(crate) fn cut_off(&mut self, revocation: &NodeRevocation) {
+        let place = (revocation.clinic, revocation.node);
+        let known = self.cut_off.entry(place);
+        let known = known.or_insert_with(|| revocation.clone());
+        let age = |one: &NodeRevocation| (one.revoked_ms, one.sealing);
+        if age(revocation) < age(known) {
+            *known = revocation.clone();
+        }
+    }
+
+    /// By what a clinic has cut a node off; none while it is a node of the clinic.
+    pub(crate) fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<&NodeRevocation> {
+        self.cut_off.get(&(*clinic, *node))
+    }
+
+    /// Every revocation of a node that is known.
+    pub(crate) fn revocations(&self) -> impl Iterator<Item = &NodeRevocation> {
+        self.cut_off.values()
+    }
+
+    /// Where keys for a clinic are to be wrapped to: what its latest revocation of a node says,
+    /// else its newest certificate.
+    pub(crate) fn sealing_of(&self, clinic: &ClinicId) -> Option<SealingPublic> {
+        let mine = self.cut_off.values().filter(|one| one.clinic == *clinic);
+        let latest = mine.max_by_key(|one| (one.revoked_ms, one.sealing));
+        let newest = || Some(self.of_clinic(clinic)?.payload().sealing);
+        latest.map(|one| one.sealing).or_else(newest)
     }
 
     /// Which node belongs to which clinic.
@@ -84,6 +128,19 @@ impl Certificates {
         mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms))
     }
 
+    /// The newest certificate that a clinic gave to a node.
+    pub(crate) fn of_node_at(
+        &self,
+        node: &NodeId,
+        clinic: &ClinicId,
+    ) -> Option<&Verified<NodeCertificate>> {
+        let mine = self.nodes.iter().filter(|one| {
+            let one = one.payload();
+            (one.node, one.clinic) == (*node, *clinic)
+        });
+        mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms))
+    }
+
     /// The newest certificate of a node.
     pub(crate) fn of_node(&self, node: &NodeId) -> Option<&Verified<NodeCertificate>> {
         let mine = self.nodes.iter().filter(|one| one.payload().node == *node);
@@ -102,13 +159,8 @@ impl Certificates {
         user: &UserId,
     ) -> Option<(&Verified<NodeCertificate>, &Verified<UserCertificate>)> {
         let user = self.of_user(user)?;
-        let clinic = user.payload().clinic;
-        let mine = self.nodes.iter().filter(|one| {
-            let one = one.payload();
-            (one.node, one.clinic) == (*node, clinic)
-        });
-        let newest = mine.max_by_key(|one| (one.payload().serial, one.payload().issued_ms));
-        newest.map(|node| (node, user))
+        let node = self.of_node_at(node, &user.payload().clinic)?;
+        Some((node, user))
     }
 
     /// What a receiver needs to verify what these nodes signed and their users wrote, and to wrap

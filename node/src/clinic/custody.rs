@@ -9,10 +9,11 @@ use zeroize::Zeroizing;
 use super::audit::Action;
 use super::chart_view::Custody;
 use super::draft::Draft;
+use super::house::notes::Told;
 use super::{Clinic, ClinicError};
 use crate::control::Pin;
 use crate::keys::{Cost, Passphrase, SealedSecret, SealedSecretError};
-use crate::store::{Batch, Space};
+use crate::store::Space;
 
 /// The fewest digits of a PIN: a million guesses, each at the cost of argon2id.
 const MIN_PIN_DIGITS: usize = 6;
@@ -34,13 +35,26 @@ impl Clinic {
         &self,
         chart: &ChartId,
         key: &PatientKey,
-        batch: &mut Batch,
+        draft: &mut Draft,
     ) -> Result<(), ClinicError> {
         let custody = &self.identity.custody;
         let mut rng = self.chance();
         let sealed = SealedSecret::under_key(&key.to_bytes(), custody, chart.as_bytes(), &mut rng)
             .map_err(ClinicError::fault)?;
-        batch.put(Space::Custody, chart.as_bytes().to_vec(), sealed.to_bytes());
+        self.keep_key(chart, sealed.to_bytes(), draft)
+    }
+
+    /// Puts a sealed key into custody, here and at the clinic's other nodes.
+    fn keep_key(
+        &self,
+        chart: &ChartId,
+        sealed: Vec<u8>,
+        draft: &mut Draft,
+    ) -> Result<(), ClinicError> {
+        self.tell_house(draft, &Told::Custody(*chart, &sealed))?;
+        draft
+            .batch
+            .put(Space::Custody, chart.as_bytes().to_vec(), sealed);
         Ok(())
     }
 
@@ -132,9 +146,7 @@ impl Clinic {
         );
         let mut draft = Draft::default();
         let sealed = sealed.map_err(ClinicError::fault)?.to_bytes();
-        draft
-            .batch
-            .put(Space::Custody, chart.as_bytes().to_vec(), sealed);
+        self.keep_key(&chart, sealed, &mut draft)?;
         draft.note(Action::SetPin, Some(chart));
         self.file(draft)?;
         Ok(PinSet {

@@ -3,12 +3,13 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chartmesh_protocol::identity::Verified;
-use chartmesh_protocol::ledger::Statement;
+use chartmesh_protocol::ledger::{Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordForm, VerifiedRecord};
 use chartmesh_protocol::{ChartId, NodeId};
 
 use super::audit::{self, Action, Note};
+use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
 use super::{Clinic, ClinicError, hybrid};
 use crate::store::{Batch, Space, StoreError};
@@ -77,6 +78,7 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
         bytes: statement.to_bytes(),
         what: What::Statement,
         party: statement.body().party(),
+        house: house_of_statement(statement.body()),
     }
 }
 
@@ -97,7 +99,13 @@ pub(crate) fn record_item(record: &VerifiedRecord, form: RecordForm) -> NewItem 
             marked: Marked::of(form),
         }),
         party: None,
+        house: None,
     }
+}
+
+/// What a statement says of a house.
+fn house_of_statement(body: &Body) -> Option<Body> {
+    matches!(body, Body::HouseNote(_) | Body::NodeRevocation(_)).then(|| body.clone())
 }
 
 impl Clinic {
@@ -125,6 +133,8 @@ impl Clinic {
         let saved = items.iter().filter(|item| is_ours && item.is_of_changes());
         let saved: Vec<ChartId> = saved.map(|item| item.chart).collect();
         let charts: Vec<ChartId> = items.iter().map(|item| item.chart).collect();
+        let house = Arc::new(self.house_items(&items));
+        let (told, own) = (Arc::clone(&house), self.clinic_id());
         let identity = Arc::clone(&self.identity);
         let point = self.tick();
         let mark = point.value().to_be_bytes().to_vec();
@@ -132,7 +142,12 @@ impl Clinic {
             let mut batch = batch;
             hybrid::remember(&mut batch, point);
             let filed = items::file(view, &mut batch, &items)?;
-            for chart in items.iter().map(|item| &item.chart) {
+            notes::apply(view, &mut batch, &told, &own)?;
+            for chart in items
+                .iter()
+                .filter(|item| !item.is_of_house())
+                .map(|item| &item.chart)
+            {
                 if !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
                 }
@@ -161,6 +176,7 @@ impl Clinic {
             // What could not be noted before is still to be noted.
             self.unnoted().splice(0..0, waiting);
         })?;
+        self.house_filed(&house);
         if !filed.is_empty() {
             self.saved_records(saved);
             self.changed(&charts, !is_ours);

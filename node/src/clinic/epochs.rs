@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chartmesh_crdt::{ActorId, Document};
 use chartmesh_protocol::ClinicId;
-use chartmesh_protocol::ledger::CompartmentName;
+use chartmesh_protocol::ledger::{CompartmentName, Ledger};
 use chartmesh_protocol::seal::actor_id;
 use chartmesh_protocol::seal::{EpochKey, EpochPlan, Keyring, Reader, make_epoch};
 
@@ -44,7 +44,7 @@ impl Clinic {
         let ids = open.decision.readers(name);
         let mut readers = Vec::with_capacity(ids.len());
         for clinic in &ids {
-            readers.push(self.reader(clinic)?);
+            readers.push(self.reader(clinic, &open.ledger, name)?);
         }
         let heads = heads(open, name);
         let parents: Vec<_> = heads.iter().map(EpochKey::id).collect();
@@ -76,17 +76,25 @@ impl Clinic {
         Ok(key)
     }
 
-    /// A clinic with the key that epoch keys are wrapped to.
-    pub(super) fn reader(&self, clinic: &ClinicId) -> Result<Reader, ClinicError> {
+    /// A clinic with the key that epoch keys of a compartment are wrapped to.
+    pub(super) fn reader(
+        &self,
+        clinic: &ClinicId,
+        ledger: &Ledger,
+        name: &CompartmentName,
+    ) -> Result<Reader, ClinicError> {
         let sealing = self.sealing_key_of(clinic)?.ok_or_else(|| {
             ClinicError::refused(format!(
                 "the sealing key of clinic {clinic}, which may read this chart, is not known \
                  here: sync with the clinic that granted it, or add its card with `peer add`"
             ))
         })?;
+        let mut ends = ledger.node_ends();
+        let told = ends.any(|(_, end)| end.clinic == *clinic && end.compartment == *name);
         Ok(Reader {
             clinic: *clinic,
             sealing,
+            told,
         })
     }
 }

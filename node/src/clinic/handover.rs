@@ -50,10 +50,17 @@ impl Clinic {
         Ok(())
     }
 
-    /// Notes that something may be owed in a chart, if this clinic is its home.
+    /// Notes that something may be owed in a chart: if this clinic is its home, or has cut off one
+    /// of its nodes.
     pub(crate) fn note_owing(&self, ledger: &Ledger, batch: &mut Batch) {
+        let own = self.clinic_id();
         let genesis = ledger.genesis();
-        if genesis.is_some_and(|(_, genesis)| genesis.custodian == self.clinic_id()) {
+        let is_home = genesis.is_some_and(|(_, genesis)| genesis.custodian == own);
+        let has_ended = || {
+            let certificates = self.certificates_read();
+            certificates.revocations().any(|one| one.clinic == own)
+        };
+        if is_home || has_ended() {
             let mark = self.tick().value().to_be_bytes().to_vec();
             batch.put(Space::Meta, owing_key(&ledger.chart()), mark);
         }
@@ -70,6 +77,7 @@ impl Clinic {
         for (key, _) in &noted {
             let id = key.get(OWING.len()..).and_then(|id| id.try_into().ok());
             if let Some(chart) = id.map(ChartId::new) {
+                self.end_nodes_in(&[chart])?;
                 self.hand_over_at_home(&chart)?;
             }
         }
@@ -94,6 +102,9 @@ impl Clinic {
         };
         let ledger = self.ledger(chart)?;
         let decision = self.decide(&ledger);
+        if decision.custodian() != Some(own) {
+            return Ok(());
+        }
         let names: BTreeSet<CompartmentName> = ledger
             .epochs()
             .map(|(_, epoch)| epoch.compartment.clone())
@@ -131,7 +142,7 @@ impl Clinic {
             let readers: Vec<Reader> = owed
                 .clinics
                 .iter()
-                .filter_map(|clinic| self.reader(clinic).ok())
+                .filter_map(|clinic| self.reader(clinic, ledger, name).ok())
                 .collect();
             let Some(key) = keys.get(&owed.epoch).filter(|_| !readers.is_empty()) else {
                 continue;

@@ -1,5 +1,7 @@
 //! Who this node is: the clinic's keys, the node's certificate, and the user who works here.
 
+use std::sync::{PoisonError, RwLock};
+
 use chartmesh_protocol::identity::{
     ClinicKey, NodeCertificate, NodeKey, NodeRole, SealingKey, UserCertificate, UserKey, Verified,
 };
@@ -8,7 +10,8 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::ClinicError;
-use crate::keys::Keyring;
+use super::sealing_keys::SealingKeys;
+use crate::keys::{Keyring, Secret};
 use crate::store::{Batch, Space, Store, StoreKey};
 
 /// The names of the secrets in the keyring.
@@ -30,19 +33,34 @@ const OPERATOR_ROLE: &str = "operator";
 /// The keys of a clinic's node and what its clinic certifies of it.
 pub(crate) struct Identity {
     pub(crate) clinic: ClinicKey,
-    pub(crate) sealing: SealingKey,
+    pub(crate) sealing: SealingKeys,
     pub(crate) node: NodeKey,
     pub(crate) operator: UserKey,
     /// The key under which patients' keys lie in custody.
     pub(crate) custody: Zeroizing<[u8; 32]>,
-    pub(crate) certificate: Verified<NodeCertificate>,
+    certificate: RwLock<Verified<NodeCertificate>>,
 }
 
-/// Draws every secret of a new clinic.
-pub(crate) fn fill(keyring: &mut Keyring, rng: &mut impl CryptoRng) -> Result<(), ClinicError> {
+/// Draws every secret of a new clinic, but for those that it has already: its signing, sealing and
+/// custody keys.
+pub(crate) fn fill(
+    keyring: &mut Keyring,
+    known: [Option<&Secret>; 3],
+    rng: &mut impl CryptoRng,
+) -> Result<(), ClinicError> {
+    let [clinic, sealing, custody] = known;
     for name in ALL {
-        let mut secret = Zeroizing::new([0_u8; 32]);
-        rng.fill_bytes(secret.as_mut());
+        let known = match name {
+            CLINIC => clinic,
+            SEALING => sealing,
+            CUSTODY => custody,
+            _ => None,
+        };
+        let secret = known.cloned().unwrap_or_else(|| {
+            let mut secret = Zeroizing::new([0_u8; 32]);
+            rng.fill_bytes(secret.as_mut());
+            secret
+        });
         keyring.insert(name, secret)?;
     }
     Ok(())
@@ -65,7 +83,8 @@ pub(crate) fn certify(
     store: &Store,
     role: NodeRole,
     now_ms: u64,
-) -> Result<(), ClinicError> {
+    serial: u64,
+) -> Result<NodeId, ClinicError> {
     let clinic = ClinicKey::from_bytes(secret(keyring, CLINIC)?);
     let node = NodeKey::from_bytes(secret(keyring, NODE)?);
     let operator = UserKey::from_bytes(secret(keyring, OPERATOR)?);
@@ -75,7 +94,7 @@ pub(crate) fn certify(
         sealing: SealingKey::from_bytes(secret(keyring, SEALING)?).public(),
         role,
         issued_ms: now_ms,
-        serial: 1,
+        serial,
     };
     let certificate = certificate.issue(&clinic).map_err(ClinicError::fault)?;
     let user = UserCertificate {
@@ -87,6 +106,18 @@ pub(crate) fn certify(
     };
     let user = user.issue(&clinic).map_err(ClinicError::fault)?;
     let mut batch = Batch::new();
+    put_own(&mut batch, &certificate);
+    batch.put(
+        Space::Certificates,
+        user.hash().as_bytes().to_vec(),
+        user.to_bytes(),
+    );
+    store.commit(batch)?;
+    Ok(node.id())
+}
+
+/// Adds this node's own certificate to a batch.
+pub(super) fn put_own(batch: &mut Batch, certificate: &Verified<NodeCertificate>) {
     batch
         .put(
             Space::Meta,
@@ -97,14 +128,7 @@ pub(crate) fn certify(
             Space::Certificates,
             certificate.hash().as_bytes().to_vec(),
             certificate.to_bytes(),
-        )
-        .put(
-            Space::Certificates,
-            user.hash().as_bytes().to_vec(),
-            user.to_bytes(),
         );
-    store.commit(batch)?;
-    Ok(())
 }
 
 impl Identity {
@@ -120,13 +144,14 @@ impl Identity {
             .ok_or_else(missing)?;
         let identity = Self {
             clinic: ClinicKey::from_bytes(secret(keyring, CLINIC)?),
-            sealing: SealingKey::from_bytes(secret(keyring, SEALING)?),
+            sealing: SealingKeys::read(secret(keyring, SEALING)?, store)?,
             node: NodeKey::from_bytes(secret(keyring, NODE)?),
             operator: UserKey::from_bytes(secret(keyring, OPERATOR)?),
             custody: secret(keyring, CUSTODY)?,
-            certificate: Verified::decode(&certificate).map_err(|_| missing())?,
+            certificate: RwLock::new(Verified::decode(&certificate).map_err(|_| missing())?),
         };
-        let certified = identity.certificate.payload();
+        let certificate = identity.certificate();
+        let certified = certificate.payload();
         if certified.node != identity.node.id() || certified.clinic != identity.clinic.id() {
             return Err(missing());
         }
@@ -135,7 +160,7 @@ impl Identity {
 
     /// What a node is there for is decided when it is made: what others know of it says so.
     pub(crate) fn check_role(&self, configured: NodeRole) -> Result<(), ClinicError> {
-        let certified = self.certificate.payload().role;
+        let certified = self.certificate().payload().role;
         if certified == configured {
             return Ok(());
         }
@@ -152,6 +177,23 @@ impl Identity {
                 name(configured)
             ),
         })
+    }
+
+    /// This node's certificate.
+    pub(crate) fn certificate(&self) -> Verified<NodeCertificate> {
+        self.certificate
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Takes another certificate of this node over.
+    pub(crate) fn certify_anew(&self, certificate: Verified<NodeCertificate>) {
+        let mut own = self
+            .certificate
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *own = certificate;
     }
 
     pub(crate) fn clinic_id(&self) -> ClinicId {

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use chartmesh_protocol::ledger::Body;
 use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
 use chartmesh_protocol::seal::RecordForm;
 use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
@@ -38,12 +39,19 @@ pub(crate) struct NewItem {
     pub(crate) what: What,
     /// The clinic that it names, of a statement that names one.
     pub(crate) party: Option<ClinicId>,
+    /// What it says, of a statement of a clinic to its nodes or of one of them.
+    pub(crate) house: Option<Body>,
 }
 
 impl NewItem {
     /// Whether it is a record.
     pub(crate) fn is_record(&self) -> bool {
         matches!(self.what, What::Record(_))
+    }
+
+    /// Whether it is of a clinic's house, and of no chart.
+    pub(crate) fn is_of_house(&self) -> bool {
+        self.house.as_ref().is_some_and(Body::is_of_house)
     }
 
     /// Whether it is a record of changes.
@@ -191,6 +199,9 @@ pub(crate) fn file(
         filed.push(next);
         if let Some(clinic) = &item.party {
             parties::note(batch, clinic, &item.chart);
+        }
+        if let Some(Body::NodeRevocation(_)) = &item.house {
+            parties::note_public(batch, &item.chart);
         }
         batch
             .put(Space::Items, item.id.as_bytes().to_vec(), value)

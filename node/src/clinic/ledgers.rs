@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::identity::{SealingKey, Verified};
 use chartmesh_protocol::ledger::{
     ChartSecret, CompartmentName, Decision, Ledger, Statement, decide,
 };
@@ -71,13 +71,17 @@ impl Clinic {
             && genesis.custodian == own
         {
             return self.unwrapped(id, || {
-                unwrap_first_secret(&genesis.patient, &own, sealing, &genesis.secret).ok()
+                let open = |key: &SealingKey| {
+                    unwrap_first_secret(&genesis.patient, &own, key, &genesis.secret).ok()
+                };
+                sealing.open(open)
             });
         }
         let mine = ledger.grants().filter(|(_, grant)| grant.grantee == own);
         let mut secrets = mine.filter_map(|(id, grant)| {
             self.unwrapped(id, || {
-                unwrap_chart_secret(&ledger.chart(), &own, sealing, &grant.secret).ok()
+                let chart = ledger.chart();
+                sealing.open(|key| unwrap_chart_secret(&chart, &own, key, &grant.secret).ok())
             })
         });
         secrets.next()
@@ -103,6 +107,14 @@ impl Clinic {
     pub(crate) fn keys_of(&self, ledger: &Ledger, name: &CompartmentName) -> Keyring {
         let epochs = ledger.epochs().map(|(_, epoch)| epoch);
         let mine = epochs.filter(|epoch| epoch.compartment == *name);
-        Keyring::open(mine, &self.clinic_id(), &self.identity.sealing)
+        let mine: Vec<_> = mine.collect();
+        let mut all = Keyring::default();
+        for sealing in self.identity.sealing.all() {
+            let opened = Keyring::open(mine.iter().copied(), &self.clinic_id(), &sealing);
+            for key in opened.epochs().filter_map(|epoch| opened.get(&epoch)) {
+                all.insert(key.clone());
+            }
+        }
+        all
     }
 }

@@ -21,9 +21,11 @@
 //! | `peer_store`, `peer_book` | the store as any peer sees it, and what is remembered of it |
 //! | `bundle` | the same in files, for a stick |
 //! | `attachments` | large content of documents, beside the records |
+//! | `house`, `sealing_keys` | a clinic with several nodes |
 //! | `audit`, `status`, `date`, `error` | who did what, how the node is doing |
 //! | `inventory` | what lies here, for checks from outside |
 //! | `surroundings`, `hybrid` | the clock and the source of random bytes |
+//! | `incarnations`, `instance` | the lives of the store, and whether its folder is a copy |
 //! | `news` | telling whoever waits for what is written |
 
 mod addresses;
@@ -46,10 +48,13 @@ mod fold;
 mod grant_list;
 mod handover;
 mod held_view;
+mod house;
 mod hybrid;
 mod identity;
 mod import;
+mod incarnations;
 mod index_card;
+mod instance;
 mod inventory;
 mod items;
 mod judged;
@@ -68,6 +73,7 @@ mod register;
 mod relay;
 mod replica;
 mod save;
+mod sealing_keys;
 mod search;
 mod share;
 mod snapshot;
@@ -88,10 +94,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use chartmesh_config::{Config, Role};
 use chartmesh_protocol::identity::NodeRole;
 use chartmesh_protocol::ledger::{ChartSecret, Ledger};
-use chartmesh_protocol::reconcile::StoreIncarnation;
-use chartmesh_protocol::{ChartId, ClinicId, HybridClock, Incarnation, NodeId, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId, HybridClock, NodeId, StatementId};
 use lru::LruCache;
-use rand::RngExt;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -107,8 +111,10 @@ pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
 pub use held_view::{HeldLine, HeldResource};
+pub use house::{Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
+pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
 pub use peer_store::{PeerStore, Standing};
 pub use peers::{KnownPeer, OwnCard};
@@ -122,14 +128,15 @@ pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 
 use crate::blobs::Blobs;
-use crate::chance::Chance;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
-use crate::store::{Batch, Opened, Options, Space, Store};
+use crate::store::{Opened, Options, Space, Store};
 use attachments::Wants;
 use audit::Note;
 use certificates::Certificates;
+use house::Joining;
 use identity::Identity;
+use incarnations::Incarnations;
 use news::News;
 use open_chart::OpenChart;
 use post::Post;
@@ -148,9 +155,6 @@ const MAX_SKEW_MS: u64 = 48 * 3600 * 1000;
 const KEYS: &str = "keys";
 /// The folder of attachments in a data folder.
 const BLOBS: &str = "blobs";
-/// Where the incarnations stand.
-const STORE_INCARNATION: &[u8] = b"store incarnation";
-const AUTHOR_INCARNATION: &[u8] = b"author incarnation";
 /// Marks a store that notes the parties of its charts: the first ones did not.
 const PARTIES_NOTED: &[u8] = b"parties noted";
 
@@ -187,13 +191,8 @@ pub struct Clinic {
     /// Readings that are to be noted when the disk has space again.
     unnoted: Mutex<Vec<Note>>,
     addresses: Mutex<Option<Addresses>>,
-}
-
-/// The random numbers of this life of the store.
-#[derive(Debug, Clone, Copy)]
-struct Incarnations {
-    store: StoreIncarnation,
-    author: Incarnation,
+    /// Counts changes of the clinics and nodes that are talked to, by what came.
+    peer_list: AtomicU64,
 }
 
 impl Clinic {
@@ -221,19 +220,35 @@ impl Clinic {
         passphrase: &Passphrase,
         cost: crate::keys::Cost,
     ) -> Result<(), ClinicError> {
+        Self::make(surroundings, dir, config, (passphrase, cost), None)
+    }
+
+    /// Makes the keys and the store of a node, of a new clinic or of one that it joins.
+    fn make(
+        surroundings: &Surroundings,
+        dir: &Path,
+        config: &Config,
+        (passphrase, cost): (&Passphrase, crate::keys::Cost),
+        joining: Option<&Joining<'_>>,
+    ) -> Result<(), ClinicError> {
         let folder = dir.join(KEYS);
         crate::folder::make_private(&folder).map_err(|error| ClinicError::Folder {
             reason: format!("{}: {error}", dir.display()),
         })?;
         let mut rng = surroundings.chance.clone();
         let mut keyring = Keyring::create(&folder, passphrase, cost, &mut rng)?;
-        identity::fill(&mut keyring, &mut rng)?;
+        let known = joining.map_or([None; 3], Joining::keys);
+        identity::fill(&mut keyring, known, &mut rng)?;
         keyring.save(&mut rng)?;
         let opened = Store::open(&options(surroundings, dir, config, &keyring)?)?;
+        let serial = joining.map_or(1, Joining::serial);
         let now_ms = surroundings.clock.now_ms();
-        identity::certify(&keyring, &opened.store, role_in(config), now_ms)?;
-        draw_incarnations(&opened.store, &mut rng)?;
-        Ok(())
+        let role = role_in(config);
+        let node = identity::certify(&keyring, &opened.store, role, now_ms, serial)?;
+        if let Some(joining) = joining {
+            house::write_joined(&opened.store, joining, &node)?;
+        }
+        Incarnations::begin(surroundings, dir, &opened.store)
     }
 
     /// Opens the clinic in a data folder.
@@ -273,7 +288,7 @@ impl Clinic {
         let identity = Arc::new(Identity::open(&keyring, &store)?);
         identity.check_role(role_in(&config))?;
         let certificates = RwLock::new(Certificates::read(&store)?);
-        let incarnations = read_incarnations(&store, &mut surroundings.chance.clone())?;
+        let incarnations = Incarnations::at_start(&surroundings, dir, &store)?;
         let clock = hybrid::clock_of(&store, surroundings.clock.now_ms())?;
         let blobs = Blobs::open(&dir.join(BLOBS)).map_err(|error| ClinicError::Folder {
             reason: format!("{}: {error}", dir.join(BLOBS).display()),
@@ -302,12 +317,15 @@ impl Clinic {
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),
             addresses: Mutex::new(None),
+            peer_list: AtomicU64::new(0),
         };
         if rebuilt || !stale.is_empty() {
             clinic.make_derived_anew()?;
         } else if !clinic.store.contains(Space::Meta, PARTIES_NOTED)? {
             clinic.make_shares_anew()?;
         }
+        clinic.renew_certificate()?;
+        clinic.announce_node()?;
         Ok(clinic)
     }
 
@@ -369,33 +387,6 @@ impl Clinic {
         Ok(self.store.sync()?)
     }
 
-    pub(crate) fn author_incarnation(&self) -> Incarnation {
-        self.incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .author
-    }
-
-    pub(crate) fn store_incarnation(&self) -> StoreIncarnation {
-        self.incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .store
-    }
-
-    /// Draws new incarnations: the store has lost something that others have seen of it.
-    /// Not under a writer: the changes of a record are made by an actor of the same incarnation.
-    pub(crate) fn draw_incarnations(&self) -> Result<(), ClinicError> {
-        let _writing = self.writing();
-        let drawn = draw_incarnations(&self.store, &mut self.chance())?;
-        *self
-            .incarnations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = drawn;
-        self.open_all_anew();
-        Ok(())
-    }
-
     pub(crate) fn certificates_read(&self) -> RwLockReadGuard<'_, Certificates> {
         self.certificates
             .read()
@@ -439,40 +430,4 @@ fn options(
     options.chance = surroundings.chance.apart();
     options.cache_bytes = config.store.cache_bytes();
     Ok(options)
-}
-
-fn draw_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
-    let (of_store, author): (u64, u32) = (rng.random(), rng.random());
-    let mut batch = Batch::new();
-    batch
-        .put(
-            Space::Meta,
-            STORE_INCARNATION.to_vec(),
-            of_store.to_be_bytes().to_vec(),
-        )
-        .put(
-            Space::Meta,
-            AUTHOR_INCARNATION.to_vec(),
-            author.to_be_bytes().to_vec(),
-        );
-    store.commit(batch)?;
-    Ok(Incarnations {
-        store: StoreIncarnation::new(of_store),
-        author: Incarnation::new(author),
-    })
-}
-
-fn read_incarnations(store: &Store, rng: &mut Chance) -> Result<Incarnations, ClinicError> {
-    let of_store = store.get(Space::Meta, STORE_INCARNATION)?;
-    let author = store.get(Space::Meta, AUTHOR_INCARNATION)?;
-    let read = || {
-        let of_store = items::number(of_store.as_deref()?)?;
-        let author = u32::from_be_bytes(author.as_deref()?.try_into().ok()?);
-        Some(Incarnations {
-            store: StoreIncarnation::new(of_store),
-            author: Incarnation::new(author),
-        })
-    };
-    // A store without them is one whose loss was total: it begins a new life.
-    read().map_or_else(|| draw_incarnations(store, rng), Ok)
 }

@@ -26,6 +26,10 @@ pub trait PeerStore: Holdings {
     fn own_certificate(&self) -> Verified<NodeCertificate>;
     /// The peer's clinic, once it is known.
     fn clinic_of_peer(&self) -> Option<ClinicId>;
+    /// Whether it is known of which clinic the peer is. Until then it seems that nothing is shared.
+    fn knows_peer(&self) -> bool {
+        self.clinic_of_peer().is_some()
+    }
     /// How many items the peer lacks as far as we know.
     fn owed_out(&self) -> u64;
     /// How the peer stands with us.
@@ -183,7 +187,7 @@ impl Clinic {
     /// What this node is there for.
     #[must_use]
     pub fn role(&self) -> NodeRole {
-        self.identity.certificate.payload().role
+        self.identity.certificate().payload().role
     }
 
     /// Whether this node stores and forwards what it cannot read.

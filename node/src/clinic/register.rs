@@ -81,7 +81,7 @@ impl Clinic {
         let key = PatientKey::generate(&mut rng);
         let secret = ChartSecret::generate(&mut rng);
         let own = self.clinic_id();
-        let sealing = self.identity.sealing.public();
+        let sealing = self.own_sealing();
         let wrapped = wrap_first_secret(&mut rng, &key.id(), &own, &sealing, &secret)
             .map_err(ClinicError::fault)?;
         let genesis = Genesis {
@@ -96,7 +96,7 @@ impl Clinic {
             .sign(Signer::Patient(&key))
             .map_err(ClinicError::fault)?;
         draft.statement(&statement);
-        self.take_custody(&chart, &key, &mut draft.batch)?;
+        self.take_custody(&chart, &key, draft)?;
         let mut ledger = Ledger::new(chart);
         ledger.insert(statement);
         let decision = self.decide(&ledger);

@@ -113,7 +113,13 @@ impl Replica {
     /// This node's certificate.
     #[must_use]
     pub fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic.identity.certificate.clone()
+        self.clinic.identity.certificate()
+    }
+
+    /// Whether the peer's clinic has cut it off.
+    pub(crate) fn is_peer_cut_off(&self) -> bool {
+        let clinic = self.clinic_of_peer();
+        clinic.is_some_and(|clinic| self.clinic.is_cut_off(&clinic, &self.peer))
     }
 
     /// The key of this pair of nodes.
@@ -196,6 +202,11 @@ impl Replica {
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         self.clinic.store.commit(batch)?;
         self.lock().settled = true;
+        if self.clinic_of_peer() == Some(self.clinic.clinic_id()) {
+            self.clinic.announce_node()?;
+            self.clinic.hand_sealing_keys(&self.peer)?;
+        }
+        self.clinic.finish_ends(&|_| ())?;
         self.clinic.pay_owing()
     }
 
@@ -320,6 +331,9 @@ impl Replica {
         let Some(share) = share else {
             return T::default();
         };
+        if self.is_peer_cut_off() {
+            return T::default();
+        }
         let mut share = lock(&share);
         let answer = share
             .refresh(&self.clinic)
@@ -376,15 +390,21 @@ impl Clinic {
             .unwrap_or_default())
     }
 
-    /// The clinic on our list that has certified a node.
+    /// The clinic on our list that has certified a node, our own among them.
     pub(super) fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
         let known: Vec<Card> = self.cards()?;
         let certificates = self.certificates_read();
         let book = certificates.book();
-        Ok(known
-            .iter()
-            .map(Card::clinic)
+        let clinics = known.iter().map(Card::clinic);
+        Ok([self.clinic_id()]
+            .into_iter()
+            .chain(clinics)
             .find(|clinic| book.belongs(node, clinic)))
+    }
+
+    /// Whether a clinic has cut a node off: nothing is shared with it any more.
+    pub(crate) fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.certificates_read().revocation(clinic, node).is_some()
     }
 }
 
@@ -418,6 +438,11 @@ impl Holdings for Replica {
             }
         }
         owed
+    }
+
+    fn untold(&self) -> Vec<FeedEntry> {
+        let acknowledged = |feed: u64| self.lock().acknowledged.contains(&feed);
+        self.ask(|share, clinic| share.untold(clinic, &acknowledged))
     }
 
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
@@ -472,6 +497,10 @@ impl Holdings for Replica {
 
     fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
         self.piece_for_peer(name, shape, number)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.clinic.is_cut_off(clinic, node)
     }
 }
 

@@ -3,17 +3,20 @@
 use rand::RngExt;
 
 use super::Clinic;
+use super::instance::Instance;
 use crate::chance::Chance;
 use crate::clock::Clock;
 
-/// The clock and the source of random bytes of a clinic: the machine's by default, others in a
-/// simulation, where the same has to happen twice.
+/// The clock, the source of random bytes and the folder of a clinic: the machine's by default,
+/// others in a simulation, where the same has to happen twice.
 #[derive(Clone, Default)]
 pub struct Surroundings {
     /// Where it reads the time.
     pub clock: Clock,
     /// Where keys, nonces and ids come from.
     pub chance: Chance,
+    /// What tells its folder from a copy.
+    pub instance: Instance,
 }
 
 impl Clinic {

@@ -76,6 +76,11 @@ impl Clinic {
             )));
         }
         let peer = self.find_peer(&request.to)?;
+        if peer.clinic == self.clinic_id() {
+            return Err(ClinicError::usage(
+                "this clinic's own nodes have every chart: they need no grant",
+            ));
+        }
         let mut named = BTreeSet::new();
         for text in &request.compartments {
             if text != ALL {

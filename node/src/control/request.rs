@@ -55,6 +55,8 @@ pub enum Request {
         /// The clinic.
         id: String,
     },
+    /// Something of the clinic's own nodes.
+    Node(NodeRequest),
     /// Register a patient.
     PatientRegister(Registration),
     /// Find patients.
@@ -179,6 +181,30 @@ pub enum Request {
     Status,
     /// Check the store.
     Doctor,
+}
+
+/// A command about the clinic's own nodes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum NodeRequest {
+    /// Make a file that makes another computer a node of this clinic.
+    Enroll {
+        /// What the new node is called.
+        name: String,
+        /// The file to write: an absolute path.
+        out: PathBuf,
+        /// How long it is good for.
+        hours: u32,
+    },
+    /// The nodes of this clinic.
+    List,
+    /// Cut a node off.
+    Revoke {
+        /// The node.
+        node: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A patient to register.

@@ -151,12 +151,21 @@ impl<S: PeerStore> Conversation<S> {
     }
 
     fn take(&mut self, now_ms: u64, event: Event<'_>) {
+        let knew_peer = self.store.knows_peer();
         let effects = self.session.handle(now_ms, event, &self.store);
         let is_behind = |effect: &Effect| matches!(effect, Effect::StoreIsBehind { .. });
         let begins_anew = effects.iter().any(is_behind);
         effects
             .into_iter()
             .for_each(|effect| self.carry_out(effect));
+        if !knew_peer && self.store.knows_peer() && self.over.is_none() {
+            // Our HELLO was of a store that shares nothing: two such stores are equal.
+            let event = Event::SyncRequested;
+            let effects = self.session.handle(now_ms, event, &self.store);
+            effects
+                .into_iter()
+                .for_each(|effect| self.carry_out(effect));
+        }
         if begins_anew && self.over.is_none() {
             let effects = self.session.handle(now_ms, Event::Shutdown, &self.store);
             effects

@@ -112,6 +112,8 @@ pub(super) struct Hub {
     news: watch::Receiver<u64>,
     /// When to look for what waits for peers at rest.
     look_at: Option<Instant>,
+    /// The number of the list of peers that was taken over last.
+    peer_list: u64,
 }
 
 /// An error with what caused it, where it says nothing by itself.
@@ -168,6 +170,7 @@ impl Hub {
             next_session: 0,
             news,
             look_at: None,
+            peer_list: 0,
         };
         hub.read_peers();
         Ok(hub)

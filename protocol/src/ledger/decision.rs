@@ -205,6 +205,8 @@ impl Decision {
     /// - An epoch: whoever may read its compartment now, and always the clinic that made it: what
     ///   it sealed under it goes to the custodian even after its grant has ended, and would be
     ///   closed there for ever without the key.
+    /// - The end of a node: whoever may read its compartment now, and the node's clinic.
+    /// - A node's revocation: everybody. What a clinic's nodes tell each other: they alone.
     /// - A statement that does not count, epochs apart: nobody but the custodian.
     ///
     /// A clinic that holds what it is entitled to answers this for itself as the custodian would.
@@ -213,10 +215,11 @@ impl Decision {
         let Some(audience) = self.audiences.get(statement) else {
             return false;
         };
-        if self.custodian.as_ref() == Some(clinic) {
-            return true;
-        }
         match audience {
+            Audience::Everyone => true,
+            Audience::House(of) => of == clinic,
+            _ if self.custodian.as_ref() == Some(clinic) => true,
+
             Audience::Granted => self.standing_grants().any(|grant| grant.grantee == *clinic),
             Audience::Grantees(own, compartments) => {
                 let reads = |grant: &Grant| grant.compartments.intersects(compartments);
@@ -239,6 +242,11 @@ impl Decision {
     /// revoked hears of it because it is [entitled](Self::entitled) to the revocation.
     pub fn shared(&self, one: &ClinicId, other: &ClinicId, statement: &StatementId) -> bool {
         let custodian = self.custodian.as_ref();
+        match self.audiences.get(statement) {
+            Some(Audience::Everyone) => return true,
+            Some(Audience::House(of)) => return one == of && other == of,
+            _ => {}
+        }
         if one == other || custodian == Some(other) {
             return self.entitled(one, statement);
         }
@@ -308,6 +316,10 @@ enum Audience {
     Readers(CompartmentName, Vec<ClinicId>),
     /// Nobody else.
     Custodian,
+    /// The nodes of this clinic, and nobody else.
+    House(ClinicId),
+    /// Everybody.
+    Everyone,
 }
 
 impl Audience {
@@ -332,6 +344,18 @@ impl Audience {
         if let Body::Epoch(epoch) = statement.body() {
             return Self::Readers(epoch.compartment.clone(), standing.makers(&id, epoch));
         }
+        match statement.body() {
+            Body::HouseNote(note) => return Self::House(note.clinic),
+            Body::NodeRevocation(_) => return Self::Everyone,
+            Body::NodeEnd(end) if !standing.invalid.contains_key(&id) => {
+                return Self::Readers(end.compartment.clone(), vec![end.clinic]);
+            }
+            Body::Genesis(_)
+            | Body::Grant(_)
+            | Body::Revocation(_)
+            | Body::Epoch(_)
+            | Body::NodeEnd(_) => {}
+        }
         match standing.genesis {
             Some((genesis, _)) if genesis == id => Self::Granted,
             _ => Self::Custodian,
@@ -354,7 +378,8 @@ impl Audience {
                 meets(own, compartments) || lineage.iter().any(known)
             }
             Self::Readers(name, _) => own.iter().any(|grant| grant.compartments.covers(name)),
-            Self::Custodian => false,
+            Self::Custodian | Self::House(_) => false,
+            Self::Everyone => true,
         }
     }
 }

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::compartment::CompartmentName;
 use crate::codec::{Bounded, CodecError, ascending, at_most};
-use crate::id::{ChartId, ClinicId, EpochId};
+use crate::id::{ChartId, ClinicId, EpochId, SealingPublic, first_bytes};
 use crate::limits::{MAX_EPOCH_PARENTS, MAX_READERS};
 use crate::seal::{KeyWrap, SealedKey};
 use crate::time::HybridTime;
@@ -49,6 +49,22 @@ pub struct ReaderKey {
     /// The key, wrapped to the clinic's sealing key.
     #[n(1)]
     pub key: KeyWrap,
+    /// Which sealing key that is. Only told where the clinic has had another one, which a node
+    /// that is cut off knows.
+    #[n(2)]
+    pub sealing: Option<SealingTag>,
+}
+
+/// The first bytes of a clinic's sealing key: enough to tell it from the clinic's others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[cbor(transparent)]
+pub struct SealingTag(#[cbor(n(0), with = "minicbor::bytes")] [u8; 8]);
+
+impl SealingTag {
+    /// The tag of a sealing key.
+    pub fn of(sealing: &SealingPublic) -> Self {
+        Self(first_bytes(sealing.as_bytes()))
+    }
 }
 
 /// The key of an earlier epoch, sealed under a later one's.

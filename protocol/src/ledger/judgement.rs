@@ -5,6 +5,9 @@
 //! revocations (and of those of the grants that it was passed on from). Expiry takes nothing
 //! back. What a record that counts depends on counts too: a valid author has built on it.
 //!
+//! Of a node that its clinic has cut off counts what lies inside one of the frontiers that the
+//! clinic has signed for it since.
+//!
 //! "Inside" is ancestry, not numbers: a record is inside a frontier when following the links back
 //! from the frontier's tip leads to it. A record forged later with an earlier number is not.
 //!
@@ -72,6 +75,9 @@ pub enum Held {
     /// The author's clinic lost the right, and who took it had not seen this record.
     #[error("it was written after its author's right was revoked, or was not known then")]
     AfterRevocation,
+    /// The clinic cut its author's node off, and had not seen this record by then.
+    #[error("the node that wrote it was cut off by its clinic, which had not seen it by then")]
+    NodeCutOff,
     /// Another record of the author has its place.
     #[error("its author wrote another record in its place")]
     Fork,
@@ -112,9 +118,10 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
             Some((*id, streams.inside(frontier)))
         })
         .collect();
+    let cut = Cut::of(&standing, &streams);
     let rights: BTreeMap<RecordId, Result<(), Held>> = records
         .iter()
-        .map(|(id, record)| (*id, right_of(&standing, book, &inside, record)))
+        .map(|(id, record)| (*id, right_of(&standing, book, (&inside, &cut), record)))
         .collect();
     let has_right = |id: &RecordId| rights.get(id).is_some_and(Result::is_ok);
 
@@ -122,7 +129,7 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
     let valid = records.values().filter(|record| has_right(&record.id));
     let replaced = valid.flat_map(|one| one.covers.iter().map(|tip| (&one.compartment, tip)));
     let rank = |id: &RecordId| match id {
-        id if inside.values().any(|inside| inside.contains(id)) => 0_u8,
+        id if cut.seen(id) || inside.values().any(|inside| inside.contains(id)) => 0_u8,
         id if anchored.contains(id) => 1,
         _ => 2,
     };
@@ -202,12 +209,16 @@ fn built_on<'a>(
 fn right_of(
     standing: &Standing<'_>,
     book: &CertificateBook,
-    inside: &BTreeMap<StatementId, BTreeSet<RecordId>>,
+    (inside, cut): (&BTreeMap<StatementId, BTreeSet<RecordId>>, &Cut<'_>),
     record: &RecordFacts,
 ) -> Result<(), Held> {
-    let clinics: BTreeSet<ClinicId> = book.clinics(&record.author).collect();
+    let mut clinics: BTreeSet<ClinicId> = book.clinics(&record.author).collect();
     if clinics.is_empty() {
         return Err(Held::UnknownAuthor);
+    }
+    clinics.retain(|clinic| !cut.ends(clinic, record));
+    if clinics.is_empty() {
+        return Err(Held::NodeCutOff);
     }
     if standing
         .custodian()
@@ -234,6 +245,35 @@ fn right_of(
         reason = Held::AfterRevocation;
     }
     Err(reason)
+}
+
+/// What counts of nodes that were cut off.
+struct Cut<'a> {
+    /// By clinic, node and compartment, the records that the clinic had seen.
+    seen: BTreeMap<(ClinicId, NodeId, &'a CompartmentName), BTreeSet<RecordId>>,
+}
+
+impl<'a> Cut<'a> {
+    fn of(standing: &Standing<'a>, streams: &Streams<'_>) -> Self {
+        let mut seen: BTreeMap<_, BTreeSet<RecordId>> = BTreeMap::new();
+        for end in &standing.node_ends {
+            let place = (end.clinic, end.node, &end.compartment);
+            let inside = streams.inside([(&end.compartment, &end.tips)].into_iter());
+            seen.entry(place).or_default().extend(inside);
+        }
+        Self { seen }
+    }
+
+    /// Whether a clinic has cut off a record's author without having seen the record.
+    fn ends(&self, clinic: &ClinicId, record: &RecordFacts) -> bool {
+        let place = (*clinic, record.author, &record.compartment);
+        let seen = self.seen.get(&place);
+        seen.is_some_and(|seen| !seen.contains(&record.id))
+    }
+
+    fn seen(&self, record: &RecordId) -> bool {
+        self.seen.values().any(|seen| seen.contains(record))
+    }
 }
 
 /// The records on which valid records of other nodes build.

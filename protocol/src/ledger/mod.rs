@@ -4,6 +4,7 @@
 //! - `secret`: the chart secret, which hides the names of compartments from relays.
 //! - `terms`: what a grant is made of: compartments, rights, purpose, history, basis.
 //! - `genesis`, `grant`, `revocation`, `epoch`: the kinds of statement.
+//! - `house`, `node_end`: a clinic's own affairs, and the end of one of its nodes.
 //! - `statement`: how any of them is written and signed.
 //! - `book`: which node belongs to which clinic.
 //! - `set`: [`Ledger`], the statements of one chart.
@@ -28,7 +29,9 @@ mod extent;
 mod genesis;
 mod grant;
 mod handover;
+mod house;
 mod judgement;
+mod node_end;
 mod revocation;
 mod sealing;
 mod secret;
@@ -44,12 +47,14 @@ pub use book::CertificateBook;
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};
 pub use coverage::{Cover, CoveredRecord, covered, known};
 pub use decision::{Decision, GrantState, GrantView, decide};
-pub use epoch::{Epoch, HistoryKey, ReaderKey};
+pub use epoch::{Epoch, HistoryKey, ReaderKey, SealingTag};
 pub use extent::{Extent, Place};
 pub use genesis::Genesis;
 pub use grant::Grant;
 pub use handover::{OwedKey, openable, owed_keys};
+pub use house::{HouseNote, NodeRevocation, NoteTopic, house_of};
 pub use judgement::{Fork, Gap, Held, Judgement, RecordFacts, Verdict, judge};
+pub use node_end::NodeEnd;
 pub use revocation::{FrontierTip, Revocation};
 pub use sealing::SealingEpoch;
 pub use secret::ChartSecret;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compartment::CompartmentName;
+use super::epoch::{Epoch, SealingTag};
 use super::set::Ledger;
 use super::standing::{Standing, StandingEpoch};
-use crate::id::{ClinicId, EpochId};
+use crate::id::{ClinicId, EpochId, StatementId};
 use crate::time::HybridTime;
 
 /// An epoch fit for sealing.
@@ -66,6 +67,8 @@ struct Opening {
     created: HybridTime,
     /// A statement of the epoch itself counts.
     stated: bool,
+    /// A node that was cut off can open it.
+    spoiled: bool,
 }
 
 type Openings = BTreeMap<EpochId, Opening>;
@@ -78,6 +81,7 @@ fn openings<'a>(
     for (id, epoch) in ledger.epochs() {
         let openings = all.entry(&epoch.compartment).or_default();
         let opening = openings.entry(epoch.id).or_default();
+        opening.spoiled |= is_spoiled(ledger, standing, &id, epoch);
         opening
             .readers
             .extend(epoch.readers.iter().map(|reader| reader.clinic));
@@ -99,6 +103,20 @@ fn openings<'a>(
     all
 }
 
+/// Whether a node that was cut off has the key of an epoch: it made it, or had the key that it is
+/// wrapped to. A wrap that does not say to which key may be to that one.
+fn is_spoiled(ledger: &Ledger, standing: &Standing<'_>, id: &StatementId, epoch: &Epoch) -> bool {
+    let signer = ledger.get(id).map(|one| one.payload().signer());
+    let ends = standing.node_ends.iter();
+    let mut ends = ends.filter(|end| end.compartment == epoch.compartment);
+    ends.any(|end| {
+        let burnt = SealingTag::of(&end.burnt);
+        let mut theirs = epoch.readers.iter().filter(|one| one.clinic == end.clinic);
+        signer.is_some_and(|signer| signer.as_bytes() == end.node.as_bytes())
+            || theirs.any(|one| one.sealing.is_none_or(|sealing| sealing == burnt))
+    })
+}
+
 /// The epoch, if everyone who can open it, directly or through a later epoch that carries its
 /// key, may read now.
 fn fit(epoch: EpochId, openings: &Openings, readers: &BTreeSet<ClinicId>) -> Option<SealingEpoch> {
@@ -110,7 +128,10 @@ fn fit(epoch: EpochId, openings: &Openings, readers: &BTreeSet<ClinicId>) -> Opt
             continue;
         };
         let signed = |clinics: &Vec<ClinicId>| clinics.iter().any(|one| readers.contains(one));
-        if !opening.readers.is_subset(readers) || !opening.signers.iter().all(signed) {
+        if opening.spoiled
+            || !opening.readers.is_subset(readers)
+            || !opening.signers.iter().all(signed)
+        {
             return None;
         }
         openers.extend(&opening.readers);

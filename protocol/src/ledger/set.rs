@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::statement::{Body, Statement};
 use crate::id::{ChartId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Epoch, Genesis, Grant};
+use crate::ledger::{Epoch, Genesis, Grant, NodeEnd};
 use crate::limits::MAX_FRONTIER;
 
 /// The statements of one chart whose signatures were checked.
@@ -85,46 +85,54 @@ impl Ledger {
     /// The genesis of this chart: the one whose hash is the chart's id, signed by the patient's
     /// key that it names.
     pub fn genesis(&self) -> Option<(StatementId, &Genesis)> {
-        self.iter()
-            .find_map(|(id, statement)| match statement.body() {
-                Body::Genesis(genesis)
-                    if genesis.chart() == self.chart
-                        && statement.payload().signer().as_bytes()
-                            == genesis.patient.as_bytes() =>
-                {
-                    Some((id, genesis))
-                }
-                Body::Genesis(_) | Body::Grant(_) | Body::Revocation(_) | Body::Epoch(_) => None,
-            })
+        self.iter().find_map(|(id, statement)| {
+            let Body::Genesis(genesis) = statement.body() else {
+                return None;
+            };
+            let by_patient = statement.payload().signer().as_bytes() == genesis.patient.as_bytes();
+            (genesis.chart() == self.chart && by_patient).then_some((id, genesis))
+        })
     }
 
     /// The grants of this chart, valid or not, ascending by id. What they allow is for
     /// [`decide`](super::decide); who was addressed can be read here.
     pub fn grants(&self) -> impl Iterator<Item = (StatementId, &Grant)> {
-        self.iter()
-            .filter_map(|(id, statement)| match statement.body() {
-                Body::Grant(grant) if grant.chart == self.chart => Some((id, grant)),
-                Body::Grant(_) | Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
-            })
+        self.iter().filter_map(|(id, statement)| {
+            let Body::Grant(grant) = statement.body() else {
+                return None;
+            };
+            (grant.chart == self.chart).then_some((id, grant))
+        })
     }
 
     /// The epoch statements of this chart, valid or not, ascending by statement id. Keys are
     /// looked for in all of them: a key that opens a record is the right one.
     pub fn epochs(&self) -> impl Iterator<Item = (StatementId, &Epoch)> {
-        self.iter()
-            .filter_map(|(id, statement)| match statement.body() {
-                Body::Epoch(epoch) if epoch.chart == self.chart => Some((id, epoch)),
-                Body::Epoch(_) | Body::Genesis(_) | Body::Grant(_) | Body::Revocation(_) => None,
-            })
+        self.iter().filter_map(|(id, statement)| {
+            let Body::Epoch(epoch) = statement.body() else {
+                return None;
+            };
+            (epoch.chart == self.chart).then_some((id, epoch))
+        })
+    }
+
+    /// The ends of nodes in this chart, valid or not, ascending by statement id.
+    pub fn node_ends(&self) -> impl Iterator<Item = (StatementId, &NodeEnd)> {
+        self.iter().filter_map(|(id, statement)| {
+            let Body::NodeEnd(end) = statement.body() else {
+                return None;
+            };
+            (end.chart == self.chart).then_some((id, end))
+        })
     }
 
     /// The statements that no other names as seen before it: what the next statement or record
-    /// says it has seen. Ascending, at most [`MAX_FRONTIER`]; the epochs, which name none, are left
-    /// out.
+    /// says it has seen. Ascending, at most [`MAX_FRONTIER`]; those that name none and are of no
+    /// consequence for consent are left out: epochs, and what clinics say of their nodes.
     pub fn frontier(&self) -> Vec<StatementId> {
         let mut heads: BTreeSet<StatementId> = self
             .iter()
-            .filter(|(_, statement)| !matches!(statement.body(), Body::Epoch(_)))
+            .filter(|(_, statement)| is_of_consent(statement.body()))
             .map(|(id, _)| id)
             .collect();
         for (_, statement) in self.iter() {
@@ -134,4 +142,12 @@ impl Ledger {
         }
         heads.into_iter().take(MAX_FRONTIER).collect()
     }
+}
+
+/// Whether a statement begins, gives or takes.
+fn is_of_consent(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Genesis(_) | Body::Grant(_) | Body::Revocation(_)
+    )
 }

@@ -10,7 +10,7 @@ use super::statement::{Body, Statement};
 use super::terms::Rights;
 use crate::id::{ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Epoch, Genesis, Grant, Revocation};
+use crate::ledger::{Epoch, Genesis, Grant, NodeEnd, Revocation};
 use crate::limits::MAX_DELEGATION_DEPTH;
 
 /// Why a statement does not count. It may count once more statements have arrived.
@@ -77,6 +77,8 @@ pub(super) struct Standing<'a> {
     pub(super) grants: BTreeMap<StatementId, StandingGrant<'a>>,
     pub(super) revocations: BTreeMap<StatementId, &'a Revocation>,
     pub(super) epochs: BTreeMap<StatementId, StandingEpoch>,
+    /// The ends of nodes that count.
+    pub(super) node_ends: Vec<&'a NodeEnd>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
     revoked_by: BTreeMap<StatementId, Vec<StatementId>>,
 }
@@ -88,6 +90,7 @@ impl<'a> Standing<'a> {
             grants: BTreeMap::new(),
             revocations: BTreeMap::new(),
             epochs: BTreeMap::new(),
+            node_ends: Vec::new(),
             invalid: BTreeMap::new(),
             revoked_by: BTreeMap::new(),
         };
@@ -117,7 +120,11 @@ impl<'a> Standing<'a> {
                     let signers = standing.check_epoch(ledger, book, epoch, statement)?;
                     standing.epochs.insert(id, StandingEpoch { signers });
                 }
-                Body::Grant(_) => {}
+                Body::NodeEnd(end) => {
+                    standing.check_node_end(ledger, end)?;
+                    standing.node_ends.push(end);
+                }
+                Body::Grant(_) | Body::HouseNote(_) | Body::NodeRevocation(_) => {}
             }
             Ok(())
         });
@@ -251,6 +258,20 @@ impl<'a> Standing<'a> {
             Ok(())
         } else {
             Err(Invalid::WrongSigner)
+        }
+    }
+
+    /// Only the clinic itself can have signed it: it is read as nothing else.
+    fn check_node_end(&self, ledger: &Ledger, end: &NodeEnd) -> Result<(), Invalid> {
+        self.genesis.ok_or(Invalid::NoGenesis)?;
+        if end.chart != ledger.chart() {
+            return Err(Invalid::OtherChart);
+        }
+        let rights = [Rights::READ, Rights::WRITE];
+        if self.ever(&end.clinic, &end.compartment, rights) {
+            Ok(())
+        } else {
+            Err(Invalid::NoRight)
         }
     }
 

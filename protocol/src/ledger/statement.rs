@@ -8,7 +8,9 @@ use crate::id::{ChartId, ClinicId, SignerId, StatementId};
 use crate::identity::{
     ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
 };
-use crate::ledger::{Epoch, Genesis, Grant, Revocation};
+use crate::ledger::{
+    Epoch, Genesis, Grant, HouseNote, NodeEnd, NodeRevocation, Revocation, house_of,
+};
 use crate::limits::MAX_STATEMENT_BYTES;
 
 const VERSION: u8 = 1;
@@ -18,6 +20,9 @@ const GENESIS: u8 = 1;
 const GRANT: u8 = 2;
 const REVOCATION: u8 = 3;
 const EPOCH: u8 = 4;
+const HOUSE_NOTE: u8 = 8;
+const NODE_REVOCATION: u8 = 9;
+const NODE_END: u8 = 10;
 
 /// One statement of a ledger: what is said, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,9 @@ impl Statement {
             Body::Grant(grant) => grant.chart,
             Body::Revocation(revocation) => revocation.chart,
             Body::Epoch(epoch) => epoch.chart,
+            Body::HouseNote(note) => note.chart,
+            Body::NodeRevocation(revocation) => house_of(&revocation.clinic),
+            Body::NodeEnd(end) => end.chart,
         }
     }
 }
@@ -52,7 +60,11 @@ impl Statement {
     /// The statements that the signer says to have seen.
     pub(super) fn seen(&self) -> Vec<StatementId> {
         match &self.body {
-            Body::Genesis(_) | Body::Epoch(_) => Vec::new(),
+            Body::Genesis(_)
+            | Body::Epoch(_)
+            | Body::HouseNote(_)
+            | Body::NodeRevocation(_)
+            | Body::NodeEnd(_) => Vec::new(),
             Body::Grant(grant) => grant.frontier.iter().copied().chain(grant.parent).collect(),
             Body::Revocation(revocation) => {
                 let grant = [revocation.grant];
@@ -74,6 +86,12 @@ pub enum Body {
     Revocation(Revocation),
     /// A key for those who may read.
     Epoch(Epoch),
+    /// What a clinic's nodes tell each other.
+    HouseNote(HouseNote),
+    /// A clinic's node is one no more.
+    NodeRevocation(NodeRevocation),
+    /// What a node had written when it was cut off.
+    NodeEnd(NodeEnd),
 }
 
 /// The key that signs a statement.
@@ -81,7 +99,7 @@ pub enum Body {
 pub enum Signer<'a> {
     /// The patient's, for a genesis, a grant or a revocation.
     Patient(&'a PatientKey),
-    /// A clinic's, for a delegated grant or a revocation.
+    /// A clinic's, for a delegated grant, a revocation, or what it says of its nodes.
     Clinic(&'a ClinicKey),
     /// A node's, for an epoch.
     Node(&'a NodeKey),
@@ -123,7 +141,34 @@ impl Body {
         match self {
             Self::Genesis(genesis) => Some(genesis.custodian),
             Self::Grant(grant) => Some(grant.grantee),
-            Self::Revocation(_) | Self::Epoch(_) => None,
+            Self::Revocation(_)
+            | Self::Epoch(_)
+            | Self::HouseNote(_)
+            | Self::NodeRevocation(_)
+            | Self::NodeEnd(_) => None,
+        }
+    }
+
+    /// Whether the statement is of a clinic's house, and of no chart.
+    pub fn is_of_house(&self) -> bool {
+        match self {
+            Self::HouseNote(note) => note.chart == house_of(&note.clinic),
+            Self::NodeRevocation(_) => true,
+            Self::Genesis(_)
+            | Self::Grant(_)
+            | Self::Revocation(_)
+            | Self::Epoch(_)
+            | Self::NodeEnd(_) => false,
+        }
+    }
+
+    /// The clinic in whose name alone the statement can be made.
+    fn only_by(&self) -> Option<&ClinicId> {
+        match self {
+            Self::HouseNote(note) => Some(&note.clinic),
+            Self::NodeRevocation(revocation) => Some(&revocation.clinic),
+            Self::NodeEnd(end) => Some(&end.clinic),
+            Self::Genesis(_) | Self::Grant(_) | Self::Revocation(_) | Self::Epoch(_) => None,
         }
     }
 
@@ -133,6 +178,9 @@ impl Body {
             Self::Grant(_) => GRANT,
             Self::Revocation(_) => REVOCATION,
             Self::Epoch(_) => EPOCH,
+            Self::HouseNote(_) => HOUSE_NOTE,
+            Self::NodeRevocation(_) => NODE_REVOCATION,
+            Self::NodeEnd(_) => NODE_END,
         }
     }
 
@@ -142,6 +190,9 @@ impl Body {
             Self::Grant(grant) => codec::encode(grant),
             Self::Revocation(revocation) => codec::encode(revocation),
             Self::Epoch(epoch) => codec::encode(epoch),
+            Self::HouseNote(note) => codec::encode(note),
+            Self::NodeRevocation(revocation) => codec::encode(revocation),
+            Self::NodeEnd(end) => codec::encode(end),
         }
     }
 
@@ -151,6 +202,9 @@ impl Body {
             GRANT => codec::decode(bytes).map(Self::Grant),
             REVOCATION => codec::decode(bytes).map(Self::Revocation),
             EPOCH => codec::decode(bytes).map(Self::Epoch),
+            HOUSE_NOTE => codec::decode(bytes).map(Self::HouseNote),
+            NODE_REVOCATION => codec::decode(bytes).map(Self::NodeRevocation),
+            NODE_END => codec::decode(bytes).map(Self::NodeEnd),
             found => Err(CodecError::UnknownKind { found }),
         }
     }
@@ -173,6 +227,12 @@ impl Signable for Statement {
             .split_last_chunk::<{ SignerId::LEN }>()
             .ok_or(malformed)?;
         let body = Body::decode(*kind, body)?;
+        if body
+            .only_by()
+            .is_some_and(|clinic| clinic.as_bytes() != signer)
+        {
+            return Err(CodecError::OutOfBounds { what: "signer" });
+        }
         Ok(Self {
             body,
             signer: SignerId::new(*signer),

@@ -8,7 +8,7 @@ use super::key::EpochKey;
 use super::wrap::{WrapError, unwrap_epoch_key, wrap_epoch_key};
 use crate::id::{ChartId, ClinicId, EpochId, SealingPublic};
 use crate::identity::SealingKey;
-use crate::ledger::{CompartmentName, Epoch, HistoryKey, ReaderKey};
+use crate::ledger::{CompartmentName, Epoch, HistoryKey, ReaderKey, SealingTag};
 use crate::limits::MAX_EPOCH_WALK;
 use crate::time::HybridTime;
 
@@ -19,6 +19,9 @@ pub struct Reader {
     pub clinic: ClinicId,
     /// Its sealing key, from a certificate.
     pub sealing: SealingPublic,
+    /// Whether the epoch is to say which sealing key that is: where the ledger tells of the end of
+    /// one of the clinic's nodes.
+    pub told: bool,
 }
 
 /// What an epoch shall be.
@@ -63,9 +66,11 @@ pub fn share_epoch<R: CryptoRng + ?Sized>(
     let chart = plan.chart;
     // Maps, since a statement lists readers and parents ascending and once.
     let mut readers = BTreeMap::new();
-    for Reader { clinic, sealing } in plan.readers {
-        let place = (&chart, plan.compartment, clinic);
-        readers.insert(*clinic, wrap_epoch_key(rng, place, sealing, key)?);
+    for reader in plan.readers {
+        let place = (&chart, plan.compartment, &reader.clinic);
+        let wrap = wrap_epoch_key(rng, place, &reader.sealing, key)?;
+        let sealing = reader.told.then(|| SealingTag::of(&reader.sealing));
+        readers.insert(reader.clinic, (wrap, sealing));
     }
     let mut history = BTreeMap::new();
     for earlier in plan.history.iter().filter(|earlier| *earlier != key) {
@@ -81,7 +86,11 @@ pub fn share_epoch<R: CryptoRng + ?Sized>(
     parents.dedup();
     let readers = readers
         .into_iter()
-        .map(|(clinic, key)| ReaderKey { clinic, key });
+        .map(|(clinic, (key, sealing))| ReaderKey {
+            clinic,
+            key,
+            sealing,
+        });
     let history = history
         .into_iter()
         .map(|(epoch, key)| HistoryKey { epoch, key });
@@ -214,6 +223,7 @@ mod tests {
             Reader {
                 clinic: ClinicId::new([byte; 32]),
                 sealing: key.public(),
+                told: false,
             },
             key,
         )
@@ -303,6 +313,7 @@ mod tests {
         let bad = Reader {
             clinic: a.clinic,
             sealing: SealingPublic::new([0; 32]),
+            told: false,
         };
         let plan = EpochPlan {
             chart: CHART,

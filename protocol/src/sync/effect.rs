@@ -13,8 +13,7 @@ use crate::time::HybridTime;
 pub enum Effect {
     /// Write these bytes to the stream.
     Send(Vec<u8>),
-    /// The peer has a valid certificate of a known clinic. Refuse it with
-    /// [`Event::Refused`](super::Event::Refused) if that certificate has been revoked.
+    /// The peer has a valid certificate of a known clinic, which has not cut it off.
     PeerIdentified(Peer),
     /// The peer sent a certificate: its own, which is verified, or an author's, which is not.
     /// Verify and keep it; items that need it follow.

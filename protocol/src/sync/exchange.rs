@@ -130,6 +130,8 @@ impl Session {
                 round.stage = Stage::Statements(Sending::Queued);
             }
             Tier::Set | Tier::Range => {
+                // What is new and in common did not make the stores equal.
+                self.sender.queue(holdings.untold());
                 round.compared = holdings.newest();
                 let sending = self.begin_comparison(round, ItemKind::Statement, holdings);
                 round.stage = Stage::Statements(sending);

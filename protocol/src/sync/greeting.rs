@@ -1,7 +1,7 @@
 //! The beginning of a session: HELLO, certificates, and what is to be done.
 
 use super::effect::{Effect, Peer, Tier, Traffic};
-use super::error::SyncError;
+use super::error::{Refusal, SyncError};
 use super::frame::Frame;
 use super::hello::{Hello, KNOWS_ATTACHMENTS, Plan, Standing};
 use super::holdings::Holdings;
@@ -87,6 +87,9 @@ impl Session {
         if !holdings.knows_clinic(clinic) {
             return Err(SyncError::UnknownClinic { clinic: *clinic });
         }
+        if holdings.is_cut_off(clinic, node) {
+            return Err(SyncError::Refused(Refusal::PeerRevoked));
+        }
         Ok(certificate)
     }
 
@@ -102,6 +105,7 @@ impl Session {
         self.hellos = Some(hellos);
         self.pulse.agree(theirs.quiet_s);
         self.cursor = ours.standing.cursor;
+        self.peer_clinic = Some(certificate.payload().clinic);
         self.effects.push(Effect::PeerIdentified(Peer {
             clinic: certificate.payload().clinic,
             node: self.setup.peer,

@@ -3,7 +3,7 @@
 use super::attachment::Wanted;
 use super::item::{FeedEntry, ItemKind};
 use crate::attachment::{AttachmentName, Shape};
-use crate::id::{CertificateHash, ClinicId};
+use crate::id::{CertificateHash, ClinicId, NodeId};
 use crate::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use crate::time::HybridTime;
 
@@ -39,6 +39,13 @@ pub trait Holdings {
     /// [`Effect::PeerAcknowledged`]: super::Effect::PeerAcknowledged
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry>;
 
+    /// Statements that the peer has to hear of although they are not among what both share, as far
+    /// as we know: the end of a grant to it, by which nothing is shared any more. They are sent
+    /// ahead of a comparison of sets; once the peer has them, it sees that, too.
+    fn untold(&self) -> Vec<FeedEntry> {
+        Vec::new()
+    }
+
     /// All items of a kind that we share with the peer. What the digests cover, exactly.
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry>;
 
@@ -59,6 +66,9 @@ pub trait Holdings {
 
     /// Whether this clinic is on our list of known clinics.
     fn knows_clinic(&self, clinic: &ClinicId) -> bool;
+
+    /// Whether this clinic has cut this node of its own off: it is let in no more.
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool;
 
     /// Pieces of attachments that we lack and want of this peer, at most `most`, each of which can
     /// be verified when it comes. What was returned once is not returned again until it was
@@ -119,5 +129,8 @@ impl<T: Holdings + ?Sized> Holdings for Box<T> {
     }
     fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
         (**self).piece(name, shape, number)
+    }
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        (**self).is_cut_off(clinic, node)
     }
 }

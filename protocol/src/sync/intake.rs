@@ -100,6 +100,7 @@ impl Session {
             self.advance_cursor(upto);
         }
         if progress.statements {
+            self.check_standing(holdings)?;
             self.news = true;
             self.recheck(holdings);
         }

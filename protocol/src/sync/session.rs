@@ -3,7 +3,7 @@
 use super::attachment::{Asking, Serving};
 use super::close::CloseCode;
 use super::effect::{CloseReason, Effect, Traffic};
-use super::error::SyncError;
+use super::error::{Refusal, SyncError};
 use super::event::Event;
 use super::frame::{Frame, FrameReader};
 use super::hello::{Hello, Standing};
@@ -12,7 +12,7 @@ use super::pulse::{Due, Patience, Pulse};
 use super::receiver::Receiver;
 use super::round::Round;
 use super::sender::Sender;
-use crate::id::NodeId;
+use crate::id::{ClinicId, NodeId};
 use crate::identity::{NodeCertificate, Verified};
 use crate::reconcile::{Cursor, FeedNumber, PairKey};
 
@@ -55,6 +55,8 @@ pub struct Session {
     pub(super) effects: Vec<Effect>,
     /// Both HELLOs, once they have been exchanged.
     pub(super) hellos: Option<Hellos>,
+    /// The peer's clinic, once it has shown its certificate.
+    pub(super) peer_clinic: Option<ClinicId>,
     /// Our feed up to which everything owed has been queued.
     pub(super) pushed: FeedNumber,
     /// The last cursor that we gave out.
@@ -132,6 +134,7 @@ impl Session {
             out: Vec::new(),
             effects: Vec::new(),
             hellos: None,
+            peer_clinic: None,
             pushed: FeedNumber::START,
             cursor: None,
             news: false,
@@ -182,6 +185,7 @@ impl Session {
             Event::PiecesStored { pieces } => self.pieces_stored(now_ms, pieces),
             Event::Refused(refusal) => Err(SyncError::Refused(refusal)),
             Event::NewItems => {
+                self.check_standing(holdings)?;
                 self.news = true;
                 self.recheck(holdings);
                 self.look_for_pieces();
@@ -279,6 +283,16 @@ impl Session {
                 phase: phase.name(),
             }),
         }
+    }
+
+    /// The peer's clinic may have cut the peer off while the session ran.
+    pub(super) fn check_standing(&self, holdings: &dyn Holdings) -> Result<(), SyncError> {
+        let peer = &self.setup.peer;
+        let is_cut_off = |clinic: ClinicId| holdings.is_cut_off(&clinic, peer);
+        if self.peer_clinic.is_some_and(is_cut_off) {
+            return Err(SyncError::Refused(Refusal::PeerRevoked));
+        }
+        Ok(())
     }
 
     fn tick(&mut self, now_ms: u64) -> Result<(), SyncError> {

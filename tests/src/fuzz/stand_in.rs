@@ -11,7 +11,7 @@ use chartmesh_protocol::reconcile::{
 };
 use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
 use chartmesh_protocol::sync::{Effect, FeedEntry, Holdings, ItemKind, Lane, Wanted};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha20Rng;
 use zeroize::Zeroizing;
@@ -192,5 +192,9 @@ impl Holdings for StandIn {
     }
     fn piece(&self, name: &AttachmentName, _: Shape, number: u32) -> Option<Vec<u8>> {
         self.shelf.borrow().piece(name, number)
+    }
+
+    fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {
+        false
     }
 }

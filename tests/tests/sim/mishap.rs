@@ -6,11 +6,8 @@ use crate::broken::{Broken, conduct};
 use crate::faults::Fault;
 use crate::invariants::consent::surely_reads;
 use crate::invariants::durable;
-use crate::plan::{HOUR_MS, Trouble};
+use crate::plan::Trouble;
 use crate::world::World;
-
-/// How far clocks may be apart when it is asked whether a grant has ended, in milliseconds.
-const SLACK_MS: u64 = 48 * HOUR_MS;
 
 /// Lets one of these happen to a clinic.
 pub(crate) fn befalls(world: &mut World, at: usize, trouble: Trouble) -> Result<String, Broken> {
@@ -39,37 +36,16 @@ pub(crate) fn befalls(world: &mut World, at: usize, trouble: Trouble) -> Result<
             world.sites[at].back_up()?;
             Ok("kept".to_owned())
         }
-        Trouble::Restore if has_ended_access(world, at) => Ok("not where access ended".to_owned()),
         Trouble::Restore if world.sites[at].has_backup() => restore(world, at),
         Trouble::Restore => Ok("no backup".to_owned()),
     }
 }
 
-/// Whether a clinic wrote into a chart of another and may not read all of that any more.
-///
-/// Put back to a backup from before it had the keys of that chart, such a clinic is offered what it
-/// wrote, cannot tell to which compartment it belongs, and refuses it: every session with that home
-/// ends so. Until that is mended in what two clinics share, it is not played.
-fn has_ended_access(world: &World, at: usize) -> bool {
-    let expected = &world.expected;
-    expected.saves.iter().any(|save| {
-        let home = expected.charts[save.chart].home;
-        save.at == at
-            && home != at
-            && expected.grants.iter().any(|grant| {
-                let ended = grant
-                    .expires_ms
-                    .is_some_and(|end| end <= world.now_ms + SLACK_MS);
-                grant.chart == save.chart && grant.to == at && (grant.revoked.is_some() || ended)
-            })
-    })
-}
-
-/// The clinic goes on from its backup, and catches up before anybody writes there: what it wrote
-/// would stand where others have something else of it.
+/// The clinic goes on from its backup. Where it cannot notice that by itself, it catches up before
+/// anybody writes there: what it wrote would stand where others have something else of it.
 fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
     world.isolate(at)?;
-    world.sites[at].restore()?;
+    let notices = world.sites[at].restore()?;
     world.restored.insert(at);
     let kept = items(world, at)?;
     let mut elsewhere = BTreeSet::new();
@@ -83,7 +59,7 @@ fn restore(world: &mut World, at: usize) -> Result<String, Broken> {
         .collect();
     note_lost(world, &lost);
     for other in 0..world.sites.len() {
-        if world.know_each_other(at, other) {
+        if !notices && world.know_each_other(at, other) {
             world.isolate(other)?;
             world.meet(at, other)?;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chartmesh::chance::Chance;
-use chartmesh::clinic::{Clinic, Surroundings};
+use chartmesh::clinic::{Clinic, Instance, Surroundings};
 use chartmesh::clock::Clock;
 use chartmesh::keys::{Cost, Passphrase};
 use chartmesh_config::Config;
@@ -35,6 +35,8 @@ pub(crate) struct Site {
     surroundings: Surroundings,
     clock: Arc<AtomicU64>,
     skew_ms: i64,
+    /// How often it was put back to a backup, from its own number on: both ways come first.
+    restores: usize,
 }
 
 impl Site {
@@ -45,6 +47,8 @@ impl Site {
         let surroundings = Surroundings {
             clock: Clock::Set(Arc::clone(&clock)),
             chance: Chance::seeded(seed),
+            // Other copies of the folder stand for the same disk.
+            instance: Instance::AsNoted,
         };
         let config = conduct("a name", Config::default_for(&name))?;
         let mut site = Self {
@@ -56,11 +60,16 @@ impl Site {
             surroundings,
             clock,
             skew_ms,
+            restores: number,
         };
         site.set_time(now_ms);
         let cost = conduct("a cost", Cost::new(64, 1, 1).ok_or("too low"))?;
-        let (around, dir) = (&site.surroundings, site.dir.path());
-        let made = Clinic::create_in(around, dir, &site.config, &passphrase()?, cost);
+        let around = Surroundings {
+            instance: Instance::OfFile,
+            ..site.surroundings.clone()
+        };
+        let dir = site.dir.path();
+        let made = Clinic::create_in(&around, dir, &site.config, &passphrase()?, cost);
         conduct("making a clinic", made)?;
         site.open()?;
         Ok(site)
@@ -128,14 +137,23 @@ impl Site {
         self.backup.is_some()
     }
 
-    /// Puts the last backup in the folder's place.
-    pub(crate) fn restore(&mut self) -> Result<(), Broken> {
+    /// Puts the last backup in the folder's place. Every other time that is done file by file,
+    /// which the clinic notices by itself, and else with the whole disk; says whether it can
+    /// notice.
+    pub(crate) fn restore(&mut self) -> Result<bool, Broken> {
         let Some(backup) = self.backup.take() else {
-            return Ok(());
+            return Ok(false);
         };
+        self.restores += 1;
+        let by_file = self.restores % 2 == 1;
         self.close()?;
         self.dir = backup;
-        self.open()
+        if by_file {
+            self.open_as(Instance::OfFile)?;
+        } else {
+            self.open()?;
+        }
+        Ok(by_file)
     }
 
     /// Another clinic on a copy of this folder, as it was at the last backup.
@@ -158,7 +176,15 @@ impl Site {
     }
 
     fn open(&mut self) -> Result<(), Broken> {
-        let (around, config) = (self.surroundings.clone(), self.config.clone());
+        self.open_as(self.surroundings.instance)
+    }
+
+    fn open_as(&mut self, instance: Instance) -> Result<(), Broken> {
+        let around = Surroundings {
+            instance,
+            ..self.surroundings.clone()
+        };
+        let config = self.config.clone();
         let opened = Clinic::open_in(around, self.dir.path(), config, &passphrase()?);
         let opened = opened.map_err(|error| {
             Invariant::Durable.broken(format!("{} does not open: {error}", self.name))

@@ -14,7 +14,7 @@ use chartmesh_protocol::reconcile::{
 };
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Wanted};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use tokio::sync::watch;
 
 use crate::faults::Fault;
@@ -234,6 +234,10 @@ impl Holdings for Watched {
         }
     }
 
+    fn untold(&self) -> Vec<FeedEntry> {
+        self.replica.untold()
+    }
+
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         self.replica.shared(kind)
     }
@@ -278,5 +282,9 @@ impl Holdings for Watched {
             place: name.place,
         });
         Some(bytes)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.replica.is_cut_off(clinic, node)
     }
 }

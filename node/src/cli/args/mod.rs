@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use attachment::Attachment;
 pub(super) use chart::{Chart, Export, ExportFormat, Import, Patient, PinArg, Sex};
 pub(super) use consent::{Audit, Consent};
-pub(super) use node::{Completions, Demo, Doctor, Generate, Id, Init, Peer, Role, Run, Sync};
+pub(super) use node::{Completions, Demo, Doctor, Generate, Id, Init, Node, Peer, Role, Run, Sync};
 
 /// Medical records for clinics that cannot count on a link.
 #[derive(Debug, Parser)]
@@ -60,7 +60,10 @@ pub(super) enum Command {
     /// Make a data folder: keys, an empty store and a commented config.toml.
     #[command(after_help = "Examples:
   chartmesh --dir clinic init --name 'Hill Clinic' --passphrase-file secret
-  chartmesh --dir clinic init --name 'Hill Clinic' --listen /ip4/0.0.0.0/udp/4001/quic-v1")]
+  chartmesh --dir clinic init --name 'Hill Clinic' --listen /ip4/0.0.0.0/udp/4001/quic-v1
+  chartmesh --dir ward init --enroll ward-laptop.enrolment --code-file code
+
+With --enroll it becomes another node of a clinic: see `chartmesh node enroll --help`.")]
     Init(Init),
     /// Run the node until it is told to end (SIGTERM or Ctrl-C).
     #[command(after_help = "Examples:
@@ -93,6 +96,17 @@ While it runs, DIR/run.json holds its process id and addresses.")]
   chartmesh peer list"
     )]
     Peer(Peer),
+    /// The nodes of this clinic: the computers that hold its charts.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh node enroll --name 'Ward laptop' --out ward-laptop.enrolment
+  chartmesh node list
+  chartmesh node revoke 7c1f09aa --reason 'stolen from the ward'
+
+Every node holds every chart of the clinic, and goes on when another one is lost."
+    )]
+    Node(Node),
     /// Register and find patients.
     #[command(
         subcommand,

@@ -10,8 +10,14 @@ use crate::demo::DemoOptions;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Init {
     /// The clinic's name, as other clinics see it.
-    #[arg(long)]
-    pub(in crate::cli) name: String,
+    #[arg(long, required_unless_present = "enroll", conflicts_with = "enroll")]
+    pub(in crate::cli) name: Option<String>,
+    /// Become another node of a clinic: the file that `node enroll` made there.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) enroll: Option<PathBuf>,
+    /// A file with the code of the enrolment file; asked for where it is not given.
+    #[arg(long, value_name = "FILE", requires = "enroll")]
+    pub(in crate::cli) code_file: Option<PathBuf>,
     /// An address to listen on (multiaddr); may be given more than once. Without it, a free port
     /// is drawn, for QUIC and TCP on every interface, and kept.
     #[arg(long, value_name = "MULTIADDR")]
@@ -95,6 +101,56 @@ clinic id with them by telephone before you grant anything.")]
     Remove {
         /// The clinic id, or a unique beginning of it.
         id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum Node {
+    /// Make a file with which another computer becomes a node of this clinic.
+    #[command(after_help = "Examples:
+  chartmesh node enroll --name 'Ward laptop' --out /media/stick/ward-laptop.enrolment
+  chartmesh node enroll --name 'Ward laptop' --out ward-laptop.enrolment --hours 2
+
+On the other computer, with the code that this prints:
+  chartmesh --dir ward init --enroll /media/stick/ward-laptop.enrolment
+  chartmesh --dir ward run
+
+Carry the file on a stick and the code on paper or by telephone: each is useless without the other.
+Delete the file afterwards. The new node has a passphrase of its own and the clinic's keys: it can
+do all that this one can. Whoever takes it unlocked has every chart of the clinic, and the keys to
+sign in its name: cut it off with `chartmesh node revoke`.")]
+    Enroll {
+        /// What the new node is called, such as where it stands.
+        #[arg(long)]
+        name: String,
+        /// The file to write.
+        #[arg(long)]
+        out: PathBuf,
+        /// How long the file is good for, in hours.
+        #[arg(long, default_value_t = 24)]
+        hours: u32,
+    },
+    /// Show the nodes of this clinic.
+    #[command(after_help = "Examples:\n  chartmesh node list\n  chartmesh node list --json")]
+    List,
+    /// Cut a node off that was stolen, lost or given away.
+    #[command(after_help = "Examples:
+  chartmesh node revoke 7c1f09aa --reason 'stolen from the ward'
+
+Run it at another node of the clinic. Every clinic that hears of it lets the node in no more; what
+this node had seen of its entries stays in the charts, and later ones are held. New entries are
+sealed with keys that the node does not have.
+
+It does not take back what lies on the node: every chart as it was. A node that was off or locked is
+safe behind its passphrase. One that was taken unlocked also held the clinic's keys and those of its
+patients without a PIN: somebody able to take them out of it can go on in the clinic's name. Then
+tell the other clinics, and begin anew with `init` under another name.")]
+    Revoke {
+        /// The node's id, or a unique beginning of it.
+        node: String,
+        /// Why, for everybody to read: no names of patients.
+        #[arg(long)]
+        reason: String,
     },
 }
 

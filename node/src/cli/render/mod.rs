@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::args::{Audit, Chart, Command, Consent, Export, Patient, Peer, Sync};
+use super::args::{Audit, Chart, Command, Consent, Export, Node, Patient, Peer, Sync};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
@@ -33,6 +33,9 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
             })
         }
         Command::Peer(peer) => self::peer(peer, answer),
+        Command::Node(Node::Enroll { .. }) => Ok(node::enrolled(&read(answer)?)),
+        Command::Node(Node::Revoke { .. }) => Ok(node::node_revoked(&read(answer)?)),
+        Command::Node(Node::List) => Ok(node::nodes(&read::<Vec<_>>(answer)?)),
         Command::Patient(Patient::Register { .. }) => Ok(chart::registered(&read(answer)?)),
         Command::Patient(Patient::Search { words }) => {
             Ok(chart::found(&read::<Vec<_>>(answer)?, words))

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{attachment, line, many, read, short};
-use crate::clinic::{Awaited, DoctorReport, OwnCard, PeerLine, RelayUse, Status};
+use crate::clinic::{
+    Awaited, DoctorReport, Enrolled, NodeLine, NodeRevoked, OwnCard, PeerLine, RelayUse, Status,
+};
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
 use crate::store::Report;
@@ -24,8 +26,21 @@ pub(super) struct SyncStatus {
     attachments: Awaited,
 }
 
-pub(in crate::cli) fn initialised(dir: &Path, name: &str, clinic: &impl ToString) -> String {
+pub(in crate::cli) fn initialised(
+    dir: &Path,
+    name: &str,
+    clinic: &impl ToString,
+    enrolled: Option<&str>,
+) -> String {
     let dir = dir.display();
+    if let Some(label) = enrolled {
+        return format!(
+            "{label}, a node of {name}, has its data folder in {dir}.\n  clinic  {}\n\n\
+             Keep the passphrase safe, and delete the enrolment file.\nNext:\n  \
+             chartmesh --dir {dir} run   (it fetches every chart of the clinic)\n",
+            clinic.to_string()
+        );
+    }
     format!(
         "{name} has its data folder in {dir}.\n  clinic  {}\n\n\
          Keep the passphrase safe: without it nobody can open the charts.\nNext:\n  \
@@ -56,6 +71,43 @@ pub(super) fn own_card(card: &OwnCard) -> String {
     );
     line(&mut out, &card.card);
     out
+}
+
+pub(super) fn enrolled(enrolled: &Enrolled) -> String {
+    let file = enrolled.file.display();
+    format!(
+        "{name} can become a node of this clinic until {expires}.\n  file  {file}\n  \
+         code  {code}\n\nCarry the file on a stick and the code on paper or by telephone. On the \
+         other computer:\n  chartmesh --dir DIR init --enroll FILE\n  chartmesh --dir DIR run\n\
+         Then delete the file.\n",
+        name = enrolled.name,
+        expires = enrolled.expires,
+        code = enrolled.code,
+    )
+}
+
+pub(super) fn nodes(nodes: &[NodeLine]) -> String {
+    let mut out = String::new();
+    for node in nodes {
+        let name = node.name.as_deref().unwrap_or("the first node");
+        let this = if node.this { " (this one)" } else { "" };
+        line(&mut out, &format!("{}  {name}{this}", short(&node.node)));
+        if let Some(revoked) = &node.revoked {
+            let reason = node.reason.as_deref().unwrap_or_default();
+            line(&mut out, &format!("          cut off {revoked}: {reason}"));
+        }
+    }
+    out
+}
+
+pub(super) fn node_revoked(revoked: &NodeRevoked) -> String {
+    let name = revoked.name.as_deref().unwrap_or("The node");
+    format!(
+        "{name} ({}) is cut off: {} marked.\nOther clinics hear of it at the next sync. What \
+         lies on it cannot be called back.\n",
+        short(&revoked.node),
+        many(revoked.charts, "chart"),
+    )
 }
 
 pub(super) fn synced(synced: &Synced) -> String {

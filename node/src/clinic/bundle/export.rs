@@ -77,7 +77,15 @@ impl Clinic {
             what: "clinic",
             look: "peer list",
         })?;
+        if peer.clinic == self.clinic_id() {
+            self.announce_node()?;
+        }
         let replica = Replica::open(Arc::clone(self), peer.node)?;
+        if replica.is_peer_cut_off() {
+            return Err(ClinicError::refused(
+                "this node was cut off by its clinic: nothing is written for it",
+            ));
+        }
         let after = if order.everything {
             FeedNumber::START
         } else {
@@ -280,9 +288,10 @@ impl Parts<'_> {
         let path = numbered(&self.order.out, number);
         let mut file = NewFile::begin(&path).map_err(|error| cannot(&path, &error))?;
         let identity = &self.clinic.identity;
+        let certificate = identity.certificate();
         let author = Author {
             node: &identity.node,
-            certificate: &identity.certificate,
+            certificate: &certificate,
         };
         let part = (self.bundle, u32::try_from(number).unwrap_or(u32::MAX));
         let (writer, first) = PartWriter::begin(

@@ -173,7 +173,7 @@ impl<'a> Intake<'a> {
     fn read(&mut self, path: &Path) -> Result<(), Fault> {
         let on_file = |error: std::io::Error| Fault::File(error.to_string());
         let mut file = File::open(path).map_err(on_file)?;
-        let sealing = SealingKey::from_bytes(self.clinic.identity.sealing.to_bytes());
+        let sealing = self.key_for(path).map_err(on_file)?;
         let mut reader = PartReader::new(self.clinic.clinic_id(), sealing);
         let mut buffer = vec![0_u8; READ_BYTES];
         let mut pieces = Vec::new();
@@ -199,6 +199,28 @@ impl<'a> Intake<'a> {
             ));
         }
         Ok(())
+    }
+
+    /// The sealing key of ours that a part is sealed to: the first block of it opens.
+    fn key_for(&self, path: &Path) -> std::io::Result<SealingKey> {
+        let mut keys = self.clinic.identity.sealing.all();
+        let copy = |key: &SealingKey| SealingKey::from_bytes(key.to_bytes());
+        while keys.len() > 1 {
+            let Some(key) = keys.pop() else { break };
+            let mut file = File::open(path)?;
+            let mut reader = PartReader::new(self.clinic.clinic_id(), copy(&key));
+            let mut buffer = vec![0_u8; READ_BYTES];
+            let mut pieces = Vec::new();
+            let count = file.read(&mut buffer)?;
+            let bytes = buffer.get(..count).unwrap_or_default();
+            // What is wrong with the part is found when it is read.
+            drop(reader.push(bytes, &mut pieces));
+            if !pieces.is_empty() {
+                return Ok(copy(&key));
+            }
+        }
+        let first = keys.first().map(|key| copy(key));
+        first.ok_or_else(|| std::io::Error::other("this clinic has no sealing key"))
     }
 
     fn take(&mut self, piece: Piece) -> Result<(), Fault> {
@@ -253,6 +275,11 @@ impl<'a> Intake<'a> {
         self.report.part = Some(head.part);
         if node == self.clinic.node_id() {
             return Err(Fault::File("it was made by this node itself".to_owned()));
+        }
+        if self.clinic.is_cut_off(&clinic, &node) {
+            return Err(Fault::File(format!(
+                "it was made by node {node}, which its clinic has cut off: nothing of it is taken"
+            )));
         }
         if !self.clinic.talks_to(&clinic) {
             return Err(Fault::File(format!(

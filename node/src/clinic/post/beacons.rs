@@ -107,7 +107,8 @@ impl Post {
         bytes: Vec<u8>,
     ) -> Result<Source, ClinicError> {
         let usage = self.boxes.get(mailbox).map(|one| one.usage);
-        let (Some(Use::Pair(other)), Ok(beacon)) = (usage, Verified::<Beacon>::decode(&bytes))
+        let (Some(Use::Pair(other) | Use::FormerPair(other)), Ok(beacon)) =
+            (usage, Verified::<Beacon>::decode(&bytes))
         else {
             return Ok(Source::Refused);
         };

@@ -94,7 +94,7 @@ impl PeerStore for Carrier {
         self.book.pair_key.clone()
     }
     fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic().identity.certificate.clone()
+        self.clinic().identity.certificate()
     }
     fn clinic_of_peer(&self) -> Option<ClinicId> {
         self.book.clinic_of_peer()
@@ -215,5 +215,8 @@ impl Holdings for Carrier {
     }
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic().talks_to(clinic)
+    }
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.clinic().is_cut_off(clinic, node)
     }
 }

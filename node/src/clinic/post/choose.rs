@@ -45,23 +45,12 @@ impl Post {
 
     /// Fetches from the box that we have with each clinic that we know.
     pub(super) fn open_pairs(&mut self, clinic: &Clinic) -> Result<(), ClinicError> {
-        let own = clinic.clinic_id();
         let mut is_new = false;
         for card in clinic.cards()? {
-            let certificate = card.certificate().payload();
-            let usage = Use::Pair(card.clinic());
-            let is_known = self
-                .boxes
-                .values()
-                .any(|one| one.opens && one.usage == usage);
-            if is_known || certificate.role == NodeRole::Relay || card.clinic() == own {
-                continue;
+            let (other, role) = (card.clinic(), card.certificate().payload().role);
+            if role == NodeRole::Clinic && other != clinic.clinic_id() {
+                is_new |= self.open_pair(clinic, other)?;
             }
-            // A key that is good for nothing was refused with its card's certificate.
-            let Ok(secret) = clinic.identity.sealing.agree(&certificate.sealing) else {
-                continue;
-            };
-            is_new |= self.open_box(clinic, MailboxKey::of_pair(&secret), usage, true)?;
         }
         if is_new {
             for chart in parties::charts_of(&clinic.store, &self.relay.clinic)? {
@@ -69,6 +58,27 @@ impl Post {
             }
         }
         self.table.write(&clinic.store)
+    }
+
+    /// Fetches from the box under the present sealing keys of both clinics. Returns whether it is
+    /// new.
+    fn open_pair(&mut self, clinic: &Clinic, other: ClinicId) -> Result<bool, ClinicError> {
+        let own = clinic.identity.sealing.find(&clinic.own_sealing());
+        let (Some(own), Some(theirs)) = (own, clinic.sealing_key_of(&other)?) else {
+            return Ok(false);
+        };
+        // A key that is good for nothing gets no box.
+        let Ok(secret) = own.agree(&theirs) else {
+            return Ok(false);
+        };
+        let (key, usage) = (MailboxKey::of_pair(&secret), Use::Pair(other));
+        let id = key.id();
+        let former = self.boxes.values_mut();
+        for one in former.filter(|one| one.usage == usage && one.key.id() != id) {
+            one.usage = Use::FormerPair(other);
+            self.table.put_box(one);
+        }
+        self.open_box(clinic, key, usage, true)
     }
 
     fn take_chart(&mut self, clinic: &Clinic, chart: &ChartId) -> Result<(), ClinicError> {
@@ -118,7 +128,7 @@ impl Post {
         let open = self.boxes.values().filter(|one| one.opens);
         let pairs = open.filter_map(|one| match one.usage {
             Use::Pair(other) => Some((one.id(), other)),
-            Use::Epoch(_) => None,
+            Use::FormerPair(_) | Use::Epoch(_) => None,
         });
         pairs.collect()
     }

@@ -11,6 +11,9 @@ pub(super) enum Use {
     /// For the statements that we share with another clinic.
     #[n(0)]
     Pair(#[n(0)] ClinicId),
+    /// The same, under sealing keys that others have taken the place of: it is only fetched from.
+    #[n(2)]
+    FormerPair(#[n(0)] ClinicId),
     /// For the records of one chart under one epoch.
     #[n(1)]
     Epoch(#[n(0)] ChartId),

@@ -55,7 +55,7 @@ impl PeerStore for Counter {
         self.book.pair_key.clone()
     }
     fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic().identity.certificate.clone()
+        self.clinic().identity.certificate()
     }
     fn clinic_of_peer(&self) -> Option<ClinicId> {
         self.book.clinic_of_peer()
@@ -151,5 +151,8 @@ impl Holdings for Counter {
     }
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic().talks_to(clinic)
+    }
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.clinic().is_cut_off(clinic, node)
     }
 }

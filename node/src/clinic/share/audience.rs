@@ -87,6 +87,12 @@ impl Audience {
         Access::Epochs(opens.copied().collect())
     }
 
+    /// Whether a record is the clinic's own, and the other side keeps the chart: it comes back in
+    /// any case, as after the clinic has lost its store.
+    pub(crate) fn takes_back(&self, book: &CertificateBook, header: &Header) -> bool {
+        self.goes_home && book.belongs(&header.author, &self.clinic)
+    }
+
     /// Whether the clinic may have a record.
     pub(crate) fn may_have(
         &self,
@@ -95,7 +101,6 @@ impl Audience {
         name: &CompartmentName,
         header: &Header,
     ) -> bool {
-        (self.goes_home && book.belongs(&header.author, &self.clinic))
-            || self.access(decision, name).covers(&header.epoch)
+        self.takes_back(book, header) || self.access(decision, name).covers(&header.epoch)
     }
 }

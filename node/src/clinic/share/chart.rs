@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::ledger::{Body, CompartmentName, Decision, Grant, Ledger, openable};
+use chartmesh_protocol::ledger::{
+    Body, CompartmentName, Decision, Grant, GrantState, Ledger, openable,
+};
 use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, EpochId, RecordId, StatementId};
@@ -42,6 +44,13 @@ pub(super) struct ChartShare {
     theirs_come_home: bool,
     #[n(6)]
     ours_go_home: bool,
+    /// The peer is another node of our own clinic: everything that is here is shared.
+    #[n(7)]
+    whole: bool,
+    /// Feed numbers of revocations that end what the peer might have, and that are not among the
+    /// items: ascending.
+    #[n(8)]
+    pub(super) untold: Vec<u64>,
 }
 
 /// An item that is shared.
@@ -96,17 +105,19 @@ impl ChartShare {
         let Pair { own, peer, key } = pair;
         let mut share = Self {
             turns_at: next_turn(&ledger, clinic.time_ms()),
+            whole: own == peer,
             ..Self::default()
         };
-        if !decision.may_read_any(&peer) && !had_grant(&ledger, &peer) {
+        let is_party = decision.may_read_any(&peer) || had_grant(&ledger, &peer);
+        if !is_party && !share.whole && ledger.genesis().is_some() {
             return Ok(share);
         }
         for item in items::of_chart(&clinic.store, chart, ItemKind::Statement)? {
             let id = StatementId::new(*item.id.as_bytes());
-            if grants_to(&ledger, &id, &peer) {
+            if grants_to(&ledger, &id, &peer) && !share.whole {
                 share.granted = share.granted.max(item.entry.feed);
             }
-            if decision.shared(&peer, &own, &id) {
+            if share.whole || decision.shared(&peer, &own, &id) {
                 share.digests.statements.add(key, &item.id);
                 share.items.push(SharedItem {
                     feed: item.entry.feed,
@@ -114,6 +125,8 @@ impl ChartShare {
                     lane: Lane::Urgent,
                     compacts: false,
                 });
+            } else if ends_grant_to(&decision, &id, &peer) {
+                share.untold.push(item.entry.feed);
             }
         }
         let receivers = [
@@ -133,6 +146,14 @@ impl ChartShare {
                 compacted: mine.iter().any(|one| one.header.marked.is_some()),
             });
             share.take_records(clinic, pair, (&ledger, &decision), &name, &mine)?;
+        }
+        // Of compartments whose names are not known here, too.
+        let known = |one: &&Listed| share.rules.iter().any(|rule| rule.tag == one.header.tag);
+        let unknown: Vec<&Listed> = records.iter().filter(|one| !known(one)).collect();
+        for one in unknown {
+            if share.is_shared(clinic, pair, &one.header) {
+                share.push(pair, one.feed, &ItemId::from(one.id), &one.header);
+            }
         }
         share.items.sort_unstable_by_key(|item| item.feed);
         Ok(share)
@@ -154,7 +175,11 @@ impl ChartShare {
             }
         }
         let mut covered = BTreeSet::new();
+        // To whom a compartment is closed a compaction is of no use, and may have no name here.
+        let (peer, own) = (&pair.peer, &pair.own);
+        let both = decision.may_read(peer, name) && decision.may_read(own, name);
         if let Some(marked) = shared.iter().find(|one| one.header.marked.is_some())
+            && (both || self.whole)
             && let Some(secret) = &clinic.chart_secret(ledger)
         {
             let found = clinic.compactions(&Compartment {
@@ -202,13 +227,20 @@ impl ChartShare {
 
     /// Whether both clinics may have a record.
     fn is_shared(&self, clinic: &Clinic, pair: Pair<'_>, header: &Header) -> bool {
-        let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
-            return false;
-        };
+        if self.whole {
+            return true;
+        }
         let certificates = clinic.certificates_read();
         let wrote = |clinic: &ClinicId| certificates.book().belongs(&header.author, clinic);
-        let peer = rule.peer.covers(&header.epoch) || (self.theirs_come_home && wrote(&pair.peer));
-        let own = rule.own.covers(&header.epoch) || (self.ours_go_home && wrote(&pair.own));
+        let theirs = self.theirs_come_home && wrote(&pair.peer);
+        let ours = self.ours_go_home && wrote(&pair.own);
+        let Some(rule) = self.rules.iter().find(|rule| rule.tag == header.tag) else {
+            // What a clinic wrote is shared between it and the chart's home, also where it can name
+            // the compartment no more.
+            return theirs || ours;
+        };
+        let peer = rule.peer.covers(&header.epoch) || theirs;
+        let own = rule.own.covers(&header.epoch) || ours;
         peer && own
     }
 
@@ -227,16 +259,16 @@ impl ChartShare {
         });
     }
 
-    /// Whether our clinic may have a record; none where the compartment is not known.
+    /// Whether our clinic may have a record; none where the compartment is not known and the record
+    /// is none of ours that comes back from the chart's home.
     pub(super) fn receives(&self, clinic: &Clinic, header: &Header) -> Option<bool> {
-        let rule = self.rules.iter().find(|rule| rule.tag == header.tag)?;
         let certificates = clinic.certificates_read();
-        let ours = || {
-            certificates
-                .book()
-                .belongs(&header.author, &clinic.clinic_id())
-        };
-        Some(rule.own.covers(&header.epoch) || (self.ours_go_home && ours()))
+        let own = clinic.clinic_id();
+        if self.ours_go_home && certificates.book().belongs(&header.author, &own) {
+            return Some(true);
+        }
+        let rule = self.rules.iter().find(|rule| rule.tag == header.tag)?;
+        Some(rule.own.covers(&header.epoch))
     }
 
     /// Whether the peer may read a compartment. What it may have of the attachments there shows in
@@ -252,11 +284,10 @@ impl ChartShare {
         rule.is_some_and(|rule| rule.own != Access::Nothing)
     }
 
-    /// Whether the item with this feed number is shared.
+    /// Whether the peer may have the item with this feed number.
     pub(super) fn has(&self, feed: u64) -> bool {
-        self.items
-            .binary_search_by_key(&feed, |item| item.feed)
-            .is_ok()
+        let items = self.items.binary_search_by_key(&feed, |item| item.feed);
+        items.is_ok() || self.untold.binary_search(&feed).is_ok()
     }
 }
 
@@ -307,6 +338,19 @@ fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
         || ledger
             .genesis()
             .is_some_and(|(_, genesis)| genesis.custodian == *clinic)
+}
+
+/// Whether a statement ends a grant to a clinic, its own or one that it stands on.
+fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
+    let mut theirs = decision
+        .grants()
+        .filter(|view| view.grant.grantee == *clinic);
+    theirs.any(|view| match &view.state {
+        GrantState::Revoked(by) | GrantState::FallsWithParent(by) => by.contains(id),
+        GrantState::Valid | GrantState::NotYet | GrantState::Expired | GrantState::Invalid(_) => {
+            false
+        }
+    })
 }
 
 fn grants_to(ledger: &Ledger, id: &StatementId, clinic: &ClinicId) -> bool {

@@ -124,7 +124,8 @@ impl Share {
         chart: &ChartId,
         arrivals: &[Arrival],
     ) -> Result<(), ClinicError> {
-        if !parties::names(&clinic.store, &self.peer, chart)? {
+        // The clinic's own nodes share everything.
+        if self.peer != self.own && !parties::names(&clinic.store, &self.peer, chart)? {
             return Ok(());
         }
         let mut records = Vec::with_capacity(arrivals.len());
@@ -282,6 +283,32 @@ impl Share {
             take(share)?;
         }
         Ok(shared)
+    }
+
+    /// What ends a grant to the peer, and that it may not have heard of.
+    pub(super) fn untold(
+        &mut self,
+        clinic: &Clinic,
+        is_held: &dyn Fn(u64) -> bool,
+    ) -> Result<Vec<FeedEntry>, ClinicError> {
+        self.write(clinic)?;
+        let mut feeds: Vec<u64> = Vec::new();
+        for chart in self.table.charts(&clinic.store) {
+            let (chart, share) = chart?;
+            if !self.unwritten.contains_key(&chart) {
+                feeds.extend(share.untold);
+            }
+        }
+        for share in self.unwritten.values() {
+            feeds.extend(&share.untold);
+        }
+        let mut untold = Vec::new();
+        for feed in feeds.into_iter().filter(|feed| !is_held(*feed)) {
+            let (kind, lane) = (ItemKind::Statement, Lane::Urgent);
+            untold.extend(items::feed_entry(&clinic.store, feed, kind, lane)?);
+        }
+        untold.sort_unstable_by_key(|item| item.feed);
+        Ok(untold)
     }
 
     /// Whether our clinic may have a record of a chart; none where the chart or the compartment is

@@ -2,27 +2,37 @@
 //! only its parties need to look at it.
 //!
 //! ```text
-//! Parties  clinic 32 | chart 16  -> empty
+//! Parties  clinic 32 | chart 16  -> empty; zeros for a clinic: everybody
 //! ```
 
+use chartmesh_protocol::ledger::house_of;
 use chartmesh_protocol::{ChartId, ClinicId};
 
 use super::table::delete_all;
 use crate::clinic::{Clinic, ClinicError, PARTIES_NOTED};
 use crate::store::{Batch, Space, Store};
 
+/// Stands for every clinic; no key is zero.
+const EVERYBODY: ClinicId = ClinicId::new([0; 32]);
+
 /// Notes that a chart names a clinic.
 pub(crate) fn note(batch: &mut Batch, clinic: &ClinicId, chart: &ChartId) {
     batch.put(Space::Parties, key(clinic, chart), Vec::new());
 }
 
-/// Whether a chart names a clinic.
+/// Notes that something of a chart, or of a clinic's house, is for everybody.
+pub(crate) fn note_public(batch: &mut Batch, chart: &ChartId) {
+    note(batch, &EVERYBODY, chart);
+}
+
+/// Whether a chart names a clinic, or something of it is for everybody.
 pub(crate) fn names(
     store: &Store,
     clinic: &ClinicId,
     chart: &ChartId,
 ) -> Result<bool, ClinicError> {
-    Ok(store.contains(Space::Parties, &key(clinic, chart))?)
+    Ok(store.contains(Space::Parties, &key(clinic, chart))?
+        || store.contains(Space::Parties, &key(&EVERYBODY, chart))?)
 }
 
 /// The charts that name a clinic.
@@ -53,6 +63,9 @@ impl Clinic {
             self.store.commit(batch)?;
         }
         let mut batch = Batch::new();
+        for revocation in self.certificates_read().revocations() {
+            note_public(&mut batch, &house_of(&revocation.clinic));
+        }
         batch.put(Space::Meta, PARTIES_NOTED.to_vec(), Vec::new());
         self.store.commit(batch)?;
         Ok(())

@@ -295,7 +295,7 @@ fn a_node_that_lost_its_records_does_not_use_their_numbers_again() {
     let (home, away, id) = chart(4);
     home.grant(&id, &away, "all", "read,write");
     sync(&home, &away).unwrap();
-    let old = away.copy();
+    let old = away.rolled_back();
     visits(&away, &id, 50, 90);
     sync(&away, &home).unwrap();
     let chart = id.parse().unwrap();

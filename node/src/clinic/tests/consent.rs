@@ -302,3 +302,29 @@ fn a_home_that_is_put_back_hands_no_key_to_a_clinic_whose_revocation_is_on_its_w
         (1, 0)
     );
 }
+
+/// Until the revoked one met home, its sessions with the others ended in a difference.
+#[test]
+fn a_clinic_hears_of_the_end_of_its_grant_from_another_clinic_that_was_granted_the_same() {
+    let [home, one, other] = ["Home", "One", "Other"].map(House::new);
+    introduce(&home, &one);
+    introduce(&home, &other);
+    introduce(&one, &other);
+    let id = home.register("Amina");
+    home.grant(&id, &one, "all", "read,write");
+    let grant = home.grant(&id, &other, "all", "read,write").grant.unwrap();
+    home.import(&visit(&home, &id, "before"));
+    sync(&home, &one).unwrap();
+    sync(&home, &other).unwrap();
+    sync(&one, &other).unwrap();
+    let grant = grant.to_string();
+    home.clinic.revoke(&grant, "moved away", None).unwrap();
+    home.import(&visit(&home, &id, "after"));
+    sync(&home, &one).unwrap();
+    sync(&one, &other).unwrap();
+    let heard = other.clinic.grant_shown(&grant).unwrap();
+    assert_eq!(heard.state, "revoked");
+    assert!(!other.clinic.export(&id, true).unwrap().contains("after"));
+    sync(&other, &one).unwrap();
+    sync(&other, &home).unwrap();
+}

@@ -9,6 +9,7 @@ mod compaction_claims;
 mod compaction_forged;
 mod compaction_random;
 mod consent;
+mod copies;
 mod golden;
 mod held;
 mod mistaken;
@@ -17,6 +18,7 @@ mod opening;
 mod relay;
 mod relay_hostile;
 mod sharing;
+mod twins;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -31,8 +33,8 @@ use chartmesh_protocol::sync::{
 use zeroize::Zeroizing;
 
 use super::{
-    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, PeerStore, PieceDelivery, Replica,
-    Surroundings,
+    Clinic, ClinicError, Delivery, GrantMade, GrantsMade, Instance, PeerStore, PieceDelivery,
+    Replica, Surroundings,
 };
 use crate::clock::{self, Clock};
 use crate::control::{GrantRequest, Registration};
@@ -98,11 +100,24 @@ impl House {
 
     /// The same store as it is now, in another folder: what a backup would bring back.
     fn copy(&self) -> Self {
+        self.copy_as(Instance::OfFile)
+    }
+
+    /// The same, as a whole disk is that was put back: nothing tells it from the original.
+    fn rolled_back(&self) -> Self {
+        self.copy_as(Instance::AsNoted)
+    }
+
+    fn copy_as(&self, instance: Instance) -> Self {
         self.clinic.flush().unwrap();
         let dir = tempfile::tempdir().unwrap();
         copy_folder(self.dir.path(), dir.path());
         let config = self.clinic.config().clone();
-        let clinic = Clinic::open(dir.path(), config, &passphrase()).unwrap();
+        let around = Surroundings {
+            instance,
+            ..Surroundings::default()
+        };
+        let clinic = Clinic::open_in(around, dir.path(), config, &passphrase()).unwrap();
         Self {
             clinic: Arc::new(clinic),
             dir,
@@ -234,6 +249,8 @@ impl End {
     /// Handles an event and returns what goes to the other end.
     fn handle(&mut self, event: Event<'_>) -> Vec<Vec<u8>> {
         let mut sent = Vec::new();
+        let mut identified = false;
+        let knew_peer = self.replica.clinic_of_peer().is_some();
         let mut effects: VecDeque<Effect> = self.session.handle(0, event, &self.replica).into();
         while let Some(effect) = effects.pop_front() {
             match effect {
@@ -265,7 +282,10 @@ impl End {
                 Effect::PiecesLacking { name, pieces } => {
                     self.replica.pieces_lacking(name, &pieces);
                 }
-                Effect::PeerIdentified(peer) => self.replica.identified(&peer).unwrap(),
+                Effect::PeerIdentified(peer) => {
+                    self.replica.identified(&peer).unwrap();
+                    identified = !knew_peer;
+                }
                 Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),
                 Effect::CursorAdvanced(cursor) => self.replica.advance(cursor).unwrap(),
                 Effect::PeerAcknowledged(feeds) => self.replica.acknowledged(&feeds).unwrap(),
@@ -282,6 +302,10 @@ impl End {
                     }
                     self.closed = Some(reason);
                 }
+            }
+            if effects.is_empty() && std::mem::take(&mut identified) {
+                let event = Event::SyncRequested;
+                effects.extend(self.session.handle(0, event, &self.replica));
             }
         }
         sent

@@ -143,13 +143,16 @@ fn a_relay_that_keeps_records_back_is_found_out() {
     assert_eq!(coast.standing(1).withheld, 0);
 }
 
+/// The key of the box of both clinics.
+fn pair_key(coast: &Coast) -> MailboxKey {
+    let [home, away] = [0, 1].map(|place| &coast.houses[place].clinic.identity);
+    let other = away.certificate().payload().sealing;
+    let own = home.sealing.find(&home.certificate().payload().sealing);
+    MailboxKey::of_pair(&own.unwrap().agree(&other).unwrap())
+}
+
 fn pair_box(coast: &Coast) -> chartmesh_protocol::MailboxId {
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let other = away.clinic.identity.sealing.public();
-    let secret = home.clinic.identity.sealing.agree(&other).unwrap();
-    MailboxKey::of_pair(&secret).id()
+    pair_key(coast).id()
 }
 
 #[test]
@@ -234,9 +237,7 @@ fn what_an_insider_puts_that_is_no_mail_harms_nobody() {
     let [home, away] = &coast.houses[..] else {
         panic!()
     };
-    let other = away.clinic.identity.sealing.public();
-    let secret = home.clinic.identity.sealing.agree(&other).unwrap();
-    let key = MailboxKey::of_pair(&secret);
+    let key = pair_key(&coast);
     for content in [
         Content::Statement(b"no statement"),
         Content::Record(b"no record"),

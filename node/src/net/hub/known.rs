@@ -11,6 +11,7 @@ use crate::net::peer_id;
 impl Hub {
     /// Takes over the known clinics: new ones are dialled at once, removed ones are cut off.
     pub(super) fn read_peers(&mut self) {
+        self.peer_list = self.clinic.peer_list();
         let known = self.clinic.known_peers();
         let mut outdated = Vec::new();
         let mut keep = Vec::new();

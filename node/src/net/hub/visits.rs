@@ -44,6 +44,9 @@ impl Hub {
 
     /// Something was written or came.
     pub(super) fn news_came(&mut self) {
+        if self.clinic.peer_list() != self.peer_list {
+            self.read_peers();
+        }
         if self.peers.values().any(|peer| peer.resting) {
             let soon = || Instant::now() + NEWS_DELAY;
             self.look_at = Some(self.look_at.unwrap_or_else(soon));

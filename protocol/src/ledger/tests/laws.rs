@@ -193,7 +193,12 @@ impl Chart {
             .iter()
             .filter_map(|statement| match statement.body() {
                 Body::Grant(grant) => Some((statement.id(), grant.clone())),
-                Body::Genesis(_) | Body::Revocation(_) | Body::Epoch(_) => None,
+                Body::Genesis(_)
+                | Body::Revocation(_)
+                | Body::Epoch(_)
+                | Body::HouseNote(_)
+                | Body::NodeRevocation(_)
+                | Body::NodeEnd(_) => None,
             })
             .collect();
         (!grants.is_empty()).then(|| index.get(&grants).clone())

@@ -5,6 +5,7 @@ mod decisions;
 mod entitlements;
 mod epochs;
 mod handover;
+mod house;
 mod judgements;
 mod laws;
 mod statements;

@@ -9,7 +9,7 @@ use chartmesh_protocol::reconcile::{
 use chartmesh_protocol::sync::{
     CloseCode, FeedEntry, Holdings, ItemKind, Patience, Role, Session, Setup,
 };
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use chartmesh_tests::{Clinic, introduce};
 use zeroize::Zeroizing;
 
@@ -56,6 +56,10 @@ impl Holdings for Nothing {
     }
     fn knows_clinic(&self, _: &ClinicId) -> bool {
         true
+    }
+
+    fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {
+        false
     }
 }
 

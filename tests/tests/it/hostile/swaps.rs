@@ -3,7 +3,7 @@
 use chartmesh::clinic::Replica;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
-use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 /// What a peer honestly shares, and items that it should not.
 pub(super) struct Swapped<'a> {
@@ -64,6 +64,10 @@ impl Holdings for Swapped<'_> {
         owed
     }
 
+    fn untold(&self) -> Vec<FeedEntry> {
+        self.replica.untold()
+    }
+
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         let extra = self.entries().into_iter();
         let mut shared = self.replica.shared(kind);
@@ -93,5 +97,9 @@ impl Holdings for Swapped<'_> {
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.replica.knows_clinic(clinic)
+    }
+
+    fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.replica.is_cut_off(clinic, node)
     }
 }

@@ -14,6 +14,7 @@ mod revocation;
 mod secrecy;
 mod sharing;
 mod sticks;
+mod twins;
 mod visits;
 
 use std::time::Duration;

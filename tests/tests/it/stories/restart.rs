@@ -4,6 +4,7 @@ use std::path::Path;
 
 use chartmesh_tests::scan::files_below;
 use chartmesh_tests::{Clinic, bundle, introduce};
+use serde_json::json;
 
 use super::{running, shared_with};
 use crate::PROGRAM;
@@ -114,6 +115,34 @@ fn a_node_put_back_from_a_backup_gets_what_it_lost_at_the_first_sync() {
     // What it writes now follows what it had written, and nobody takes one for the other.
     shared.note(&a, "later", "written after the backup was put back");
     shared.wait_for(&b, "Observation/later");
+    let resources = |clinic: &Clinic| bundle::resources(&clinic.export(&shared.chart));
+    assert_eq!(resources(&a), resources(&b));
+}
+
+#[test]
+fn a_node_put_back_from_a_backup_may_write_before_it_meets_anybody() {
+    let [mut a, b] = running(["Hill Clinic", "River Hospital"]);
+    introduce(&a, &b);
+    let shared = shared_with(&a, &b);
+    a.sync();
+    a.stop();
+    let backup = a.scratch().join("backup");
+    copy_folder(&a.dir(), &backup);
+    a.start();
+    shared.note(&a, "lost", "written after the backup");
+    shared.wait_for(&b, "Observation/lost");
+    a.stop();
+    std::fs::remove_dir_all(a.dir()).unwrap();
+    copy_folder(&backup, &a.dir());
+    // Without a daemon: nobody can tell it what it had written.
+    shared.note(&a, "at-once", "written before the first sync");
+    a.start();
+    shared.wait_for(&a, "Observation/lost");
+    shared.wait_for(&b, "Observation/at-once");
+    for clinic in [&a, &b] {
+        let shown = clinic.json(&["chart", "show", &shared.chart]);
+        assert_eq!(shown["held"], json!([]), "{shown}");
+    }
     let resources = |clinic: &Clinic| bundle::resources(&clinic.export(&shared.chart));
     assert_eq!(resources(&a), resources(&b));
 }

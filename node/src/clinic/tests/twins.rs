@@ -1,0 +1,304 @@
+//! A clinic with several nodes, one of which may be cut off.
+
+use chartmesh_protocol::ledger::Body;
+use chartmesh_protocol::seal::VerifiedRecord;
+use chartmesh_protocol::sync::{Refusal, SyncError};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::sharing::visit;
+use super::*;
+use crate::control::Pin;
+use crate::keys::{Enrolment, EnrolmentCode};
+use crate::store::Space;
+
+impl House {
+    /// Another node of the clinic, on another computer.
+    fn twin(&self, label: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("enrolment");
+        let made = self.clinic.enroll(label, &file, 1, &|_| ()).unwrap();
+        let code = EnrolmentCode::parse(&made.code).unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        let enrolment = Enrolment::open(&bytes, &code, clock::now_ms()).unwrap();
+        let config = Config::default_for(&enrolment.name).unwrap();
+        let cost = Cost::new(64, 1, 1).unwrap();
+        Clinic::join(dir.path(), &config, &passphrase(), cost, &enrolment).unwrap();
+        let clinic = Clinic::open(dir.path(), config, &passphrase()).unwrap();
+        Self {
+            clinic: Arc::new(clinic),
+            dir,
+        }
+    }
+
+    fn cut_off(&self, node: &Self) -> u64 {
+        let id = node.clinic.node_id().to_string();
+        let revoked = self.clinic.revoke_node(&id, "stolen", &|_| ());
+        revoked.unwrap().charts
+    }
+
+    fn shows(&self, id: &str, words: &str) -> bool {
+        self.clinic.export(id, true).unwrap().contains(words)
+    }
+
+    fn held(&self, id: &str) -> usize {
+        let view = self.clinic.chart_view(id).unwrap();
+        view.held.len()
+    }
+}
+
+/// A clinic with two nodes, another clinic, and a chart that all of them have.
+fn three() -> ([House; 3], String) {
+    let (first, other) = (House::new("Home"), House::new("Away"));
+    introduce(&first, &other);
+    let id = first.register("Amina");
+    first.grant(&id, &other, "all", "read,write");
+    let second = first.twin("Ward laptop");
+    sync(&second, &first).unwrap();
+    sync(&first, &other).unwrap();
+    introduce(&second, &other);
+    sync(&second, &other).unwrap();
+    ([first, second, other], id)
+}
+
+#[test]
+fn what_a_node_wrote_after_it_was_cut_off_is_held_by_who_had_taken_it_in_good_faith() {
+    let ([first, second, other], id) = three();
+    second.import(&visit(&second, &id, "before"));
+    sync(&second, &first).unwrap();
+    second.import(&visit(&second, &id, "forged"));
+    assert_eq!(first.cut_off(&second), 1);
+    // The other clinic has not heard of it yet.
+    sync(&second, &other).unwrap();
+    assert!(other.shows(&id, "forged") && other.held(&id) == 0);
+    sync(&first, &other).unwrap();
+    for house in [&first, &other] {
+        assert!(house.shows(&id, "before"), "{}", house.clinic.name());
+        assert!(!house.shows(&id, "forged"), "{}", house.clinic.name());
+        assert_eq!(house.held(&id), 1, "kept, and shown apart");
+    }
+    // Nobody lets it in any more.
+    for house in [&first, &other] {
+        let refused = sync(&second, house).unwrap_err();
+        let revoked = CloseReason::Failed(SyncError::Refused(Refusal::PeerRevoked));
+        let told = matches!(refused, CloseReason::ByPeer(_)) || refused == revoked;
+        assert!(told, "{refused:?}");
+    }
+}
+
+#[test]
+fn a_node_that_was_cut_off_opens_nothing_that_was_written_since() {
+    let ([first, second, other], id) = three();
+    first.import(&visit(&first, &id, "before"));
+    sync(&first, &second).unwrap();
+    let chart = first.clinic.find_chart(&id).unwrap();
+    let old = first.clinic.sealed_records(&chart).unwrap();
+    first.cut_off(&second);
+    sync(&first, &other).unwrap();
+    first.import(&visit(&first, &id, "at-home"));
+    other.import(&visit(&other, &id, "away"));
+    sync(&first, &other).unwrap();
+    let records = first.clinic.sealed_records(&chart).unwrap();
+    let is_new = |one: &&_| {
+        !old.iter()
+            .any(|old| VerifiedRecord::id(old) == VerifiedRecord::id(one))
+    };
+    let new: Vec<VerifiedRecord> = records.iter().filter(is_new).cloned().collect();
+    assert!(new.len() >= 2);
+    assert_eq!(second.clinic.try_keys(&old).unwrap().opened, old.len());
+    assert_eq!(second.clinic.try_keys(&new).unwrap().opened, 0);
+    for house in [&first, &other] {
+        assert!(house.shows(&id, "at-home") && house.shows(&id, "away"));
+    }
+    // A chart that begins later is not for it either, and a grant to the clinic is for its new key.
+    let later = first.register("Grace");
+    let theirs = other.register("Ruth");
+    other.grant(&theirs, &first, "all", "read");
+    sync(&first, &other).unwrap();
+    assert!(first.shows(&theirs, "Ruth"));
+    for (house, id) in [(&first, later), (&other, theirs)] {
+        let chart = house.clinic.find_chart(&id).unwrap();
+        let records = house.clinic.sealed_records(&chart).unwrap();
+        assert_eq!(second.clinic.try_keys(&records).unwrap().opened, 0);
+    }
+}
+
+#[test]
+fn a_revocation_that_was_broken_off_is_finished_when_it_is_asked_for_again() {
+    let ([first, second, other], id) = three();
+    let reason = "stolen";
+    first
+        .clinic
+        .cut_off(&second.clinic.node_id(), reason)
+        .unwrap();
+    let first = first.reopen();
+    assert_eq!(first.cut_off(&second), 1);
+    assert_eq!(first.cut_off(&second), 0);
+    sync(&first, &other).unwrap();
+    other.import(&visit(&other, &id, "after"));
+    sync(&first, &other).unwrap();
+    assert!(first.shows(&id, "after"));
+}
+
+#[test]
+fn a_third_node_gets_the_new_key_whether_it_was_known_or_not() {
+    let ([first, second, other], id) = three();
+    // Enrolled by the node that is lost: the first one has never heard of it.
+    let third = second.twin("Outreach");
+    sync(&third, &second).unwrap();
+    first.cut_off(&second);
+    first.import(&visit(&first, &id, "after"));
+    introduce(&third, &first);
+    sync(&third, &first).unwrap();
+    sync(&third, &first).unwrap();
+    assert!(third.shows(&id, "after"));
+    third.import(&visit(&third, &id, "by-the-third"));
+    sync(&third, &first).unwrap();
+    sync(&first, &other).unwrap();
+    assert!(first.shows(&id, "by-the-third") && other.shows(&id, "by-the-third"));
+    let refused = sync(&third, &second);
+    assert!(refused.is_err(), "it has heard, too");
+}
+
+#[test]
+fn a_chart_that_only_a_third_node_had_is_marked_by_that_one() {
+    let ([first, second, _], _) = three();
+    let third = first.twin("Outreach");
+    sync(&third, &first).unwrap();
+    let alone = third.register("Grace");
+    first.cut_off(&second);
+    sync(&third, &first).unwrap();
+    sync(&third, &first).unwrap();
+    let chart = first.clinic.find_chart(&alone).unwrap();
+    let ended = |house: &House| house.clinic.ledger(&chart).unwrap().node_ends().count();
+    assert!(ended(&third) > 0);
+    assert_eq!(ended(&third), ended(&first));
+}
+
+#[test]
+fn of_two_pins_set_apart_both_nodes_keep_the_later_one() {
+    let ([first, second, _], id) = three();
+    let pin = |digits: &str| Pin::new(digits.to_owned());
+    first.clinic.set_pin(&id, &pin("111111"), None).unwrap();
+    second.clinic.set_pin(&id, &pin("222222"), None).unwrap();
+    sync(&first, &second).unwrap();
+    let chart = first.clinic.find_chart(&id).unwrap();
+    let kept = |house: &House| {
+        house
+            .clinic
+            .store
+            .get(Space::Custody, chart.as_bytes())
+            .unwrap()
+    };
+    assert_eq!(kept(&first), kept(&second));
+    let new = pin("333333");
+    first
+        .clinic
+        .set_pin(&id, &new, Some(&pin("222222")))
+        .unwrap();
+}
+
+#[test]
+fn a_new_node_without_anything_gets_everything_at_its_first_session() {
+    let first = House::new("Home");
+    let id = first.register("Amina");
+    let second = first.twin("Ward laptop");
+    sync(&second, &first).unwrap();
+    assert!(second.shows(&id, "Amina"));
+    let chart = first.clinic.find_chart(&id).unwrap();
+    assert_eq!(
+        first.clinic.ledger(&chart).unwrap(),
+        second.clinic.ledger(&chart).unwrap()
+    );
+}
+
+#[test]
+fn another_clinic_gets_no_note_of_a_clinic_to_its_nodes() {
+    let ([first, second, other], id) = three();
+    let house = chartmesh_protocol::ledger::house_of(&first.clinic.clinic_id());
+    first.cut_off(&second);
+    sync(&first, &other).unwrap();
+    let notes = |clinic: &House, chart| {
+        let ledger = clinic.clinic.ledger(chart).unwrap();
+        let is_note = |body: &Body| matches!(body, Body::HouseNote(_));
+        ledger.iter().filter(|(_, one)| is_note(one.body())).count()
+    };
+    let chart = first.clinic.find_chart(&id).unwrap();
+    assert!(notes(&first, &house) > 0 && notes(&first, &chart) > 0);
+    assert_eq!(notes(&other, &house) + notes(&other, &chart), 0);
+    // And a house is no chart.
+    assert_eq!(other.clinic.all_charts().unwrap().len(), 1);
+    assert_eq!(first.clinic.all_charts().unwrap().len(), 1);
+}
+
+#[test]
+fn a_store_whose_database_is_made_anew_still_tells_of_a_revocation() {
+    let ([first, second, other], _) = three();
+    first.cut_off(&second);
+    first.clinic.make_shares_anew().unwrap();
+    sync(&first, &other).unwrap();
+    assert!(sync(&second, &other).is_err());
+}
+
+/// Which of the houses write and meet, in what order, follows from a seed.
+fn play(seed: u64) {
+    let mut chance = ChaCha8Rng::seed_from_u64(seed);
+    let ([first, second, other], id) = three();
+    let houses = [&first, &second, &other];
+    let mut written = Vec::new();
+    for step in 0..14 {
+        match chance.random_range(0..5) {
+            0..3 => {
+                let at = chance.random_range(0..houses.len());
+                let note = format!("note-{step}");
+                houses[at].import(&visit(houses[at], &id, &note));
+                written.push(note);
+            }
+            _ => {
+                let one = chance.random_range(0..houses.len());
+                let other = (one + chance.random_range(1..houses.len())) % houses.len();
+                sync(houses[one], houses[other]).unwrap();
+            }
+        }
+    }
+    sync(&first, &second).unwrap();
+    let known: Vec<String> = written
+        .iter()
+        .filter(|note| first.shows(&id, note))
+        .cloned()
+        .collect();
+    // From here on the second node is a thief's. The other clinic may hear of it late.
+    first.cut_off(&second);
+    second.import(&visit(&second, &id, "forged"));
+    if chance.random() {
+        sync(&second, &other).unwrap();
+    }
+    sync(&first, &other).unwrap();
+    assert!(sync(&second, &first).is_err(), "seed {seed}");
+    assert!(sync(&second, &other).is_err(), "seed {seed}");
+    other.import(&visit(&other, &id, "last"));
+    sync(&first, &other).unwrap();
+    let export = |house: &House| house.clinic.export(&id, true).unwrap();
+    assert_eq!(export(&first), export(&other), "seed {seed}");
+    for note in known.iter().map(String::as_str).chain(["last"]) {
+        assert!(first.shows(&id, note), "seed {seed}: {note} is lost");
+    }
+    assert!(!first.shows(&id, "forged"), "seed {seed}");
+    assert_eq!(first.held(&id), other.held(&id), "seed {seed}");
+    for house in [&first, &other] {
+        let check = house.clinic.verify_ledgers(None, &|_| ()).unwrap();
+        assert_eq!(check.problems, Vec::<String>::new(), "seed {seed}");
+    }
+    // Nothing that was written since opens with what the thief has.
+    let chart = first.clinic.find_chart(&id).unwrap();
+    let records = other.clinic.sealed_records(&chart).unwrap();
+    let last = records.last().cloned().unwrap();
+    assert_eq!(second.clinic.try_keys(&[last]).unwrap().opened, 0);
+}
+
+#[test]
+fn nodes_that_write_and_meet_at_random_agree_also_after_one_was_cut_off() {
+    for seed in 0..12 {
+        play(seed);
+    }
+}
