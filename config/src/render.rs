@@ -59,19 +59,7 @@ listen = {http_listen}
 # The database's page cache in mebibytes (4 to 4096).
 cache-mebibytes = {cache}
 
-[attachments]
-# Which scans and other large content of documents to fetch from other clinics without being
-# asked: "all", "up-to" the size below, or none ("on-demand"). `chartmesh attachment fetch` gets
-# the others. They travel when nothing else does. Size in kibibytes (16 to 65536): 256 take half
-# a minute at 64 kbit/s.
-fetch = {fetch}
-up-to-kibibytes = {up_to}
-
-[relay]
-# How much of one clinic's mail lies here at most, in mebibytes (16 to 1048576). Only a relay
-# reads this.
-mebibytes-per-clinic = {relay_mebibytes}
-
+{contents}
 [log]
 # "error", "warn", "info", "debug" or "trace".
 level = {level}
@@ -92,11 +80,31 @@ format = {format}
         http_enabled = config.http.enabled,
         http_listen = quoted(&config.http.listen.to_string()),
         cache = config.store.cache_mebibytes,
-        relay_mebibytes = config.relay.mebibytes_per_clinic,
-        fetch = quoted(config.attachments.fetch.as_str()),
-        up_to = config.attachments.up_to_kibibytes,
+        contents = contents(config),
         level = quoted(config.log.level.as_str()),
         format = quoted(config.log.format.as_str()),
+    )
+}
+
+/// The sections about what is fetched, and what lies here for others.
+fn contents(config: &Config) -> String {
+    format!(
+        r#"[attachments]
+# Which scans and other large content of documents to fetch from other clinics without being
+# asked: "all", "up-to" the size below, or none ("on-demand"). `chartmesh attachment fetch` gets
+# the others. They travel when nothing else does. Size in kibibytes (16 to 65536): 256 take half
+# a minute at 64 kbit/s.
+fetch = {fetch}
+up-to-kibibytes = {up_to}
+
+[relay]
+# How much of one clinic's mail lies here at most, in mebibytes (16 to 1048576). Only a relay
+# reads this.
+mebibytes-per-clinic = {relay_mebibytes}
+"#,
+        fetch = quoted(config.attachments.fetch.as_str()),
+        up_to = config.attachments.up_to_kibibytes,
+        relay_mebibytes = config.relay.mebibytes_per_clinic,
     )
 }
 

@@ -106,6 +106,9 @@ impl<T: Holdings + ?Sized> Holdings for Box<T> {
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
         (**self).owed(after)
     }
+    fn untold(&self) -> Vec<FeedEntry> {
+        (**self).untold()
+    }
     fn shared(&self, kind: ItemKind) -> Vec<FeedEntry> {
         (**self).shared(kind)
     }
