@@ -9,13 +9,31 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chartmesh_protocol::identity::Card;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
 use chartmesh_protocol::sync::Peer;
 use chartmesh_protocol::{ClinicId, NodeId};
+use minicbor::{Decode, Encode};
 
-use super::replica::note_key;
 use super::{Clinic, ClinicError, hybrid, items};
 use crate::store::{Batch, Space};
+
+/// What is remembered of a peer.
+#[derive(Debug, Clone, Copy, Default, Encode, Decode)]
+pub(crate) struct PeerNote {
+    /// The incarnation of its store.
+    #[n(0)]
+    pub(crate) incarnation: u64,
+    /// When both stores were last found equal, by our clock.
+    #[n(1)]
+    pub(crate) confirmed_ms: u64,
+    /// By how much its clock was ahead of ours when it last said HELLO.
+    #[n(2)]
+    pub(crate) ahead_ms: i64,
+    /// Our feed number up to which it holds everything that it may have.
+    #[n(3)]
+    pub(crate) holds: u64,
+}
 
 /// What is remembered of one peer, while a session with it runs.
 pub(crate) struct PeerBook {
@@ -147,6 +165,11 @@ impl PeerBook {
         Ok(())
     }
 
+    /// Marks items that the peer has sent as held by it; filing them has written it down.
+    pub(super) fn peer_sent(&self, feeds: impl IntoIterator<Item = u64>) {
+        self.lock().acknowledged.extend(feeds);
+    }
+
     /// The peer holds everything of ours up to here.
     pub(super) fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
         let mut known = self.lock();
@@ -181,5 +204,36 @@ impl PeerBook {
     /// A panic while it was held leaves numbers behind that only cause work to be done again.
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note_key(peer: &NodeId) -> Vec<u8> {
+    [b"peer".as_slice(), peer.as_bytes()].concat()
+}
+
+impl Clinic {
+    /// What is remembered of a peer.
+    pub(crate) fn peer_note(&self, peer: &NodeId) -> Result<PeerNote, ClinicError> {
+        let bytes = self.store.get(Space::Settings, &note_key(peer))?;
+        Ok(bytes
+            .and_then(|bytes| minicbor::decode(&bytes).ok())
+            .unwrap_or_default())
+    }
+
+    /// The clinic on our list that has certified a node, our own among them.
+    pub(super) fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
+        let known: Vec<Card> = self.cards()?;
+        let certificates = self.certificates_read();
+        let book = certificates.book();
+        let clinics = known.iter().map(Card::clinic);
+        Ok([self.clinic_id()]
+            .into_iter()
+            .chain(clinics)
+            .find(|clinic| book.belongs(node, clinic)))
+    }
+
+    /// Whether a clinic has cut a node off: nothing is shared with it any more.
+    pub(crate) fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
+        self.certificates_read().revocation(clinic, node).is_some()
     }
 }

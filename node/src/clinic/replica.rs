@@ -1,36 +1,28 @@
 //! The store as one peer sees it, for the sync session.
-//!
-//! ```text
-//! Cursors       peer node 32           -> Cursor, how far we hold the peer's feed
-//! Acknowledged  peer node 32 | feed 8  -> empty: the peer holds this item of ours
-//! Settings      "peer" | node 32       -> PeerNote, what the peer last told
-//! ```
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
-use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
+use chartmesh_protocol::identity::{NodeCertificate, Verified};
 use chartmesh_protocol::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
-use minicbor::{Decode, Encode};
 
 use super::attachments::PeerPieces;
 use super::items;
+use super::peer_book::PeerBook;
 use super::peer_store::{PeerStore, Standing};
 use super::receive::{Delivery, Refused};
 use super::share::Share;
-use super::{Clinic, ClinicError, PieceDelivery, hybrid};
-use crate::store::{Batch, Space};
+use super::{Clinic, ClinicError, PieceDelivery};
 
 /// The store as one peer sees it. The session asks it; the driver writes through it.
 pub struct Replica {
     pub(super) clinic: Arc<Clinic>,
     pub(super) peer: NodeId,
-    pair_key: PairKey,
+    book: PeerBook,
     pub(super) state: Mutex<State>,
     /// What is newer than this was written while the session ran: it goes first.
     recent: FeedNumber,
@@ -38,12 +30,8 @@ pub struct Replica {
 
 /// What changes while a session runs.
 pub(super) struct State {
-    pub(super) peer_clinic: Option<ClinicId>,
     /// What is shared, once the peer's clinic is known.
     share: Option<Arc<Mutex<Share>>>,
-    acknowledged: BTreeSet<u64>,
-    cursor: Option<Cursor>,
-    holds: u64,
     /// Whether the peer has told everything that it knew: what comes is new.
     pub(super) settled: bool,
     /// The certificates that the item needs which was asked for last: they are asked for next.
@@ -52,57 +40,23 @@ pub(super) struct State {
     pub(super) pieces: PeerPieces,
 }
 
-/// What is remembered of a peer.
-#[derive(Debug, Clone, Copy, Default, Encode, Decode)]
-pub(crate) struct PeerNote {
-    /// The incarnation of its store.
-    #[n(0)]
-    pub(crate) incarnation: u64,
-    /// When both stores were last found equal, by our clock.
-    #[n(1)]
-    pub(crate) confirmed_ms: u64,
-    /// By how much its clock was ahead of ours when it last said HELLO.
-    #[n(2)]
-    pub(crate) ahead_ms: i64,
-    /// Our feed number up to which it holds everything that it may have.
-    #[n(3)]
-    pub(crate) holds: u64,
-}
-
 impl Replica {
     /// The store for a peer whom the transport has authenticated.
     ///
     /// # Errors
     /// [`ClinicError`] when the store cannot be read or the peer's key is not usable.
     pub fn open(clinic: Arc<Clinic>, peer: NodeId) -> Result<Self, ClinicError> {
-        let secret = clinic
-            .identity
-            .node
-            .agree(&peer)
-            .map_err(ClinicError::fault)?;
-        let pair_key = PairKey::derive(&secret);
-        let cursor = clinic
-            .store
-            .get(Space::Cursors, peer.as_bytes())?
-            .and_then(|bytes| minicbor::decode(&bytes).ok());
-        let acknowledged = acknowledged(&clinic, &peer)?;
-        let peer_clinic = clinic.known_clinic_of(&peer)?;
         let recent = items::newest(&clinic.store)?;
-        let holds = clinic.peer_note(&peer)?.holds;
         let state = State {
-            peer_clinic,
             share: None,
-            acknowledged,
-            cursor,
-            holds,
             settled: false,
             needed: None,
             pieces: PeerPieces::default(),
         };
         let replica = Self {
+            book: PeerBook::open(Arc::clone(&clinic), peer)?,
             clinic,
             peer,
-            pair_key,
             state: Mutex::new(state),
             recent,
         };
@@ -125,13 +79,13 @@ impl Replica {
     /// The key of this pair of nodes.
     #[must_use]
     pub fn pair_key(&self) -> PairKey {
-        self.pair_key.clone()
+        self.book.pair_key.clone()
     }
 
     /// The peer's clinic, once it is known.
     #[must_use]
     pub fn clinic_of_peer(&self) -> Option<ClinicId> {
-        self.lock().peer_clinic
+        self.book.clinic_of_peer()
     }
 
     /// Signals whenever the store accepts something.
@@ -155,7 +109,7 @@ impl Replica {
     /// Our feed number up to which the peer holds everything that it may have.
     #[must_use]
     pub fn held_by_peer(&self) -> FeedNumber {
-        FeedNumber::new(self.lock().holds)
+        self.book.held_by_peer()
     }
 
     /// Everything that the peer may have, whether it is known to hold it or not.
@@ -170,24 +124,7 @@ impl Replica {
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
-        self.lock().peer_clinic = Some(peer.clinic);
-        let ahead_ms = self.clinic.observe(peer.time);
-        let mut note = self.clinic.peer_note(&self.peer)?;
-        let incarnation = peer.incarnation.value();
-        let mut batch = Batch::new();
-        if note.incarnation != incarnation {
-            // Another store: what the old one acknowledged may be gone.
-            let mut state = self.lock();
-            (note.holds, state.holds) = (0, 0);
-            for feed in std::mem::take(&mut state.acknowledged) {
-                batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
-            }
-        }
-        note.incarnation = incarnation;
-        note.ahead_ms = ahead_ms;
-        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
-        hybrid::remember(&mut batch, self.clinic.clock().last());
-        self.clinic.store.commit(batch)?;
+        self.book.identified(peer)?;
         self.refresh()
     }
 
@@ -196,11 +133,7 @@ impl Replica {
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be written.
     pub fn confirmed(&self) -> Result<(), ClinicError> {
-        let mut note = self.clinic.peer_note(&self.peer)?;
-        note.confirmed_ms = self.clinic.now_ms();
-        let mut batch = Batch::new();
-        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
-        self.clinic.store.commit(batch)?;
+        self.book.confirmed()?;
         self.lock().settled = true;
         if self.clinic_of_peer() == Some(self.clinic.clinic_id()) {
             self.clinic.announce_node()?;
@@ -218,97 +151,9 @@ impl Replica {
         self.clinic.keep_certificate(bytes).map(drop)
     }
 
-    /// We hold the peer's feed up to here.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be written.
-    pub fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        batch.put(
-            Space::Cursors,
-            self.peer.as_bytes().to_vec(),
-            items::encode(&cursor)?,
-        );
-        self.clinic.store.commit(batch)?;
-        self.lock().cursor = Some(cursor);
-        Ok(())
-    }
-
-    /// We may have missed something of the peer's feed: the next session compares everything.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be written.
-    pub fn forget_cursor(&self) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        batch.delete(Space::Cursors, self.peer.as_bytes().to_vec());
-        self.clinic.store.commit(batch)?;
-        self.lock().cursor = None;
-        Ok(())
-    }
-
-    /// The peer holds these items of ours.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be written.
-    pub fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        let mut state = self.lock();
-        for feed in feeds {
-            batch.put(
-                Space::Acknowledged,
-                self.acknowledged_key(feed.value()),
-                Vec::new(),
-            );
-            state.acknowledged.insert(feed.value());
-        }
-        drop(state);
-        // Not waited for: when it is lost, items are sent again and found to be there.
-        drop(self.clinic.store.commit_later(batch));
-        Ok(())
-    }
-
-    /// The peer holds everything of ours up to here.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be written.
-    pub fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        let mut state = self.lock();
-        let later = state
-            .acknowledged
-            .split_off(&upto.value().saturating_add(1));
-        let covered = std::mem::replace(&mut state.acknowledged, later);
-        state.holds = upto.value();
-        drop(state);
-        let note = PeerNote {
-            holds: upto.value(),
-            ..self.clinic.peer_note(&self.peer)?
-        };
-        let mut batch = Batch::new();
-        batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
-        for feed in covered {
-            batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
-        }
-        self.clinic.store.commit(batch)?;
-        Ok(())
-    }
-
-    /// The peer has seen more of our feed than we remember: the store is older than it was.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be written.
-    pub fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        let peer = self.peer;
-        tracing::warn!(%peer, %seen, "a peer has seen more of this store than it holds");
-        self.clinic.draw_incarnations()
-    }
-
     /// Marks items that the peer has sent as held by it; filing them has written it down.
     pub(super) fn peer_sent(&self, feeds: impl IntoIterator<Item = u64>) {
-        self.lock().acknowledged.extend(feeds);
-    }
-
-    fn acknowledged_key(&self, feed: u64) -> Vec<u8> {
-        [self.peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat()
+        self.book.peer_sent(feeds);
     }
 
     /// Takes in what the store has accepted since the last time.
@@ -316,7 +161,9 @@ impl Replica {
         let Some(clinic) = self.clinic_of_peer() else {
             return Ok(());
         };
-        let share = self.clinic.share_with(self.peer, clinic, &self.pair_key)?;
+        let share = self
+            .clinic
+            .share_with(self.peer, clinic, &self.book.pair_key)?;
         self.lock().share = Some(Arc::clone(&share));
         lock(&share).refresh(&self.clinic)
     }
@@ -369,45 +216,6 @@ fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
     share.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn acknowledged(clinic: &Clinic, peer: &NodeId) -> Result<BTreeSet<u64>, ClinicError> {
-    let mut feeds = BTreeSet::new();
-    for key in clinic.store.keys(Space::Acknowledged, peer.as_bytes()) {
-        feeds.extend(key?.get(NodeId::LEN..).and_then(items::number));
-    }
-    Ok(feeds)
-}
-
-pub(super) fn note_key(peer: &NodeId) -> Vec<u8> {
-    [b"peer".as_slice(), peer.as_bytes()].concat()
-}
-
-impl Clinic {
-    /// What is remembered of a peer.
-    pub(crate) fn peer_note(&self, peer: &NodeId) -> Result<PeerNote, ClinicError> {
-        let bytes = self.store.get(Space::Settings, &note_key(peer))?;
-        Ok(bytes
-            .and_then(|bytes| minicbor::decode(&bytes).ok())
-            .unwrap_or_default())
-    }
-
-    /// The clinic on our list that has certified a node, our own among them.
-    pub(super) fn known_clinic_of(&self, node: &NodeId) -> Result<Option<ClinicId>, ClinicError> {
-        let known: Vec<Card> = self.cards()?;
-        let certificates = self.certificates_read();
-        let book = certificates.book();
-        let clinics = known.iter().map(Card::clinic);
-        Ok([self.clinic_id()]
-            .into_iter()
-            .chain(clinics)
-            .find(|clinic| book.belongs(node, clinic)))
-    }
-
-    /// Whether a clinic has cut a node off: nothing is shared with it any more.
-    pub(crate) fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
-        self.certificates_read().revocation(clinic, node).is_some()
-    }
-}
-
 impl Holdings for Replica {
     fn incarnation(&self) -> StoreIncarnation {
         self.clinic.store_incarnation()
@@ -418,7 +226,7 @@ impl Holdings for Replica {
     }
 
     fn cursor(&self) -> Option<Cursor> {
-        self.lock().cursor
+        self.book.cursor()
     }
 
     fn time(&self) -> HybridTime {
@@ -430,7 +238,7 @@ impl Holdings for Replica {
     }
 
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry> {
-        let acknowledged = |feed: u64| self.lock().acknowledged.contains(&feed);
+        let acknowledged = |feed: u64| self.book.is_held(feed);
         let mut owed = self.ask(|share, clinic| share.owed(clinic, after, &acknowledged));
         for item in owed.iter_mut().filter(|item| item.lane == Lane::Older) {
             if item.feed > self.recent {
@@ -441,7 +249,7 @@ impl Holdings for Replica {
     }
 
     fn untold(&self) -> Vec<FeedEntry> {
-        let acknowledged = |feed: u64| self.lock().acknowledged.contains(&feed);
+        let acknowledged = |feed: u64| self.book.is_held(feed);
         self.ask(|share, clinic| share.untold(clinic, &acknowledged))
     }
 
@@ -543,21 +351,22 @@ impl PeerStore for Replica {
         Self::certificate_came(self, bytes)
     }
     fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        Self::advance(self, cursor)
+        self.book.advance(cursor)
     }
     fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        Self::acknowledged(self, feeds)
+        self.book
+            .acknowledged(feeds.iter().map(|feed| feed.value()))
     }
     fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        Self::peer_holds(self, upto)
+        self.book.peer_holds(upto)
     }
     fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        Self::store_is_behind(self, seen)
+        self.book.store_is_behind(seen)
     }
     fn confirmed(&self) -> Result<(), ClinicError> {
         Self::confirmed(self)
     }
     fn forget_cursor(&self) -> Result<(), ClinicError> {
-        Self::forget_cursor(self)
+        self.book.forget_cursor()
     }
 }

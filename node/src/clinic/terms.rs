@@ -101,19 +101,8 @@ impl Clinic {
             .join(",")
             .parse()
             .map_err(|error| usage(&error))?;
-        let word = request.purpose.trim();
-        let code = PURPOSES
-            .iter()
-            .find(|(name, _)| *name == word)
-            .map_or(word, |(_, code)| *code);
         check_rights(&peer, rights)?;
-        let purpose = Purpose::new(code).map_err(|_| {
-            let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
-            ClinicError::usage(format!(
-                "a purpose is one of {}, or a code of HL7 v3 PurposeOfUse",
-                words.join(", ")
-            ))
-        })?;
+        let purpose = purpose_of(&request.purpose)?;
         let expires_ms = match &request.until {
             None => None,
             Some(text) => Some(date::parse_until(text).ok_or_else(|| {
@@ -140,6 +129,22 @@ impl Clinic {
             history,
         })
     }
+}
+
+/// A purpose, by the word that people use or by its code.
+fn purpose_of(text: &str) -> Result<Purpose, ClinicError> {
+    let word = text.trim();
+    let code = PURPOSES
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map_or(word, |(_, code)| *code);
+    Purpose::new(code).map_err(|_| {
+        let words: Vec<&str> = PURPOSES.iter().map(|(name, _)| *name).collect();
+        ClinicError::usage(format!(
+            "a purpose is one of {}, or a code of HL7 v3 PurposeOfUse",
+            words.join(", ")
+        ))
+    })
 }
 
 /// A relay stores what it cannot read, and nobody else does that.

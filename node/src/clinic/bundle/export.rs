@@ -13,7 +13,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::file::NewFile;
-use crate::clinic::{Clinic, ClinicError, Replica, items};
+use crate::clinic::{Clinic, ClinicError, KnownPeer, Replica, items};
 use crate::control::{BundleOrder, Progress};
 
 /// The smallest part that may be asked for: some charts fit, and a floppy disk's worth is left.
@@ -72,6 +72,7 @@ impl Clinic {
             )));
         }
         let peer = self.find_peer(&order.peer)?;
+        check_reader(&peer)?;
         let sealing = self.sealing_key_of(&peer.clinic)?;
         let sealing = sealing.ok_or(ClinicError::NotFound {
             what: "clinic",
@@ -86,15 +87,11 @@ impl Clinic {
                 "this node was cut off by its clinic: nothing is written for it",
             ));
         }
-        let after = if order.everything {
-            FeedNumber::START
+        let (after, owed) = if order.everything {
+            (FeedNumber::START, replica.everything())
         } else {
-            replica.held_by_peer()
-        };
-        let owed = if order.everything {
-            replica.everything()
-        } else {
-            replica.owed(after)
+            let after = replica.held_by_peer();
+            (after, replica.owed(after))
         };
         let total = u64::try_from(owed.len()).unwrap_or(u64::MAX);
         let charts = self.charts_of(&owed)?;
@@ -326,6 +323,17 @@ impl Parts<'_> {
         self.written.files.push(path);
         Ok(())
     }
+}
+
+/// A relay has nothing that it could open a bundle with.
+fn check_reader(peer: &KnownPeer) -> Result<(), ClinicError> {
+    if !peer.is_relay() {
+        return Ok(());
+    }
+    Err(ClinicError::usage(format!(
+        "{} is a relay and reads nothing: write the files for the clinic that is to read them",
+        peer.name
+    )))
 }
 
 /// The name of a part: that of the first one, with its number behind it.

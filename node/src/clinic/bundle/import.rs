@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MissingParts;
 use super::attach::{PieceRead, Told};
-use crate::clinic::{Clinic, ClinicError, Delivery, Replica, items};
+use crate::clinic::{Clinic, ClinicError, Delivery, PeerStore, Replica, items};
 use crate::control::Progress;
 
 /// How much of a file is read at once.

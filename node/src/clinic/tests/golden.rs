@@ -14,7 +14,7 @@ use crate::clinic::audit::{Action, Note};
 use crate::clinic::compact::{Finding, Proof, State};
 use crate::clinic::index_card::{Identifier, IndexCard};
 use crate::clinic::items::{Entry, Header, Marked, What, encode};
-use crate::clinic::replica::PeerNote;
+use crate::clinic::peer_book::PeerNote;
 use crate::clinic::snapshot::Snapshot;
 use crate::clinic::{audit, snapshot};
 
