@@ -5,7 +5,8 @@
 /// A sealed record: one save of one clinician, or a compaction record of a long chart.
 pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 
-/// A mail at a relay: a sealed record of any size, padded (12 % at most), and what stands around it.
+/// A mail at a relay: a sealed record of any size, padded (12 % at most), and what stands around
+/// it.
 pub const MAX_MAIL_BYTES: usize = MAX_RECORD_BYTES + MAX_RECORD_BYTES / 8 + 1024;
 
 /// The clear text inside a record: what decompression may grow to, so that 4 MiB of zstd cannot

@@ -56,7 +56,8 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
         print(&format!("{}\n", card.value.get()))?;
     } else {
         let enrolled = enrolment.as_ref().map(|one| one.label.as_str());
-        let text = render::initialised(dir, clinic.name(), &clinic.clinic_id(), enrolled);
+        let (id, is_relay) = (clinic.clinic_id(), clinic.is_relay());
+        let text = render::initialised(dir, clinic.name(), &id, enrolled, is_relay);
         print(&text)?;
     }
     Ok(Exit::Done)

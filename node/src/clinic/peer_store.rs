@@ -108,6 +108,8 @@ pub struct Standing {
     pub shares: bool,
     /// Records of others that lie at a relay and that it keeps back.
     pub withheld: u64,
+    /// Whether a relay has no more room for what we put.
+    pub is_full: bool,
 }
 
 impl<T: PeerStore + ?Sized> PeerStore for Box<T> {

@@ -329,7 +329,7 @@ impl PeerStore for Replica {
         Standing {
             owed_out: Self::owed_out(self),
             shares: self.shares_records(),
-            withheld: 0,
+            ..Standing::default()
         }
     }
     fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {

@@ -297,10 +297,16 @@ fn mail_summary(state: LinkState, confirmed: Option<&str>, standing: Standing) -
         "all mail is exchanged",
         1,
     );
+    if standing.is_full {
+        said.push_str("; it has no more room for this clinic: ask its operator");
+    }
     if standing.withheld > 0 {
-        let records = standing.withheld;
+        let records = match standing.withheld {
+            1 => "1 record".to_owned(),
+            count => format!("{count} records"),
+        };
         said.push_str(&format!(
-            "; KEEPS {records} records back that others have put there: ask its operator"
+            "; it KEEPS BACK {records} that others have put there: ask its operator"
         ));
     }
     said
@@ -375,5 +381,27 @@ mod tests {
         assert!(said(LinkState::Syncing, 0).starts_with("being compared, nothing waits;"));
         assert!(said(LinkState::InSync, 1).starts_with("1 item is on the way;"));
         assert!(said(LinkState::Disconnected, 1).starts_with("not connected, 1 item waits;"));
+    }
+
+    #[test]
+    fn a_relay_that_has_everything_is_not_said_to_be_a_clinic_that_has() {
+        let said = |standing| mail_summary(LinkState::InSync, None, standing);
+        let fine = said(Standing::default());
+        assert!(fine.starts_with("all mail is exchanged;"), "{fine}");
+        let held_back = said(Standing {
+            withheld: 2,
+            ..Standing::default()
+        });
+        assert!(
+            held_back.contains("KEEPS BACK 2 records that"),
+            "{held_back}"
+        );
+        let full = said(Standing {
+            owed_out: 3,
+            is_full: true,
+            ..Standing::default()
+        });
+        assert!(full.starts_with("3 items are on the way;"), "{full}");
+        assert!(full.contains("no more room for this clinic"), "{full}");
     }
 }

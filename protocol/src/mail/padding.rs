@@ -67,7 +67,9 @@ mod tests {
         }
 
         #[test]
-        fn other_bytes_are_nothing_or_one_content(padded in prop::collection::vec(0..3_u8, 0..900)) {
+        fn other_bytes_are_nothing_or_one_content(
+            padded in prop::collection::vec(0..3_u8, 0..900),
+        ) {
             if let Some(bytes) = unpad(&padded) {
                 prop_assert_eq!(pad(bytes).unwrap(), padded);
             }

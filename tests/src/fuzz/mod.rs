@@ -31,11 +31,14 @@ pub struct Target {
 }
 
 /// Every reader.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 20] = [
     target("card", formats::card),
     target("certificate", formats::certificate),
     target("statement", formats::statement),
     target("record", formats::record),
+    target("mail", formats::mail),
+    target("access", formats::access),
+    target("beacon", formats::beacon),
     target("bundle-part", formats::bundle_part),
     target("sketch", formats::sketch),
     target("session", session::session),

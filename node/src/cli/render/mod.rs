@@ -118,9 +118,11 @@ fn peer(peer: &Peer, answer: &Answer) -> Result<String, Failure> {
         Peer::Add { .. } => {
             let added: KnownPeer = read(answer)?;
             format!(
-                "Added {} ({}).\nCompare this id with them by telephone before you grant \
+                "Added {}{} ({}).\nCompare this id with them by telephone before you grant \
                  anything.\n",
-                added.name, added.clinic
+                added.name,
+                if added.is_relay() { ", a relay" } else { "" },
+                added.clinic
             )
         }
         Peer::Remove { .. } => {
@@ -140,7 +142,9 @@ fn peer(peer: &Peer, answer: &Answer) -> Result<String, Failure> {
             }
             let mut out = String::new();
             for peer in peers {
-                line(&mut out, &format!("{}  {}", short(&peer.clinic), peer.name));
+                let role = if peer.is_relay() { "  (relay)" } else { "" };
+                let id = short(&peer.clinic);
+                line(&mut out, &format!("{id}  {}{role}", peer.name));
                 for address in peer.addresses {
                     line(&mut out, &format!("          {address}"));
                 }

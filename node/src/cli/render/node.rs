@@ -31,6 +31,7 @@ pub(in crate::cli) fn initialised(
     name: &str,
     clinic: &impl ToString,
     enrolled: Option<&str>,
+    is_relay: bool,
 ) -> String {
     let dir = dir.display();
     if let Some(label) = enrolled {
@@ -41,9 +42,14 @@ pub(in crate::cli) fn initialised(
             clinic.to_string()
         );
     }
+    let locked = if is_relay {
+        "the node does not start"
+    } else {
+        "nobody can open the charts"
+    };
     format!(
         "{name} has its data folder in {dir}.\n  clinic  {}\n\n\
-         Keep the passphrase safe: without it nobody can open the charts.\nNext:\n  \
+         Keep the passphrase safe: without it {locked}.\nNext:\n  \
          chartmesh --dir {dir} run\n  chartmesh --dir {dir} id --card-only   (the card for other \
          clinics)\n",
         clinic.to_string()
@@ -203,8 +209,11 @@ pub(super) fn status(status: &Status) -> String {
 /// What lies at a relay.
 fn mail(out: &mut String, relay: &RelayUse) {
     let mail = many(relay.mail, "piece");
-    let boxes = many(relay.mailboxes, "mailbox");
-    line(out, &format!("  mail     {mail} in {boxes}"));
+    let boxes = if relay.mailboxes == 1 { "box" } else { "boxes" };
+    line(
+        out,
+        &format!("  mail     {mail} in {} {boxes}", relay.mailboxes),
+    );
     for clinic in &relay.clinics {
         let id = short(&clinic.clinic);
         let name = clinic.name.as_deref().map_or(id.as_str(), |name| name);

@@ -100,8 +100,7 @@ impl PeerStore for Carrier {
         self.book.clinic_of_peer()
     }
     fn owed_out(&self) -> u64 {
-        let owed = Holdings::owed(self, self.book.held_by_peer());
-        u64::try_from(owed.len()).unwrap_or(u64::MAX)
+        self.fresh().unsent(&|number| self.is_held(number))
     }
     fn standing(&self) -> Standing {
         let owed_out = self.owed_out();
@@ -110,6 +109,7 @@ impl PeerStore for Carrier {
             owed_out,
             shares: post.is_used(),
             withheld: post.table.withheld(&self.clinic().store).unwrap_or(0),
+            is_full: post.is_paused(self.clinic().now_ms()),
         }
     }
     fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
@@ -153,7 +153,10 @@ impl PeerStore for Carrier {
         let before = post.newest();
         let behind = post.try_waiting(clinic)?;
         post.look_for_withheld(clinic)?;
-        post.light(clinic)?;
+        // What did not fit is not there, and nobody is to look for it.
+        if !post.is_paused(clinic.now_ms()) {
+            post.light(clinic)?;
+        }
         let is_more = post.newest() != before;
         drop(post);
         if behind {
@@ -163,6 +166,7 @@ impl PeerStore for Carrier {
             // To be put with what comes next.
             clinic.changed(&[], true);
         }
+        clinic.finish_ends(&|_| ())?;
         clinic.pay_owing()
     }
     fn forget_cursor(&self) -> Result<(), ClinicError> {

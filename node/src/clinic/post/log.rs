@@ -310,6 +310,12 @@ impl Post {
             .collect()
     }
 
+    /// How much the relay is not known to hold.
+    pub(super) fn unsent(&self, is_held: &dyn Fn(u64) -> bool) -> u64 {
+        let unsent = self.entries.keys().filter(|number| !is_held(**number));
+        u64::try_from(unsent.count()).unwrap_or(u64::MAX)
+    }
+
     /// All that counts, of a kind.
     pub(super) fn shared(
         &self,

@@ -17,13 +17,12 @@ use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::{ItemKind, Refusal};
 use chartmesh_protocol::{ClinicId, HybridTime, MailboxId, NodeId};
 use minicbor::{Decode, Encode};
-use serde::{Deserialize, Serialize};
 
 use crate::clinic::{Clinic, ClinicError, Delivery, items};
 use crate::store::{Batch, Space, Store, View};
 
 const FEED_KEY: &[u8] = b"mail feed";
-const USED: &[u8] = b"mail of/";
+pub(super) const USED: &[u8] = b"mail of/";
 
 /// What stands at a number of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -59,30 +58,6 @@ pub(super) struct Door {
     pub(super) first: bool,
     #[n(3)]
     at: HybridTime,
-}
-
-/// What lies at a relay.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RelayUse {
-    /// Boxes that somebody fetches from.
-    pub mailboxes: u64,
-    /// Pieces of mail.
-    pub mail: u64,
-    /// What one clinic may put, in bytes.
-    pub quota_bytes: u64,
-    /// What each clinic has put.
-    pub clinics: Vec<ClinicUse>,
-}
-
-/// What a clinic has put at a relay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClinicUse {
-    /// The clinic.
-    pub clinic: ClinicId,
-    /// Its name, if its card is here.
-    pub name: Option<String>,
-    /// Bytes of mail.
-    pub bytes: u64,
 }
 
 /// A delivery whose signature holds.
@@ -368,40 +343,6 @@ impl Clinic {
         let (_, outcome) = committed?;
         self.changed(&[], true);
         Ok(outcome)
-    }
-
-    /// What lies at this relay.
-    pub(crate) fn relay_use(&self) -> Result<RelayUse, ClinicError> {
-        let names = self.clinic_names()?;
-        let mut found = RelayUse {
-            quota_bytes: self.config.relay.quota_bytes(),
-            ..RelayUse::default()
-        };
-        let mut last = None;
-        for pair in self.store.scan_prefix(Space::Accesses, &[]) {
-            let (key, value) = pair?;
-            let door: Door = minicbor::decode(&value).map_err(ClinicError::fault)?;
-            let mailbox = key.get(..MailboxId::LEN).map(<[u8]>::to_vec);
-            if door.opens && mailbox != last {
-                found.mailboxes += 1;
-                last = mailbox;
-            }
-        }
-        for key in self.store.keys(Space::Mailboxes, &[]) {
-            key?;
-            found.mail += 1;
-        }
-        for pair in self.store.scan_prefix(Space::Meta, USED) {
-            let (key, value) = pair?;
-            let clinic = key.get(USED.len()..).unwrap_or_default();
-            let clinic = ClinicId::try_from(clinic).map_err(ClinicError::fault)?;
-            found.clinics.push(ClinicUse {
-                clinic,
-                name: names.get(&clinic).cloned(),
-                bytes: items::number(&value).unwrap_or(0),
-            });
-        }
-        Ok(found)
     }
 }
 

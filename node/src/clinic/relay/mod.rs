@@ -7,12 +7,14 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `boxes` | accesses and mail in the store, and what a clinic may put |
+//! | `usage` | how much lies here, and whose it is |
 //! | `view` | what one node fetches |
 //! | `counter` | the store as one node's session sees it |
 
 mod boxes;
 mod counter;
+mod usage;
 mod view;
 
-pub use boxes::{ClinicUse, RelayUse};
 pub(crate) use counter::Counter;
+pub use usage::{ClinicUse, RelayUse};

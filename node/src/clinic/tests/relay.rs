@@ -292,5 +292,7 @@ fn a_clinic_may_put_no_more_than_its_room() {
     assert_eq!((used.mail, used.clinics[0].bytes), (0, 0), "{used:?}");
     // It goes on fetching, and what does not fit waits.
     coast.visit(0).unwrap();
+    let standing = coast.standing(0);
+    assert!(standing.is_full && standing.owed_out > 0, "{standing:?}");
     coast.visit(1).unwrap();
 }

@@ -117,10 +117,15 @@ impl Hub {
 }
 
 fn closed_because(cause: Option<&ConnectionError>) -> String {
-    cause.map_or_else(
-        || "the connection was closed".to_owned(),
-        ToString::to_string,
-    )
+    let Some(cause) = cause else {
+        return "the connection was closed".to_owned();
+    };
+    let text = cause.to_string();
+    // So QUIC says that the other side ended it as one does that is done (RFC 9000 §10.2).
+    if text.ends_with("closed by peer: 0") {
+        return "the other node ended the connection".to_owned();
+    }
+    text
 }
 
 /// One line a person can act on: libp2p's own text runs over several.
