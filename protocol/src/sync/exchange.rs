@@ -126,6 +126,9 @@ impl Session {
                 let owed = holdings.owed(round.after).into_iter();
                 self.sender
                     .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
+                // Before records: who does not know that a grant has ended would send some, or
+                // refuse them.
+                self.sender.queue(holdings.untold());
                 self.sender.mark(Some(Mark::Settled));
                 round.stage = Stage::Statements(Sending::Queued);
             }

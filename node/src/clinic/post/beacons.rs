@@ -82,6 +82,8 @@ impl Post {
                 let header = &one.header;
                 (header.author, header.incarnation) == (node, incarnation)
                     && opens.contains(&header.epoch)
+                    // What was not put before our own right ended is not to be looked for.
+                    && self.lies_there(one.id.as_bytes())
             });
             let newest = mine.max_by_key(|one| one.header.sequence);
             reaches.extend(

@@ -25,7 +25,7 @@ pub(crate) struct Post {
     entries: BTreeMap<u64, Entry>,
     numbers: BTreeMap<[u8; 32], u64>,
     /// What of our store lies in which box, so that it is not read and sealed again to find out.
-    inside: BTreeSet<(MailboxId, [u8; 32])>,
+    inside: BTreeSet<([u8; 32], MailboxId)>,
     /// What was last said of us, by box.
     accesses: BTreeMap<MailboxId, u64>,
     digests: SharedDigests,
@@ -87,7 +87,14 @@ impl Post {
 
     /// Whether something of our store, an item or a certificate, lies in a box.
     pub(super) fn has_inside(&self, mailbox: &MailboxId, stored: &[u8; 32]) -> bool {
-        self.inside.contains(&(*mailbox, *stored))
+        self.inside.contains(&(*stored, *mailbox))
+    }
+
+    /// Whether something of our store lies in any box.
+    pub(super) fn lies_there(&self, stored: &[u8; 32]) -> bool {
+        let first = (*stored, MailboxId::new([0; 32]));
+        let next = self.inside.range(first..).next();
+        next.is_some_and(|(found, _)| found == stored)
     }
 
     /// Adds what lies at the relay, or is to. Returns its number, if it is new.
@@ -383,9 +390,9 @@ impl Post {
 
 impl Entry {
     /// The item or certificate of our store that it holds.
-    fn stored(&self) -> Option<(MailboxId, [u8; 32])> {
+    fn stored(&self) -> Option<([u8; 32], MailboxId)> {
         match &self.source {
-            Source::Item(id) | Source::Certificate(id) => Some((self.mailbox, *id)),
+            Source::Item(id) | Source::Certificate(id) => Some((*id, self.mailbox)),
             Source::Access(_) | Source::Beacon(_) | Source::Waiting(_) | Source::Refused => None,
         }
     }

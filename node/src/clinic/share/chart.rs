@@ -125,7 +125,9 @@ impl ChartShare {
                     lane: Lane::Urgent,
                     compacts: false,
                 });
-            } else if ends_grant_to(&decision, &id, &peer) {
+            } else if ends_grant_to(&decision, &id, &peer)
+                || (ends_grant_to(&decision, &id, &own) && decision.entitled(&peer, &id))
+            {
                 share.untold.push(item.entry.feed);
             }
         }

@@ -22,7 +22,7 @@ use crate::clinic::{ClinicError, items};
 use crate::store::{Batch, Space, Store};
 
 /// The rules by which shares are worked out; another number makes all of them anew.
-const RULES: u32 = 4;
+const RULES: u32 = 5;
 /// Keys that are deleted in one batch: far below what a batch may hold.
 const DELETED_AT_ONCE: usize = 4096;
 

@@ -95,7 +95,7 @@ fn play(houses: &mut Vec<House>, id: &str, step: &Step, number: usize) {
 /// Each takes some seconds. `CHARTMESH_RANDOM_PLAYS` sets another number, for a longer run.
 const PLAYS: u32 = 12;
 
-fn plays() -> u32 {
+pub(super) fn plays() -> u32 {
     let plays = std::env::var("CHARTMESH_RANDOM_PLAYS");
     let plays = plays.ok().and_then(|text| text.parse().ok());
     plays.unwrap_or(PLAYS)

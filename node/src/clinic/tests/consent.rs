@@ -328,3 +328,25 @@ fn a_clinic_hears_of_the_end_of_its_grant_from_another_clinic_that_was_granted_t
     sync(&other, &one).unwrap();
     sync(&other, &home).unwrap();
 }
+
+/// The one that did not know would send what the revoked one may not have any more.
+#[test]
+fn a_clinic_whose_grant_has_ended_tells_others_who_go_on_sharing_with_it() {
+    let [home, one, other] = ["Home", "One", "Other"].map(House::new);
+    introduce(&home, &one);
+    introduce(&home, &other);
+    introduce(&one, &other);
+    let id = home.register("Amina");
+    home.grant(&id, &one, "all", "read,write");
+    let grant = home.grant(&id, &other, "all", "read,write").grant.unwrap();
+    sync(&home, &one).unwrap();
+    sync(&home, &other).unwrap();
+    let grant = grant.to_string();
+    home.clinic.revoke(&grant, "moved away", None).unwrap();
+    sync(&home, &other).unwrap();
+    one.import(&visit(&one, &id, "after"));
+    sync(&other, &one).unwrap();
+    assert_eq!(one.clinic.grant_shown(&grant).unwrap().state, "revoked");
+    assert!(!other.clinic.export(&id, true).unwrap().contains("after"));
+    sync(&one, &other).unwrap();
+}

@@ -17,6 +17,7 @@ mod nonsense;
 mod opening;
 mod relay;
 mod relay_hostile;
+mod relay_random;
 mod sharing;
 mod twins;
 
