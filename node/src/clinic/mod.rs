@@ -116,6 +116,7 @@ pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
+pub use peer_book::PeerBook;
 pub use peer_store::{PeerStore, Standing};
 pub use peers::{KnownPeer, OwnCard};
 pub use receive::{Delivery, Refused};

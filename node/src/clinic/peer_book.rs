@@ -36,7 +36,7 @@ pub(crate) struct PeerNote {
 }
 
 /// What is remembered of one peer, while a session with it runs.
-pub(crate) struct PeerBook {
+pub struct PeerBook {
     pub(super) clinic: Arc<Clinic>,
     pub(super) peer: NodeId,
     pub(super) pair_key: PairKey,

@@ -11,6 +11,7 @@ use chartmesh_protocol::{ClinicId, NodeId};
 use tokio::sync::watch;
 
 use super::PieceDelivery;
+use super::peer_book::PeerBook;
 use super::post::Carrier;
 use super::receive::{Delivery, Refused};
 use super::relay::Counter;
@@ -20,12 +21,20 @@ use super::{Clinic, ClinicError};
 /// The store as one peer sees it: asked through [`Holdings`], written through these. Each returns
 /// when what it was told is as durable as it has to be.
 pub trait PeerStore: Holdings {
+    /// What is remembered of the peer.
+    fn book(&self) -> &PeerBook;
     /// The key of this pair of nodes.
-    fn pair_key(&self) -> PairKey;
+    fn pair_key(&self) -> PairKey {
+        self.book().pair_key.clone()
+    }
     /// This node's certificate.
-    fn own_certificate(&self) -> Verified<NodeCertificate>;
+    fn own_certificate(&self) -> Verified<NodeCertificate> {
+        self.book().clinic.identity.certificate()
+    }
     /// The peer's clinic, once it is known.
-    fn clinic_of_peer(&self) -> Option<ClinicId>;
+    fn clinic_of_peer(&self) -> Option<ClinicId> {
+        self.book().clinic_of_peer()
+    }
     /// Whether it is known of which clinic the peer is. Until then it seems that nothing is shared.
     fn knows_peer(&self) -> bool {
         self.clinic_of_peer().is_some()
@@ -40,7 +49,9 @@ pub trait PeerStore: Holdings {
         }
     }
     /// Signals whenever the store accepts something.
-    fn subscribe(&self) -> watch::Receiver<u64>;
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.book().clinic.subscribe()
+    }
     /// Verifies and files what the peer has sent.
     ///
     /// # Errors
@@ -64,27 +75,38 @@ pub trait PeerStore: Holdings {
     ///
     /// # Errors
     /// Also [`ClinicError::Usage`] for one that does not hold.
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError>;
+    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.book().clinic.keep_certificate(bytes).map(drop)
+    }
     /// We hold the peer's feed up to here.
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError>;
+    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
+        self.book().advance(cursor)
+    }
     /// The peer holds these items of ours.
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError>;
+    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
+        let feeds = feeds.iter().map(|feed| feed.value());
+        self.book().acknowledged(feeds)
+    }
     /// The peer holds everything of ours up to here.
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError>;
+    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
+        self.book().peer_holds(upto)
+    }
     /// The peer has seen more of our feed than we remember.
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError>;
+    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
+        self.book().store_is_behind(seen)
+    }
     /// Both stores were found equal.
     ///
     /// # Errors
@@ -94,7 +116,9 @@ pub trait PeerStore: Holdings {
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn forget_cursor(&self) -> Result<(), ClinicError>;
+    fn forget_cursor(&self) -> Result<(), ClinicError> {
+        self.book().forget_cursor()
+    }
     /// The peer has no room for more of what we put there.
     fn is_full(&self) {}
 }
@@ -113,6 +137,9 @@ pub struct Standing {
 }
 
 impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
+    fn book(&self) -> &PeerBook {
+        (**self).book()
+    }
     fn pair_key(&self) -> PairKey {
         (**self).pair_key()
     }

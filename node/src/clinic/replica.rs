@@ -313,14 +313,8 @@ impl Holdings for Replica {
 }
 
 impl PeerStore for Replica {
-    fn pair_key(&self) -> PairKey {
-        Self::pair_key(self)
-    }
-    fn own_certificate(&self) -> Verified<NodeCertificate> {
-        Self::own_certificate(self)
-    }
-    fn clinic_of_peer(&self) -> Option<ClinicId> {
-        Self::clinic_of_peer(self)
+    fn book(&self) -> &PeerBook {
+        &self.book
     }
     fn owed_out(&self) -> u64 {
         Self::owed_out(self)
@@ -331,9 +325,6 @@ impl PeerStore for Replica {
             shares: self.shares_records(),
             ..Standing::default()
         }
-    }
-    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
-        Self::subscribe(self)
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         Self::store(self, deliveries)
@@ -347,26 +338,7 @@ impl PeerStore for Replica {
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         Self::identified(self, peer)
     }
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        Self::certificate_came(self, bytes)
-    }
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        self.book.advance(cursor)
-    }
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        self.book
-            .acknowledged(feeds.iter().map(|feed| feed.value()))
-    }
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        self.book.peer_holds(upto)
-    }
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        self.book.store_is_behind(seen)
-    }
     fn confirmed(&self) -> Result<(), ClinicError> {
         Self::confirmed(self)
-    }
-    fn forget_cursor(&self) -> Result<(), ClinicError> {
-        self.book.forget_cursor()
     }
 }

@@ -5,17 +5,16 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use chartmesh::clinic::{ClinicError, Delivery, PeerStore, PieceDelivery, Refused, Replica};
-use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
-use chartmesh_protocol::identity::{NodeCertificate, Verified};
-use chartmesh_protocol::ledger::Statement;
-use chartmesh_protocol::reconcile::{
-    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+use chartmesh::clinic::{
+    ClinicError, Delivery, PeerBook, PeerStore, PieceDelivery, Refused, Replica,
 };
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
+use chartmesh_protocol::identity::Verified;
+use chartmesh_protocol::ledger::Statement;
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::seal::{RecordHeader, VerifiedRecord};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
-use tokio::sync::watch;
 
 use crate::faults::Fault;
 
@@ -121,24 +120,12 @@ fn read(kind: ItemKind, bytes: &[u8]) -> Option<(ItemId, Option<RecordHeader>)> 
 }
 
 impl PeerStore for Watched {
-    fn pair_key(&self) -> PairKey {
-        self.replica.pair_key()
-    }
-
-    fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.replica.own_certificate()
-    }
-
-    fn clinic_of_peer(&self) -> Option<ClinicId> {
-        self.replica.clinic_of_peer()
+    fn book(&self) -> &PeerBook {
+        self.replica.book()
     }
 
     fn owed_out(&self) -> u64 {
         self.replica.owed_out()
-    }
-
-    fn subscribe(&self) -> watch::Receiver<u64> {
-        self.replica.subscribe()
     }
 
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
@@ -173,32 +160,8 @@ impl PeerStore for Watched {
         self.replica.identified(peer)
     }
 
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        self.replica.certificate_came(bytes)
-    }
-
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        self.replica.advance(cursor)
-    }
-
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        self.replica.acknowledged(feeds)
-    }
-
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        self.replica.peer_holds(upto)
-    }
-
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        self.replica.store_is_behind(seen)
-    }
-
     fn confirmed(&self) -> Result<(), ClinicError> {
         self.replica.confirmed()
-    }
-
-    fn forget_cursor(&self) -> Result<(), ClinicError> {
-        self.replica.forget_cursor()
     }
 }
 

@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartmesh_protocol::identity::{NodeCertificate, Verified};
-use chartmesh_protocol::reconcile::{
-    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
-};
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
@@ -90,14 +87,8 @@ impl Carrier {
 }
 
 impl PeerStore for Carrier {
-    fn pair_key(&self) -> PairKey {
-        self.book.pair_key.clone()
-    }
-    fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic().identity.certificate()
-    }
-    fn clinic_of_peer(&self) -> Option<ClinicId> {
-        self.book.clinic_of_peer()
+    fn book(&self) -> &PeerBook {
+        &self.book
     }
     fn owed_out(&self) -> u64 {
         self.fresh().unsent(&|number| self.is_held(number))
@@ -112,9 +103,6 @@ impl PeerStore for Carrier {
             is_full: post.is_paused(self.clinic().now_ms()),
         }
     }
-    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.clinic().subscribe()
-    }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         let taken = self.take(deliveries);
         match taken.map_err(|error| Refused::fault(0, error))? {
@@ -125,25 +113,12 @@ impl PeerStore for Carrier {
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.book.identified(peer).map(drop)
     }
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        self.clinic().keep_certificate(bytes).map(drop)
-    }
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        self.book.advance(cursor)
-    }
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        self.book
-            .acknowledged(feeds.iter().map(|feed| feed.value()))
-    }
     fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
         // While nothing is put, there is more below this number than the relay has.
         if self.lock().is_paused(self.clinic().now_ms()) {
             return Ok(());
         }
         self.book.peer_holds(upto)
-    }
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        self.book.store_is_behind(seen)
     }
     /// What was fetched may be what something else waited for, and may have opened boxes.
     fn confirmed(&self) -> Result<(), ClinicError> {
@@ -168,9 +143,6 @@ impl PeerStore for Carrier {
         }
         clinic.finish_ends(&|_| ())?;
         clinic.pay_owing()
-    }
-    fn forget_cursor(&self) -> Result<(), ClinicError> {
-        self.book.forget_cursor()
     }
     fn is_full(&self) {
         self.lock().is_full(self.clinic().now_ms());

@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chartmesh_protocol::identity::{NodeCertificate, Verified};
-use chartmesh_protocol::reconcile::{
-    Cursor, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
-};
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
@@ -51,21 +48,12 @@ impl Counter {
 }
 
 impl PeerStore for Counter {
-    fn pair_key(&self) -> PairKey {
-        self.book.pair_key.clone()
-    }
-    fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic().identity.certificate()
-    }
-    fn clinic_of_peer(&self) -> Option<ClinicId> {
-        self.book.clinic_of_peer()
+    fn book(&self) -> &PeerBook {
+        &self.book
     }
     fn owed_out(&self) -> u64 {
         let owed = Holdings::owed(self, self.book.held_by_peer());
         u64::try_from(owed.len()).unwrap_or(u64::MAX)
-    }
-    fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.clinic().subscribe()
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         let Some(clinic) = self.book.clinic_of_peer() else {
@@ -87,27 +75,8 @@ impl PeerStore for Counter {
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.book.identified(peer).map(drop)
     }
-    fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        self.clinic().keep_certificate(bytes).map(drop)
-    }
-    fn advance(&self, cursor: Cursor) -> Result<(), ClinicError> {
-        self.book.advance(cursor)
-    }
-    fn acknowledged(&self, feeds: &[FeedNumber]) -> Result<(), ClinicError> {
-        self.book
-            .acknowledged(feeds.iter().map(|feed| feed.value()))
-    }
-    fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
-        self.book.peer_holds(upto)
-    }
-    fn store_is_behind(&self, seen: FeedNumber) -> Result<(), ClinicError> {
-        self.book.store_is_behind(seen)
-    }
     fn confirmed(&self) -> Result<(), ClinicError> {
         self.book.confirmed()
-    }
-    fn forget_cursor(&self) -> Result<(), ClinicError> {
-        self.book.forget_cursor()
     }
 }
 
