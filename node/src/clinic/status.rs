@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::sync::Holdings;
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, AuditCheck, AuditLine};
 use super::peer_store::Standing;
 use super::relay::RelayUse;
+use super::replica::Replica;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
 use crate::blobs::{BlobError, BlobsHealth};
@@ -169,6 +172,13 @@ impl Clinic {
                 (false, true) => summary(state, confirmed.as_deref(), owed_out),
                 (true, _) => mail_summary(state, confirmed.as_deref(), standing),
             };
+            if owed_out > 0
+                && !peer.is_relay()
+                && !self.is_relay()
+                && let Some((relay, count)) = self.carried(&self.owed_to(peer.node)?)?
+            {
+                summary.push_str(&format!("; {} at {relay}", of_them(count, owed_out)));
+            }
             if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
                 let minutes = note.ahead_ms / 60_000;
                 summary.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
@@ -186,6 +196,13 @@ impl Clinic {
             });
         }
         Ok(lines)
+    }
+
+    /// The items that a clinic lacks, as far as we know.
+    fn owed_to(self: &Arc<Self>, node: NodeId) -> Result<Vec<ItemId>, ClinicError> {
+        let replica = Replica::open(Arc::clone(self), node)?;
+        let owed = Holdings::owed(&replica, replica.held_by_peer());
+        Ok(owed.into_iter().map(|entry| entry.id).collect())
     }
 
     /// Why the store takes no writes, if it does not.
@@ -287,6 +304,15 @@ fn nothing_shared(state: LinkState) -> &'static str {
         }
         LinkState::Connecting => "being called; no chart is shared with it",
         LinkState::Disconnected => "not connected; no chart is shared with it",
+    }
+}
+
+/// How many of those that wait.
+fn of_them(count: u64, owed_out: u64) -> String {
+    match count {
+        count if count >= owed_out && count > 1 => "all of them lie".to_owned(),
+        1 => "1 of them lies".to_owned(),
+        count => format!("{count} of them lie"),
     }
 }
 

@@ -39,6 +39,16 @@ impl Carrier {
         Ok(carrier)
     }
 
+    /// How many of these items the relay is known to hold.
+    pub(super) fn holds_of(&self, items: &[ItemId]) -> u64 {
+        let post = self.lock();
+        let lies = |id: &&ItemId| {
+            let mut places = post.places_of(id.as_bytes());
+            places.any(|number| self.is_held(number))
+        };
+        u64::try_from(items.iter().filter(lies).count()).unwrap_or(u64::MAX)
+    }
+
     fn clinic(&self) -> &Clinic {
         &self.book.clinic
     }

@@ -25,7 +25,7 @@ pub(crate) struct Post {
     entries: BTreeMap<u64, Entry>,
     numbers: BTreeMap<[u8; 32], u64>,
     /// What of our store lies in which box, so that it is not read and sealed again to find out.
-    inside: BTreeSet<([u8; 32], MailboxId)>,
+    inside: BTreeMap<([u8; 32], MailboxId), u64>,
     /// What was last said of us, by box.
     accesses: BTreeMap<MailboxId, u64>,
     digests: SharedDigests,
@@ -51,7 +51,7 @@ impl Post {
             boxes: table.boxes(store)?,
             entries: table.entries(store)?,
             numbers: BTreeMap::new(),
-            inside: BTreeSet::new(),
+            inside: BTreeMap::new(),
             accesses: BTreeMap::new(),
             digests: SharedDigests::default(),
             newest: table.newest(store)?,
@@ -62,7 +62,8 @@ impl Post {
         };
         for (number, entry) in &post.entries {
             post.numbers.insert(entry.id, *number);
-            post.inside.extend(entry.stored());
+            post.inside
+                .extend(entry.stored().map(|stored| (stored, *number)));
             if entry.is_access() {
                 post.accesses.insert(entry.mailbox, *number);
             }
@@ -87,14 +88,19 @@ impl Post {
 
     /// Whether something of our store, an item or a certificate, lies in a box.
     pub(super) fn has_inside(&self, mailbox: &MailboxId, stored: &[u8; 32]) -> bool {
-        self.inside.contains(&(*stored, *mailbox))
+        self.inside.contains_key(&(*stored, *mailbox))
     }
 
     /// Whether something of our store lies in any box.
     pub(super) fn lies_there(&self, stored: &[u8; 32]) -> bool {
+        self.places_of(stored).next().is_some()
+    }
+
+    /// The numbers of the mail that holds something of our store.
+    pub(super) fn places_of(&self, stored: &[u8; 32]) -> impl Iterator<Item = u64> {
         let first = (*stored, MailboxId::new([0; 32]));
-        let next = self.inside.range(first..).next();
-        next.is_some_and(|(found, _)| found == stored)
+        let last = (*stored, MailboxId::new([0xff; 32]));
+        self.inside.range(first..=last).map(|(_, number)| *number)
     }
 
     /// Adds what lies at the relay, or is to. Returns its number, if it is new.
@@ -107,7 +113,8 @@ impl Post {
         self.table.put_entry(self.newest, &entry)?;
         self.table.put_newest(self.newest);
         self.numbers.insert(entry.id, self.newest);
-        self.inside.extend(entry.stored());
+        self.inside
+            .extend(entry.stored().map(|stored| (stored, self.newest)));
         if entry.is_access() {
             self.accesses.insert(entry.mailbox, self.newest);
         }
@@ -257,7 +264,8 @@ impl Post {
     pub(super) fn resolve(&mut self, number: u64, source: Source) -> Result<(), ClinicError> {
         if let Some(entry) = self.entries.get_mut(&number) {
             entry.source = source;
-            self.inside.extend(entry.stored());
+            self.inside
+                .extend(entry.stored().map(|stored| (stored, number)));
             self.table.put_entry(number, entry)?;
         }
         Ok(())

@@ -24,12 +24,13 @@ mod table;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chartmesh_protocol::reconcile::{ItemId, PairKey};
 use chartmesh_protocol::{ClinicId, NodeId};
 
 pub(crate) use carrier::Carrier;
 pub(crate) use log::Post;
 
-use super::{Clinic, ClinicError};
+use super::{Clinic, ClinicError, KnownPeer};
 
 /// A relay: its node, and the clinic (the legal entity) that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +40,25 @@ pub(crate) struct Relay {
 }
 
 impl Clinic {
+    /// How many of these items a relay holds, and which relay: that of which most lie there. Who is
+    /// to have them may have fetched them.
+    pub(super) fn carried(
+        self: &Arc<Self>,
+        items: &[ItemId],
+    ) -> Result<Option<(String, u64)>, ClinicError> {
+        let mut most: Option<(String, u64)> = None;
+        for peer in self.peers()?.into_iter().filter(KnownPeer::is_relay) {
+            let carrier = Carrier::open(Arc::clone(self), peer.node)?;
+            let count = carrier.holds_of(items);
+            if count > most.as_ref().map_or(0, |(_, before)| *before) {
+                most = Some((peer.name, count));
+            }
+        }
+        Ok(most)
+    }
+
     /// The post of a relay, one for everyone who asks.
-    fn post_at(
-        &self,
-        relay: Relay,
-        key: &chartmesh_protocol::reconcile::PairKey,
-    ) -> Result<Arc<Mutex<Post>>, ClinicError> {
+    fn post_at(&self, relay: Relay, key: &PairKey) -> Result<Arc<Mutex<Post>>, ClinicError> {
         let mut posts = self.posts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = posts.get(&relay.node) {
             return Ok(Arc::clone(known));

@@ -296,3 +296,25 @@ fn a_clinic_may_put_no_more_than_its_room() {
     assert!(standing.is_full && standing.owed_out > 0, "{standing:?}");
     coast.visit(1).unwrap();
 }
+
+#[test]
+fn it_is_told_what_of_that_which_waits_lies_at_a_relay() {
+    let coast = Coast::new(2);
+    let [home, away] = &coast.houses[..] else {
+        panic!()
+    };
+    let amina = home.register("Amina");
+    home.grant(&amina, away, "all", "read,write");
+    coast.carry(&amina);
+    let told = || {
+        let lines = home.clinic.sync_status(Vec::new()).unwrap();
+        let line = lines.iter().find(|line| line.node == away.clinic.node_id());
+        line.unwrap().summary.clone()
+    };
+    assert!(!told().contains("at Relay"), "{}", told());
+    coast.visit(0).unwrap();
+    assert!(told().contains("; all of them lie at Relay"), "{}", told());
+    home.import(&visit(home, &amina, "v1"));
+    assert!(told().contains("of them lie at Relay"), "{}", told());
+    assert!(!told().contains("all of them"), "{}", told());
+}
