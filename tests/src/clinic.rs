@@ -1,8 +1,10 @@
 //! A clinic as a process: its data folder, its daemon, and the commands given to it.
 
 use std::ffi::OsStr;
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -17,6 +19,9 @@ use crate::wait::wait_for;
 const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long it may take to end.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// The ports that tests take: from the first, so many. Systems choose from 32,768 on.
+const LOWEST_PORT: u16 = 11_000;
+const PORTS: u32 = 21_000;
 /// The passphrase of every test's clinic.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -84,7 +89,7 @@ impl Clinic {
 
     /// `init` with these arguments, listening on loopback only.
     fn init(&self, arguments: &[&str]) -> Vec<String> {
-        let [quic, tcp] = self.any_ports();
+        let [quic, tcp] = self.first_ports();
         let listen = ["--http", "127.0.0.1:0", "--listen", &quic, "--listen", &tcp];
         let all = ["init"].iter().chain(arguments).chain(&listen);
         all.map(|argument| (*argument).to_owned()).collect()
@@ -121,6 +126,18 @@ impl Clinic {
     fn any_ports(&self) -> [String; 2] {
         let address = self.place.address();
         ["udp/0/quic-v1", "tcp/0"].map(|port| format!("/ip4/{address}/{port}"))
+    }
+
+    /// Where it is to listen from the first. On a machine that others share not where the system
+    /// would choose: while a node is stopped, its port would soon be the end of some connection.
+    fn first_ports(&self) -> [String; 2] {
+        let address = self.place.address();
+        if !address.is_loopback() {
+            return self.any_ports();
+        }
+        let port = free_port(address);
+        [format!("udp/{port}/quic-v1"), format!("tcp/{port}")]
+            .map(|port| format!("/ip4/{address}/{port}"))
     }
 
     /// The name it was made with.
@@ -377,6 +394,22 @@ impl Clinic {
 pub fn introduce(one: &Clinic, other: &Clinic) {
     one.ok(&["peer", "add", &other.card()]);
     other.ok(&["peer", "add", &one.card()]);
+}
+
+/// A port that nothing listens on, below those that systems choose for connections, another one
+/// each time.
+fn free_port(address: Ipv4Addr) -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(61);
+    loop {
+        let next = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = LOWEST_PORT + u16::try_from(next % PORTS).unwrap();
+        let is_free =
+            TcpListener::bind((address, port)).is_ok() && UdpSocket::bind((address, port)).is_ok();
+        if is_free {
+            return port;
+        }
+    }
 }
 
 /// The text of a JSON string.

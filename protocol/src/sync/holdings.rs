@@ -40,9 +40,9 @@ pub trait Holdings {
     fn owed(&self, after: FeedNumber) -> Vec<FeedEntry>;
 
     /// Statements that the peer has to hear of although they are not among what both share, as far
-    /// as we know: the end of a grant to it, or to us, by which nothing is shared any more. They are
-    /// sent ahead of records; once the peer has them, it sees that, too. Without those that it sent
-    /// us or acknowledged.
+    /// as we know: the end of a grant to it, or to us, by which nothing is shared any more. They
+    /// are sent ahead of records; once the peer has them, it sees that, too. Without those that it
+    /// sent us or acknowledged.
     fn untold(&self) -> Vec<FeedEntry> {
         Vec::new()
     }
