@@ -95,16 +95,15 @@ impl PeerBook {
         known.acknowledged.contains(&feed)
     }
 
-    /// The peer has said who it is. Returns whether its store is another than last time.
-    pub(super) fn identified(&self, peer: &Peer) -> Result<bool, ClinicError> {
+    /// The peer has said who it is.
+    pub(super) fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         let ahead_ms = self.clinic.observe(peer.time);
         let mut note = self.clinic.peer_note(&self.peer)?;
         let mut batch = Batch::new();
         let mut known = self.lock();
         known.clinic = Some(peer.clinic);
-        let is_new = note.incarnation != peer.incarnation.value();
-        if is_new {
-            // What the old one acknowledged may be gone.
+        if note.incarnation != peer.incarnation.value() {
+            // Another store: what the old one acknowledged may be gone.
             (note.holds, known.holds) = (0, 0);
             for feed in std::mem::take(&mut known.acknowledged) {
                 batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
@@ -116,7 +115,7 @@ impl PeerBook {
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         hybrid::remember(&mut batch, self.clinic.clock().last());
         self.clinic.store.commit(batch)?;
-        Ok(is_new)
+        Ok(())
     }
 
     /// Both stores were found equal.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::{NodeCertificate, NodeRole, Verified};
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
-use chartmesh_protocol::sync::{Holdings, Peer, Refusal};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, Peer, Refusal};
 use chartmesh_protocol::{ClinicId, NodeId};
 use tokio::sync::watch;
 
@@ -40,7 +40,13 @@ pub trait PeerStore: Holdings {
         self.clinic_of_peer().is_some()
     }
     /// How many items the peer lacks as far as we know.
-    fn owed_out(&self) -> u64;
+    fn owed_out(&self) -> u64 {
+        u64::try_from(self.owed_items().len()).unwrap_or(u64::MAX)
+    }
+    /// The items that the peer lacks, as far as we know.
+    fn owed_items(&self) -> Vec<FeedEntry> {
+        self.owed(self.book().held_by_peer())
+    }
     /// How the peer stands with us.
     fn standing(&self) -> Standing {
         Standing {
@@ -70,7 +76,9 @@ pub trait PeerStore: Holdings {
     ///
     /// # Errors
     /// [`ClinicError`] when the store cannot be written; so for all that follow.
-    fn identified(&self, peer: &Peer) -> Result<(), ClinicError>;
+    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
+        self.book().identified(peer)
+    }
     /// A certificate came.
     ///
     /// # Errors
@@ -111,7 +119,9 @@ pub trait PeerStore: Holdings {
     ///
     /// # Errors
     /// See [`identified`](Self::identified).
-    fn confirmed(&self) -> Result<(), ClinicError>;
+    fn confirmed(&self) -> Result<(), ClinicError> {
+        self.book().confirmed()
+    }
     /// We may have missed something of the peer's feed.
     ///
     /// # Errors
@@ -151,6 +161,9 @@ impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
     }
     fn owed_out(&self) -> u64 {
         (**self).owed_out()
+    }
+    fn owed_items(&self) -> Vec<FeedEntry> {
+        (**self).owed_items()
     }
     fn standing(&self) -> Standing {
         (**self).standing()

@@ -94,12 +94,6 @@ impl Replica {
         self.clinic.subscribe()
     }
 
-    /// How many items the peer lacks as far as we know.
-    #[must_use]
-    pub fn owed_out(&self) -> u64 {
-        u64::try_from(Holdings::owed(self, self.held_by_peer()).len()).unwrap_or(u64::MAX)
-    }
-
     /// Whether the peer may have a record of what is here: what it is told of consent that has
     /// ended is none.
     pub(crate) fn shares_records(&self) -> bool {
@@ -316,12 +310,9 @@ impl PeerStore for Replica {
     fn book(&self) -> &PeerBook {
         &self.book
     }
-    fn owed_out(&self) -> u64 {
-        Self::owed_out(self)
-    }
     fn standing(&self) -> Standing {
         Standing {
-            owed_out: Self::owed_out(self),
+            owed_out: self.owed_out(),
             shares: self.shares_records(),
             ..Standing::default()
         }

@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chartmesh_protocol::reconcile::ItemId;
-use chartmesh_protocol::sync::Holdings;
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, AuditCheck, AuditLine};
 use super::peer_store::Standing;
 use super::relay::RelayUse;
-use super::replica::Replica;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, date, items};
 use crate::blobs::{BlobError, BlobsHealth};
@@ -160,7 +157,8 @@ impl Clinic {
         for peer in self.peers()? {
             let note = self.peer_note(&peer.node)?;
             let link = links.get(&peer.node);
-            let standing = self.peer_store(peer.node)?.standing();
+            let store = self.peer_store(peer.node)?;
+            let standing = store.standing();
             let owed_out = standing.owed_out;
             let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
             let state = link.map_or(LinkState::Disconnected, |link| {
@@ -175,7 +173,7 @@ impl Clinic {
             if owed_out > 0
                 && !peer.is_relay()
                 && !self.is_relay()
-                && let Some((relay, count)) = self.carried(&self.owed_to(peer.node)?)?
+                && let Some((relay, count)) = self.carried(&*store)?
             {
                 summary.push_str(&format!("; {} at {relay}", of_them(count, owed_out)));
             }
@@ -196,13 +194,6 @@ impl Clinic {
             });
         }
         Ok(lines)
-    }
-
-    /// The items that a clinic lacks, as far as we know.
-    fn owed_to(self: &Arc<Self>, node: NodeId) -> Result<Vec<ItemId>, ClinicError> {
-        let replica = Replica::open(Arc::clone(self), node)?;
-        let owed = Holdings::owed(&replica, replica.held_by_peer());
-        Ok(owed.into_iter().map(|entry| entry.id).collect())
     }
 
     /// Why the store takes no writes, if it does not.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Refusal};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 use super::{Post, Relay};
@@ -119,9 +119,6 @@ impl PeerStore for Carrier {
             Some((stored, refusal)) => Err(Refused::item(stored, refusal)),
             None => Ok(()),
         }
-    }
-    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
-        self.book.identified(peer).map(drop)
     }
     fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
         // While nothing is put, there is more below this number than the relay has.

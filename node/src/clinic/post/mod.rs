@@ -30,7 +30,7 @@ use chartmesh_protocol::{ClinicId, NodeId};
 pub(crate) use carrier::Carrier;
 pub(crate) use log::Post;
 
-use super::{Clinic, ClinicError, KnownPeer};
+use super::{Clinic, ClinicError, KnownPeer, PeerStore};
 
 /// A relay: its node, and the clinic (the legal entity) that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,18 +40,24 @@ pub(crate) struct Relay {
 }
 
 impl Clinic {
-    /// How many of these items a relay holds, and which relay: that of which most lie there. Who is
-    /// to have them may have fetched them.
+    /// How much of what a clinic lacks a relay holds, and which relay: that at which most lies. The
+    /// clinic may have fetched it.
     pub(super) fn carried(
         self: &Arc<Self>,
-        items: &[ItemId],
+        clinic: &dyn PeerStore,
     ) -> Result<Option<(String, u64)>, ClinicError> {
+        let mut relays = self.peers()?;
+        relays.retain(KnownPeer::is_relay);
+        if relays.is_empty() {
+            return Ok(None);
+        }
+        let owed: Vec<ItemId> = clinic.owed_items().iter().map(|one| one.id).collect();
         let mut most: Option<(String, u64)> = None;
-        for peer in self.peers()?.into_iter().filter(KnownPeer::is_relay) {
-            let carrier = Carrier::open(Arc::clone(self), peer.node)?;
-            let count = carrier.holds_of(items);
+        for relay in relays {
+            let carrier = Carrier::open(Arc::clone(self), relay.node)?;
+            let count = carrier.holds_of(&owed);
             if count > most.as_ref().map_or(0, |(_, before)| *before) {
-                most = Some((peer.name, count));
+                most = Some((relay.name, count));
             }
         }
         Ok(most)

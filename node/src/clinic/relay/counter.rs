@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Peer, Refusal};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Refusal};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 use super::boxes::{self, Sender};
@@ -51,10 +51,6 @@ impl PeerStore for Counter {
     fn book(&self) -> &PeerBook {
         &self.book
     }
-    fn owed_out(&self) -> u64 {
-        let owed = Holdings::owed(self, self.book.held_by_peer());
-        u64::try_from(owed.len()).unwrap_or(u64::MAX)
-    }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
         let Some(clinic) = self.book.clinic_of_peer() else {
             return Err(Refused::item(0, Refusal::NotShared));
@@ -71,12 +67,6 @@ impl PeerStore for Counter {
             Some(refusal) => Err(Refused::item(outcome.stored, refusal)),
             None => Ok(()),
         }
-    }
-    fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
-        self.book.identified(peer).map(drop)
-    }
-    fn confirmed(&self) -> Result<(), ClinicError> {
-        self.book.confirmed()
     }
 }
 
