@@ -29,6 +29,22 @@ impl Coast {
         Self { relay, houses }
     }
 
+    /// Two clinics that share a chart of the first, which the relay may carry, and a relay with so
+    /// much room for each, in mebibytes.
+    pub(super) fn carrying(mebibytes: u32) -> (Self, String) {
+        let coast = Self::around(House::relay(mebibytes), 2);
+        let [home, away] = coast.both();
+        let chart = home.register("Amina");
+        home.grant(&chart, away, "all", "read,write");
+        coast.carry(&chart);
+        (coast, chart)
+    }
+
+    /// Both clinics, where there are two.
+    pub(super) fn both(&self) -> [&House; 2] {
+        [&self.houses[0], &self.houses[1]]
+    }
+
     /// Lets the relay carry a chart of the first clinic.
     pub(super) fn carry(&self, patient: &str) -> GrantMade {
         self.houses[0].grant(patient, &self.relay, "all", "relay")
@@ -73,13 +89,8 @@ fn export(house: &House, patient: &str) -> String {
 
 #[test]
 fn what_was_never_carried_by_hand_arrives_and_the_answer_comes_back() {
-    let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
     home.import(&visit(home, &amina, "v1"));
     coast.visit(0).unwrap();
     coast.visit(1).unwrap();
@@ -100,9 +111,7 @@ fn what_was_never_carried_by_hand_arrives_and_the_answer_comes_back() {
 #[test]
 fn a_chart_that_no_grant_lets_be_carried_is_not_put() {
     let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
+    let [home, away] = coast.both();
     let amina = home.register("Amina");
     home.grant(&amina, away, "all", "read,write");
     coast.visit(0).unwrap();
@@ -204,9 +213,7 @@ fn a_revoked_clinic_has_no_way_into_what_is_written_later() {
 #[test]
 fn a_relay_that_may_carry_no_more_gets_nothing_new_and_forgets() {
     let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
+    let [home, away] = coast.both();
     let amina = home.register("Amina");
     home.grant(&amina, away, "all", "read,write");
     let carried = coast.carry(&amina).grant.unwrap().to_string();
@@ -227,13 +234,8 @@ fn a_relay_that_may_carry_no_more_gets_nothing_new_and_forgets() {
 
 #[test]
 fn a_relay_that_lost_its_store_is_given_everything_again() {
-    let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
     coast.visit(0).unwrap();
     let old = coast.relay.copy();
     home.import(&visit(home, &amina, "v1"));
@@ -255,13 +257,8 @@ fn a_relay_that_lost_its_store_is_given_everything_again() {
 
 #[test]
 fn a_clinic_put_back_from_a_backup_fetches_what_it_lost() {
-    let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
     coast.visit(0).unwrap();
     coast.visit(1).unwrap();
     let old = away.copy();
@@ -279,13 +276,7 @@ fn a_clinic_put_back_from_a_backup_fetches_what_it_lost() {
 
 #[test]
 fn a_clinic_may_put_no_more_than_its_room() {
-    let coast = Coast::around(House::relay(0), 2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, _) = Coast::carrying(0);
     let refused = coast.visit(0).unwrap_err();
     assert_eq!(refused, CloseReason::ByPeer(CloseCode::QuotaUsed));
     let used = coast.relay.clinic.relay_use().unwrap();
@@ -299,13 +290,8 @@ fn a_clinic_may_put_no_more_than_its_room() {
 
 #[test]
 fn it_is_told_what_of_that_which_waits_lies_at_a_relay() {
-    let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
     let told = || {
         let lines = home.clinic.sync_status(Vec::new()).unwrap();
         let line = lines.iter().find(|line| line.node == away.clinic.node_id());

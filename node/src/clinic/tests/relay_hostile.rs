@@ -13,13 +13,8 @@ use crate::store::Space;
 
 /// A chart that three visits were written into, at a relay, and not yet at its reader.
 fn carried() -> (Coast, String) {
-    let coast = Coast::new(2);
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
-    let amina = home.register("Amina");
-    home.grant(&amina, away, "all", "read,write");
-    coast.carry(&amina);
+    let (coast, amina) = Coast::carrying(64);
+    let [home, _] = coast.both();
     for number in 0..3 {
         home.import(&visit(home, &amina, &format!("v{number}")));
     }
@@ -49,9 +44,7 @@ fn deliver(coast: &Coast, to: usize, bytes: Vec<u8>) -> Result<(), Refusal> {
 fn nothing_at_the_relay_tells_who_the_patient_is_or_who_reads() {
     let (coast, amina) = carried();
     coast.visit(1).unwrap();
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
+    let [home, away] = coast.both();
     let chart = home.clinic.find_chart(&amina).unwrap();
     let patient = home.clinic.patient(&amina).unwrap();
     let ledger = home.clinic.ledger(&chart).unwrap();
@@ -207,9 +200,7 @@ fn mail_of_a_box_that_is_not_ours_is_refused() {
 #[test]
 fn nobody_opens_a_door_for_another_node() {
     let (coast, _) = carried();
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
+    let [home, away] = coast.both();
     let epoch = EpochKey::from_bytes(Zeroizing::new([9; 32]));
     let key = MailboxKey::of_epoch(&ChartId::new([1; 16]), &CompartmentTag::new([1; 8]), &epoch);
     let access = Access {
@@ -234,9 +225,7 @@ fn nobody_opens_a_door_for_another_node() {
 fn what_an_insider_puts_that_is_no_mail_harms_nobody() {
     let (coast, amina) = carried();
     coast.visit(1).unwrap();
-    let [home, away] = &coast.houses[..] else {
-        panic!()
-    };
+    let [home, away] = coast.both();
     let key = pair_key(&coast);
     for content in [
         Content::Statement(b"no statement"),
