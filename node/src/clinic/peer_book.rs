@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chartmesh_protocol::identity::Card;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
 use chartmesh_protocol::sync::Peer;
-use chartmesh_protocol::{ClinicId, NodeId};
+use chartmesh_protocol::{CertificateHash, ClinicId, NodeId};
 use minicbor::{Decode, Encode};
 
 use super::{Clinic, ClinicError, hybrid, items};
@@ -77,6 +77,12 @@ impl PeerBook {
     /// The peer's clinic, once it is known.
     pub(super) fn clinic_of_peer(&self) -> Option<ClinicId> {
         self.lock().clinic
+    }
+
+    /// The peer's own newest certificate that is here.
+    pub(super) fn certificate(&self) -> Option<CertificateHash> {
+        let certificates = self.clinic.certificates_read();
+        certificates.of_node(&self.peer).map(|one| one.hash())
     }
 
     /// How far we hold the peer's feed.

@@ -121,15 +121,15 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let (filed, behind) = intake.file(Origin::Peer(self.peer))?;
+        let (filed, behind) = intake.file(Origin::Peer(self.book.peer))?;
         self.peer_sent(filed);
         // Now, while the ledgers are at hand.
         self.refresh()?;
         if self.lock().settled {
-            self.clinic.pay_owing()?;
+            self.book.clinic.pay_owing()?;
         }
         if behind {
-            self.clinic.draw_incarnations()
+            self.book.clinic.draw_incarnations()
         } else {
             Ok(())
         }
@@ -244,7 +244,7 @@ impl<'a> Intake<'a> {
     fn new(replica: &'a Replica) -> Self {
         Self {
             replica: Some(replica),
-            ..Self::of_mail(&replica.clinic)
+            ..Self::of_mail(&replica.book.clinic)
         }
     }
 

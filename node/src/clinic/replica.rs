@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
-use chartmesh_protocol::identity::{NodeCertificate, Verified};
 use chartmesh_protocol::reconcile::{
-    Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
+    Cursor, Digest, FeedNumber, ItemId, SharedDigests, StoreIncarnation,
 };
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane, Peer, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
@@ -20,9 +19,7 @@ use super::{Clinic, ClinicError, PieceDelivery};
 
 /// The store as one peer sees it. The session asks it; the driver writes through it.
 pub struct Replica {
-    pub(super) clinic: Arc<Clinic>,
-    pub(super) peer: NodeId,
-    book: PeerBook,
+    pub(super) book: PeerBook,
     pub(super) state: Mutex<State>,
     /// What is newer than this was written while the session ran: it goes first.
     recent: FeedNumber,
@@ -54,9 +51,7 @@ impl Replica {
             pieces: PeerPieces::default(),
         };
         let replica = Self {
-            book: PeerBook::open(Arc::clone(&clinic), peer)?,
-            clinic,
-            peer,
+            book: PeerBook::open(clinic, peer)?,
             state: Mutex::new(state),
             recent,
         };
@@ -64,34 +59,16 @@ impl Replica {
         Ok(replica)
     }
 
-    /// This node's certificate.
-    #[must_use]
-    pub fn own_certificate(&self) -> Verified<NodeCertificate> {
-        self.clinic.identity.certificate()
-    }
-
     /// Whether the peer's clinic has cut it off.
     pub(crate) fn is_peer_cut_off(&self) -> bool {
         let clinic = self.clinic_of_peer();
-        clinic.is_some_and(|clinic| self.clinic.is_cut_off(&clinic, &self.peer))
-    }
-
-    /// The key of this pair of nodes.
-    #[must_use]
-    pub fn pair_key(&self) -> PairKey {
-        self.book.pair_key.clone()
+        clinic.is_some_and(|clinic| self.book.clinic.is_cut_off(&clinic, &self.book.peer))
     }
 
     /// The peer's clinic, once it is known.
     #[must_use]
     pub fn clinic_of_peer(&self) -> Option<ClinicId> {
         self.book.clinic_of_peer()
-    }
-
-    /// Signals whenever the store accepts something.
-    #[must_use]
-    pub fn subscribe(&self) -> tokio::sync::watch::Receiver<u64> {
-        self.clinic.subscribe()
     }
 
     /// Whether the peer may have a record of what is here: what it is told of consent that has
@@ -129,20 +106,12 @@ impl Replica {
     pub fn confirmed(&self) -> Result<(), ClinicError> {
         self.book.confirmed()?;
         self.lock().settled = true;
-        if self.clinic_of_peer() == Some(self.clinic.clinic_id()) {
-            self.clinic.announce_node()?;
-            self.clinic.hand_sealing_keys(&self.peer)?;
+        if self.clinic_of_peer() == Some(self.book.clinic.clinic_id()) {
+            self.book.clinic.announce_node()?;
+            self.book.clinic.hand_sealing_keys(&self.book.peer)?;
         }
-        self.clinic.finish_ends(&|_| ())?;
-        self.clinic.pay_owing()
-    }
-
-    /// A certificate came: keep it when it holds.
-    ///
-    /// # Errors
-    /// [`ClinicError::Usage`] for one that does not hold.
-    pub fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
-        self.clinic.keep_certificate(bytes).map(drop)
+        self.book.clinic.finish_ends(&|_| ())?;
+        self.book.clinic.pay_owing()
     }
 
     /// Marks items that the peer has sent as held by it; filing them has written it down.
@@ -156,10 +125,11 @@ impl Replica {
             return Ok(());
         };
         let share = self
+            .book
             .clinic
-            .share_with(self.peer, clinic, &self.book.pair_key)?;
+            .share_with(self.book.peer, clinic, &self.book.pair_key)?;
         self.lock().share = Some(Arc::clone(&share));
-        lock(&share).refresh(&self.clinic)
+        lock(&share).refresh(&self.book.clinic)
     }
 
     /// Asks what is shared, with everything that the store has accepted. A store that cannot be
@@ -177,8 +147,8 @@ impl Replica {
         }
         let mut share = lock(&share);
         let answer = share
-            .refresh(&self.clinic)
-            .and_then(|()| question(&mut share, &self.clinic));
+            .refresh(&self.book.clinic)
+            .and_then(|()| question(&mut share, &self.book.clinic));
         answer.unwrap_or_else(|error| {
             tracing::error!(%error, "what is shared with a peer cannot be read");
             T::default()
@@ -198,7 +168,7 @@ impl Drop for Replica {
         self.release_pieces();
         let share = self.lock().share.take();
         if let Some(share) = share
-            && let Err(error) = lock(&share).write(&self.clinic)
+            && let Err(error) = lock(&share).write(&self.book.clinic)
         {
             tracing::error!(%error, "what is shared with a peer cannot be written down");
         }
@@ -212,7 +182,7 @@ fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
 
 impl Holdings for Replica {
     fn incarnation(&self) -> StoreIncarnation {
-        self.clinic.store_incarnation()
+        self.book.clinic.store_incarnation()
     }
 
     fn newest(&self) -> FeedNumber {
@@ -224,7 +194,7 @@ impl Holdings for Replica {
     }
 
     fn time(&self) -> HybridTime {
-        self.clinic.tick()
+        self.book.clinic.tick()
     }
 
     fn digests(&self) -> SharedDigests {
@@ -271,23 +241,22 @@ impl Holdings for Replica {
         {
             return needed.clone();
         }
-        let stored = items::stored(&self.clinic.store, id).ok().flatten();
-        stored.map_or_else(Vec::new, |stored| self.clinic.certificates_for(&stored))
+        let stored = items::stored(&self.book.clinic.store, id).ok().flatten();
+        stored.map_or_else(Vec::new, |stored| {
+            self.book.clinic.certificates_for(&stored)
+        })
     }
 
     fn certificate(&self, hash: &CertificateHash) -> Option<Vec<u8>> {
-        self.clinic.certificate(hash)
+        self.book.clinic.certificate(hash)
     }
 
     fn peer_certificate(&self) -> Option<CertificateHash> {
-        self.clinic
-            .certificates_read()
-            .of_node(&self.peer)
-            .map(|one| one.hash())
+        self.book.certificate()
     }
 
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
-        self.clinic.talks_to(clinic)
+        self.book.clinic.talks_to(clinic)
     }
 
     fn wanted(&self, most: usize) -> Wanted {
@@ -302,7 +271,7 @@ impl Holdings for Replica {
     }
 
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
-        self.clinic.is_cut_off(clinic, node)
+        self.book.clinic.is_cut_off(clinic, node)
     }
 }
 

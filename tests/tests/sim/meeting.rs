@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use chartmesh::clinic::{Clinic, Replica};
+use chartmesh::clinic::{Clinic, PeerStore, Replica};
 use chartmesh::net::{Act, Conversation};
 use chartmesh_protocol::sync::{Event, Patience, Report, Role, Session, Setup};
 use tokio::sync::watch;

@@ -31,7 +31,7 @@ pub(crate) struct PeerPieces {
 impl Replica {
     /// Pieces to ask the peer for; see [`chartmesh_protocol::sync::Holdings::wanted`].
     pub(crate) fn wanted_pieces(&self, most: usize) -> Result<Wanted, ClinicError> {
-        let clinic = &self.clinic;
+        let clinic = &self.book.clinic;
         let room = u64::try_from(most.saturating_mul(MAX_PIECE_BYTES)).unwrap_or(u64::MAX);
         if clinic.wants().is_paused(clinic.now_ms()) || clinic.blobs.has_room(room).is_err() {
             return Ok(Wanted::default());
@@ -72,14 +72,14 @@ impl Replica {
         shape: Shape,
         most: usize,
     ) -> Result<Vec<u32>, ClinicError> {
-        let blob = self.clinic.blob(name, shape)?;
+        let blob = self.book.clinic.blob(name, shape)?;
         let blob = lock(&blob);
         if blob.is_whole() {
             drop(blob);
-            self.clinic.is_fetched(name)?;
+            self.book.clinic.is_fetched(name)?;
             return Ok(Vec::new());
         }
-        let mut wants = self.clinic.wants();
+        let mut wants = self.book.clinic.wants();
         let mut state = self.lock();
         let mut numbers = Vec::new();
         for number in blob.missing() {
@@ -114,7 +114,7 @@ impl Replica {
 
     /// The peer does not have these pieces for us.
     pub fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
-        let mut wants = self.clinic.wants();
+        let mut wants = self.book.clinic.wants();
         let mut state = self.lock();
         for piece in pieces {
             state.pieces.asked.remove(&(name, *piece));
@@ -123,7 +123,7 @@ impl Replica {
         }
         drop((wants, state));
         // Another peer may have them.
-        self.clinic.changed(&[], false);
+        self.book.clinic.changed(&[], false);
     }
 
     /// Verifies pieces and keeps them: when this returns, they are durable. On a full disk they
@@ -137,17 +137,17 @@ impl Replica {
             by_name.entry(one.name).or_default().push(one);
         }
         for (name, pieces) in by_name {
-            let stored = match self.keep_pieces(&self.clinic, &name, &pieces) {
+            let stored = match self.keep_pieces(&self.book.clinic, &name, &pieces) {
                 Err(BlobError::Full) => {
                     tracing::warn!("the disk is full: attachments are fetched when there is space");
-                    self.clinic.wants().pause(self.clinic.now_ms());
+                    self.book.clinic.wants().pause(self.book.clinic.now_ms());
                     Ok(false)
                 }
                 Err(BlobError::Piece(_)) => Err(Refused::bad_piece()),
                 Err(error @ BlobError::Io(_)) => Err(Refused::ours(error.into())),
                 Ok(is_whole) => Ok(is_whole),
             };
-            let mut wants = self.clinic.wants();
+            let mut wants = self.book.clinic.wants();
             let mut state = self.lock();
             for one in pieces {
                 state.pieces.asked.remove(&(name, one.number));
@@ -155,8 +155,8 @@ impl Replica {
             }
             drop((wants, state));
             if stored? {
-                self.clinic.is_fetched(&name).map_err(Refused::ours)?;
-                self.clinic.changed(&[], false);
+                self.book.clinic.is_fetched(&name).map_err(Refused::ours)?;
+                self.book.clinic.changed(&[], false);
             }
         }
         Ok(())
@@ -189,11 +189,11 @@ impl Replica {
         if asked.is_empty() {
             return;
         }
-        let mut wants = self.clinic.wants();
+        let mut wants = self.book.clinic.wants();
         for (name, piece) in asked {
             wants.release(name, piece);
         }
         drop(wants);
-        self.clinic.changed(&[], false);
+        self.book.clinic.changed(&[], false);
     }
 }

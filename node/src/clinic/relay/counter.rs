@@ -105,8 +105,7 @@ impl Holdings for Counter {
         self.clinic().certificate(hash)
     }
     fn peer_certificate(&self) -> Option<CertificateHash> {
-        let certificates = self.clinic().certificates_read();
-        certificates.of_node(&self.book.peer).map(|one| one.hash())
+        self.book.certificate()
     }
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic().talks_to(clinic)

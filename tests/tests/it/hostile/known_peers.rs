@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chartmesh::clinic::Replica;
+use chartmesh::clinic::{PeerStore, Replica};
 use chartmesh::keys::{Keyring, Passphrase};
 use chartmesh_config::Config;
 use chartmesh_protocol::identity::{Card, NodeKey, UserKey};

@@ -1,6 +1,6 @@
 //! A peer's store with something in it that does not belong there.
 
-use chartmesh::clinic::Replica;
+use chartmesh::clinic::{PeerStore, Replica};
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
