@@ -10,7 +10,7 @@ use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::openable;
 use chartmesh_protocol::mail::{Beacon, Content, Reach};
 use chartmesh_protocol::reconcile::FeedNumber;
-use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, MailboxId};
+use chartmesh_protocol::{ChartId, MailboxId};
 
 use super::log::Post;
 use super::mailbox::Use;
@@ -29,12 +29,10 @@ impl Post {
         }
         let mut reaches: BTreeMap<MailboxId, Vec<Reach>> = BTreeMap::new();
         for chart in items::charts_since(&clinic.store, after)? {
-            if !parties::names(&clinic.store, &self.relay.clinic, &chart)? {
-                continue;
-            }
-            for (mailbox, other) in self.pairs() {
-                let mine = self.reaches_for(clinic, &chart, &other, after)?;
-                reaches.entry(mailbox).or_default().extend(mine);
+            if parties::names(&clinic.store, &self.relay.clinic, &chart)? {
+                for (mailbox, reach) in self.reaches_in(clinic, &chart, after)? {
+                    reaches.entry(mailbox).or_default().push(reach);
+                }
             }
         }
         for (mailbox, mut reaches) in reaches {
@@ -59,44 +57,47 @@ impl Post {
         self.table.write(&clinic.store)
     }
 
-    /// How far our records of a chart go that another clinic may fetch, in the compartments in
-    /// which something is new.
-    fn reaches_for(
+    /// How far our records of a chart go, in the compartments in which something is new, with the
+    /// box of each clinic that may fetch them.
+    fn reaches_in(
         &self,
         clinic: &Clinic,
         chart: &ChartId,
-        other: &ClinicId,
         after: FeedNumber,
-    ) -> Result<Vec<Reach>, ClinicError> {
+    ) -> Result<Vec<(MailboxId, Reach)>, ClinicError> {
         let ledger = clinic.ledger(chart)?;
         let decision = clinic.decide(&ledger);
         let (node, incarnation) = (clinic.node_id(), clinic.author_incarnation());
         let records = clinic.records(chart)?;
         let mut reaches = Vec::new();
         for (tag, name) in tags(clinic, &ledger) {
-            if !decision.may_relay(&self.relay.clinic, &name) || !decision.may_read(other, &name) {
+            if !decision.may_relay(&self.relay.clinic, &name) {
                 continue;
             }
-            let opens = openable(&ledger, &name, other);
-            let mine = of_compartment(&records, &tag).into_iter().filter(|one| {
+            let mut mine = of_compartment(&records, &tag);
+            mine.retain(|one| {
                 let header = &one.header;
                 (header.author, header.incarnation) == (node, incarnation)
-                    && opens.contains(&header.epoch)
                     // What was not put before our own right ended is not to be looked for.
                     && self.lies_there(one.id.as_bytes())
             });
-            let newest = mine.max_by_key(|one| one.header.sequence);
-            reaches.extend(
-                newest
-                    .filter(|one| one.feed > after.value())
-                    .map(|one| Reach {
-                        chart: *chart,
-                        compartment: tag,
-                        incarnation,
-                        sequence: one.header.sequence,
-                        link: one.id.link(),
-                    }),
-            );
+            for (mailbox, other) in self.pairs() {
+                if !decision.may_read(&other, &name) {
+                    continue;
+                }
+                let opens = openable(&ledger, &name, &other);
+                let theirs = mine.iter().filter(|one| opens.contains(&one.header.epoch));
+                let newest = theirs.max_by_key(|one| one.header.sequence);
+                let newest = newest.filter(|one| one.feed > after.value());
+                let reach = newest.map(|one| Reach {
+                    chart: *chart,
+                    compartment: tag,
+                    incarnation,
+                    sequence: one.header.sequence,
+                    link: one.id.link(),
+                });
+                reaches.extend(reach.map(|reach| (mailbox, reach)));
+            }
         }
         Ok(reaches)
     }
@@ -134,36 +135,30 @@ impl Post {
     }
 
     /// We hold all that the relay gives us: counts the records that beacons tell of and that are
-    /// not here.
-    pub(super) fn look_for_withheld(&mut self, clinic: &Clinic) -> Result<u64, ClinicError> {
+    /// not here. A beacon is of no use any more once all of it is here.
+    pub(super) fn look_for_withheld(&mut self, clinic: &Clinic) -> Result<(), ClinicError> {
         let mut withheld = 0_u64;
-        let mut known: BTreeMap<(ChartId, CompartmentTag), Vec<_>> = BTreeMap::new();
         for (author, reach) in self.table.reaches(&clinic.store)? {
-            let place = (reach.chart, reach.compartment);
-            let records = match known.entry(place) {
-                std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::btree_map::Entry::Vacant(new) => {
-                    let all = clinic.records(&reach.chart)?;
-                    new.insert(of_compartment(&all, &reach.compartment))
-                }
-            };
+            let records = clinic.records(&reach.chart)?;
+            let records = of_compartment(&records, &reach.compartment);
             let mine = records.iter().filter(|one| {
                 (one.header.author, one.header.incarnation) == (author, reach.incarnation)
             });
             let newest = mine.map(|one| one.header.sequence.value()).max();
             let told = reach.sequence.value().saturating_add(1);
             let here = newest.map_or(0, |newest| newest.saturating_add(1));
+            if told <= here {
+                self.table.delete_reach(&author, &reach);
+            }
             withheld = withheld.saturating_add(told.saturating_sub(here));
         }
-        let before = self.table.withheld(&clinic.store)?;
-        if withheld != before {
+        if withheld != self.table.withheld(&clinic.store)? {
             self.table.put_withheld(withheld);
-            self.table.write(&clinic.store)?;
         }
         if withheld > 0 {
             let relay = self.relay.node;
             tracing::warn!(%relay, withheld, "the relay keeps records back that lie there");
         }
-        Ok(withheld)
+        self.table.write(&clinic.store)
     }
 }

@@ -11,7 +11,7 @@ use chartmesh_protocol::ledger::{CompartmentName, Decision, Ledger};
 use chartmesh_protocol::mail::{Content, MailboxKey};
 use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{ChartId, ClinicId, MailboxId, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId, MailboxId};
 
 use super::log::Post;
 use super::mailbox::Use;
@@ -116,7 +116,7 @@ impl Post {
             }
             for (id, _) in ledger.iter() {
                 if decision.shared(&other, &own, &id) {
-                    self.put_item(clinic, &mailbox, &item_of(id))?;
+                    self.put_item(clinic, &mailbox, &ItemId::from(id))?;
                 }
             }
         }
@@ -195,8 +195,4 @@ impl Post {
         };
         self.put(mailbox, content, Source::Item(*id.as_bytes()))
     }
-}
-
-fn item_of(id: StatementId) -> ItemId {
-    ItemId::from(id)
 }

@@ -160,13 +160,21 @@ impl Table {
     }
 
     pub(super) fn put_reach(&mut self, author: &NodeId, reach: &Reach) -> Result<(), ClinicError> {
+        self.put(self.reach_key(author, reach), items::encode(reach)?);
+        Ok(())
+    }
+
+    pub(super) fn delete_reach(&mut self, author: &NodeId, reach: &Reach) {
+        self.delete(self.reach_key(author, reach));
+    }
+
+    fn reach_key(&self, author: &NodeId, reach: &Reach) -> Vec<u8> {
         let rest = [
             author.as_bytes().as_slice(),
             reach.chart.as_bytes(),
             reach.compartment.as_bytes(),
         ];
-        self.put(self.key(REACH, &rest.concat()), items::encode(reach)?);
-        Ok(())
+        self.key(REACH, &rest.concat())
     }
 
     fn number(&self, store: &Store, part: u8) -> Result<u64, ClinicError> {
@@ -185,8 +193,7 @@ impl Table {
     }
 
     pub(super) fn delete_entry(&mut self, number: u64) {
-        let key = self.key(ENTRY, &number.to_be_bytes());
-        self.delete(key);
+        self.delete(self.key(ENTRY, &number.to_be_bytes()));
     }
 
     pub(super) fn put_box(&mut self, mailbox: &Mailbox) {
@@ -200,8 +207,7 @@ impl Table {
     }
 
     pub(super) fn delete_turn(&mut self, at_ms: u64, chart: &ChartId) {
-        let key = self.turn_key(at_ms, chart);
-        self.delete(key);
+        self.delete(self.turn_key(at_ms, chart));
     }
 
     pub(super) fn put_upto(&mut self, upto: u64) {
