@@ -80,6 +80,13 @@ fn clinics_that_are_never_online_together_share_a_chart_through_a_relay() {
     let status = coast.relay.json(&["status"]);
     assert_eq!(status["charts"], 0, "{status}");
     assert!(status["relay"]["mail"].as_u64().unwrap() > 4, "{status}");
+    let words = coast.relay.ok(&["status"]);
+    let boxes = format!("{} pieces in 4 boxes\n", status["relay"]["mail"]);
+    assert!(words.contains(&boxes), "{words}");
+    assert!(
+        words.contains("    Hill Clinic: 1 of 2048 MiB\n"),
+        "{words}"
+    );
     coast.relay.stop();
     assert_eq!(Scan::for_texts(SECRETS).folder(&coast.relay.dir()), []);
 }
