@@ -155,11 +155,10 @@ impl Clinic {
                 if !is_ours || view.contains(Space::Stale, chart.as_bytes())? {
                     batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
-            }
-            let came = items.iter().filter(|item| !is_ours && item.is_record());
-            for item in came {
-                let chart = item.chart.as_bytes().to_vec();
-                batch.put(Space::Unlooked, chart, mark.clone());
+                if !is_ours {
+                    // A key may come after the record that it opens.
+                    batch.put(Space::Unlooked, chart.as_bytes().to_vec(), mark.clone());
+                }
             }
             if let Origin::Peer(peer) = origin {
                 for feed in &filed {

@@ -44,11 +44,6 @@ pub(crate) struct NewItem {
 }
 
 impl NewItem {
-    /// Whether it is a record.
-    pub(crate) fn is_record(&self) -> bool {
-        matches!(self.what, What::Record(_))
-    }
-
     /// Whether it is of a clinic's house, and of no chart.
     pub(crate) fn is_of_house(&self) -> bool {
         self.house.as_ref().is_some_and(Body::is_of_house)

@@ -6,7 +6,7 @@
 //! Attachments  chart 16 | compartment 8 | id  -> Want: it is wanted and not whole yet
 //! ```
 //!
-//! A chart of which records came is looked through once nothing else is to be done, for marks of
+//! A chart of which something came is looked through once nothing else is to be done, for marks of
 //! content that is not here. What the configuration lets come by itself is wanted, and what a
 //! person asked for.
 
@@ -171,7 +171,7 @@ impl Clinic {
         self.wants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks through some of the charts of which records came, for attachments that come by
+    /// Looks through some of the charts of which something came, for attachments that come by
     /// themselves; says whether there are more.
     pub(crate) fn look_for_attachments(&self) -> Result<bool, ClinicError> {
         let Some(up_to) = self.config.attachments.fetched_up_to() else {

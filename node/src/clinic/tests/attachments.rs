@@ -3,8 +3,10 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use chartmesh_protocol::sync::ItemKind;
+
 use super::*;
-use crate::clinic::Imported;
+use crate::clinic::{Imported, items};
 
 /// Bytes that no compression makes smaller.
 pub(super) fn scan(length: usize, seed: u8) -> Vec<u8> {
@@ -83,6 +85,37 @@ fn slashes_may_be_escaped_and_what_is_odd_or_small_stays_inside() {
     }
     let health = house.clinic.check(&|_| ()).unwrap();
     assert_eq!(health.attachments.attachments, 1);
+}
+
+/// It was looked for when the record came, which did not open yet, and never again.
+#[test]
+fn the_scan_of_a_record_is_looked_for_again_when_its_key_comes_later() {
+    let [home, away] = ["Home", "Away"].map(House::new);
+    introduce(&home, &away);
+    import(&home, &bundle(&STANDARD.encode(scan(20_000, 5))));
+    let before = items::newest(&home.clinic.store).unwrap().value();
+    home.grant("p1", &away, "all", "read");
+    let chart = home.clinic.find_chart("p1").unwrap();
+    let listed = |kind| items::of_chart(&home.clinic.store, &chart, kind).unwrap();
+    let all = [ItemKind::Statement, ItemKind::Record].map(listed).concat();
+    // The grant comes first of what was filed with it; the keys are behind it.
+    let (soon, late): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|item| item.entry.feed <= before + 1);
+    assert!(!late.is_empty());
+    let deliver = |items: &[items::Listed]| {
+        let delivery = |item: &items::Listed| Delivery {
+            kind: item.entry.what.kind(),
+            bytes: items::bytes(&home.clinic.store, &item.id).unwrap().unwrap(),
+        };
+        let deliveries: Vec<_> = items.iter().map(delivery).collect();
+        let store = away.clinic.peer_store(home.clinic.node_id()).unwrap();
+        store.store(&deliveries).unwrap();
+        away.clinic.look_for_attachments().unwrap();
+        away.clinic.wants().all().count()
+    };
+    assert_eq!(deliver(&soon), 0);
+    assert_eq!(deliver(&late), 1);
 }
 
 #[test]
