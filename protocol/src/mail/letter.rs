@@ -34,6 +34,8 @@ pub enum Content<'a> {
     Certificate(&'a [u8]),
     /// A [`Beacon`](super::Beacon).
     Beacon(&'a [u8]),
+    /// A [`Receipt`](super::Receipt). To a node that knows none it is mail worth nothing.
+    Receipt(&'a [u8]),
 }
 
 impl<'a> Content<'a> {
@@ -43,6 +45,7 @@ impl<'a> Content<'a> {
             Self::Record(bytes) => (1, bytes),
             Self::Certificate(bytes) => (2, bytes),
             Self::Beacon(bytes) => (3, bytes),
+            Self::Receipt(bytes) => (4, bytes),
         }
     }
 
@@ -58,6 +61,7 @@ impl<'a> Content<'a> {
             1 => Self::Record(bytes),
             2 => Self::Certificate(bytes),
             3 => Self::Beacon(bytes),
+            4 => Self::Receipt(bytes),
             _ => return None,
         })
     }

@@ -22,12 +22,14 @@
 //!
 //! A [`Beacon`] is an author's word of how far its records at a relay go. It lies in boxes of
 //! pairs, where a relay cannot tell it from other mail: one that keeps records back is found out.
+//! A [`Receipt`] lies there too: the word of who fetched, for who wrote, of what it holds now.
 
 mod access;
 mod beacon;
 mod letter;
 mod mailbox;
 mod padding;
+mod receipt;
 #[cfg(test)]
 mod tests;
 
@@ -35,3 +37,4 @@ pub use access::Access;
 pub use beacon::{Beacon, Reach};
 pub use letter::{Content, Mail, MailError};
 pub use mailbox::MailboxKey;
+pub use receipt::{Receipt, Stretch};

@@ -4,8 +4,11 @@ use zeroize::Zeroizing;
 use super::*;
 use crate::codec::CodecError;
 use crate::golden::golden;
-use crate::id::{ChartId, CompartmentTag, Incarnation, NodeId, RecordLink, Sequence};
+use crate::id::{
+    ChartId, CompartmentTag, Incarnation, NodeId, RecordLink, Sequence, StatementPrefix,
+};
 use crate::identity::{SharedSecret, SignatureError, SignedError, Verified};
+use crate::reconcile::StoreIncarnation;
 use crate::seal::EpochKey;
 use crate::time::HybridTime;
 use crate::world::{NOW_MS, World};
@@ -55,7 +58,13 @@ fn mail_opens_with_the_key_of_its_box_only() {
 #[test]
 fn a_relay_sees_no_kind_no_size_and_no_content() {
     let text = b"penicillin, and more of it so that it would be found";
-    let kinds = [Content::Statement, Content::Record, Content::Certificate];
+    let kinds = [
+        Content::Statement,
+        Content::Record,
+        Content::Certificate,
+        Content::Beacon,
+        Content::Receipt,
+    ];
     for kind in kinds {
         let mail = Mail::seal(&key(1), kind(text)).unwrap();
         assert_eq!(mail.as_bytes().len(), 1 + 32 + 24 + 512 + 16 + 64);
@@ -125,6 +134,7 @@ proptest! {
         let _ = Mail::decode(&bytes);
         let _ = Verified::<Access>::decode(&bytes);
         let _ = Verified::<Beacon>::decode(&bytes);
+        let _ = Verified::<Receipt>::decode(&bytes);
     }
 }
 
@@ -196,8 +206,92 @@ fn a_beacon_names_each_place_once_and_not_too_many() {
     assert!(beacon((0..512).map(reach).collect()).is_ok());
 }
 
+fn stretch(first: u64, last: u64) -> Stretch {
+    Stretch {
+        chart: ChartId::new([3; 16]),
+        compartment: CompartmentTag::new([1; 8]),
+        author: NodeId::new([4; 32]),
+        incarnation: Incarnation::new(5),
+        first: Sequence::new(first),
+        last: Sequence::new(last),
+        link: RecordLink::new([6; 8]),
+    }
+}
+
+fn prefix(number: usize) -> StatementPrefix {
+    StatementPrefix::new(u64::try_from(number).unwrap().to_be_bytes())
+}
+
+fn unsigned(stretches: Vec<Stretch>, statements: Vec<StatementPrefix>) -> Receipt {
+    Receipt {
+        holder: World::new(1, 1).clinics[0].node.id(),
+        store: StoreIncarnation::new(8),
+        at: HybridTime::from_ms(NOW_MS),
+        stretches,
+        statements,
+    }
+}
+
+fn receipt(
+    stretches: Vec<Stretch>,
+    statements: Vec<StatementPrefix>,
+) -> Result<Verified<Receipt>, SignedError> {
+    unsigned(stretches, statements).issue(&World::new(1, 1).clinics[0].node)
+}
+
 #[test]
-fn mail_accesses_and_beacons_are_written_as_ever() {
+fn a_receipt_names_each_stretch_once_forwards_and_not_too_many() {
+    let signed = receipt(vec![stretch(0, 1), stretch(3, 3)], vec![prefix(1)]).unwrap();
+    let read = Verified::<Receipt>::decode(&signed.to_bytes()).unwrap();
+    assert_eq!(read, signed);
+    let refused = |what| Err(SignedError::Codec(CodecError::OutOfBounds { what }));
+    for stretches in [
+        vec![stretch(3, 3), stretch(0, 1)],
+        vec![stretch(1, 1), stretch(1, 1)],
+        (0..=512).map(|at| stretch(at, at)).collect(),
+    ] {
+        assert_eq!(receipt(stretches, vec![]), refused("stretches"));
+    }
+    assert_eq!(receipt(vec![stretch(1, 0)], vec![]), refused("stretch"));
+    for statements in [
+        vec![prefix(2), prefix(1)],
+        vec![prefix(1), prefix(1)],
+        (0..=Receipt::MOST_STATEMENTS).map(prefix).collect(),
+    ] {
+        assert_eq!(receipt(vec![], statements), refused("statements"));
+    }
+}
+
+#[test]
+fn a_full_receipt_of_the_largest_numbers_is_within_its_bytes() {
+    let stretches = (0..512).map(|at| Stretch {
+        incarnation: Incarnation::new(u32::MAX),
+        ..stretch(u64::MAX - 600 + at, u64::MAX)
+    });
+    let statements = (0..Receipt::MOST_STATEMENTS).map(prefix).collect();
+    let signed = receipt(stretches.collect(), statements).unwrap();
+    let read = Verified::<Receipt>::decode(&signed.to_bytes()).unwrap();
+    assert_eq!(read, signed);
+}
+
+#[test]
+fn only_the_holder_signs_a_receipt_and_no_byte_of_it_changes() {
+    let other = &World::new(1, 2).clinics[1].node;
+    let forged = unsigned(vec![stretch(0, 1)], vec![]).issue(other);
+    let mismatch = SignedError::Signature(SignatureError::Mismatch);
+    assert_eq!(forged, Err(mismatch));
+    let bytes = receipt(vec![stretch(0, 1)], vec![prefix(1)]).unwrap();
+    let bytes = bytes.to_bytes();
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        assert!(Verified::<Receipt>::decode(&changed).is_err(), "byte {at}");
+    }
+    assert!(Verified::<Beacon>::decode(&bytes).is_err());
+}
+
+#[test]
+fn mail_accesses_beacons_and_receipts_are_written_as_ever() {
     let mail = Mail::seal(&key(1), Content::Record(b"a record")).unwrap();
     let file = golden("mail.bin", mail.as_bytes());
     assert_eq!(Mail::decode(&file).unwrap(), mail);
@@ -207,6 +301,9 @@ fn mail_accesses_and_beacons_are_written_as_ever() {
     let beacon = beacon(vec![reach(1), reach(2)]).unwrap();
     let file = golden("mail-beacon.bin", &beacon.to_bytes());
     assert_eq!(Verified::<Beacon>::decode(&file).unwrap(), beacon);
+    let receipt = receipt(vec![stretch(0, 1), stretch(3, 3)], vec![prefix(7)]).unwrap();
+    let file = golden("mail-receipt.bin", &receipt.to_bytes());
+    assert_eq!(Verified::<Receipt>::decode(&file).unwrap(), receipt);
     let [pair, _] = pair();
     let boxes = [key(1).id(), MailboxKey::of_pair(&pair).id()];
     golden("mailboxes.bin", &boxes.map(|one| *one.as_bytes()).concat());

@@ -6,7 +6,7 @@ use chartmesh_crdt::{
 };
 use chartmesh_protocol::identity::{Card, NodeCertificate, UserCertificate, Verified};
 use chartmesh_protocol::ledger::Statement;
-use chartmesh_protocol::mail::{Access, Beacon, Content, Mail, MailboxKey};
+use chartmesh_protocol::mail::{Access, Beacon, Content, Mail, MailboxKey, Receipt};
 use chartmesh_protocol::reconcile::{ComparisonKey, Decoder, ItemId};
 use chartmesh_protocol::seal::VerifiedRecord;
 use chartmesh_protocol::sync::bundle::PartReader;
@@ -60,7 +60,11 @@ pub(super) fn mail(bytes: &[u8]) {
         assert!(mail.open(&key, |_| ()).is_err(), "it opens");
     }
     // What an insider puts: sealed as it should be, whatever it is.
-    for content in [Content::Record(bytes), Content::Beacon(bytes)] {
+    for content in [
+        Content::Record(bytes),
+        Content::Beacon(bytes),
+        Content::Receipt(bytes),
+    ] {
         let Ok(mail) = Mail::seal(&key, content) else {
             continue;
         };
@@ -84,6 +88,15 @@ pub(super) fn beacon(bytes: &[u8]) {
     }
     if let Ok(beacon) = Verified::<Beacon>::recall(bytes) {
         assert_eq!(beacon.to_bytes(), bytes, "one spelling");
+    }
+}
+
+pub(super) fn receipt(bytes: &[u8]) {
+    if let Ok(receipt) = Verified::<Receipt>::decode(bytes) {
+        assert_eq!(receipt.to_bytes(), bytes, "one spelling");
+    }
+    if let Ok(receipt) = Verified::<Receipt>::recall(bytes) {
+        assert_eq!(receipt.to_bytes(), bytes, "one spelling");
     }
 }
 

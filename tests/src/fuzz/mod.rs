@@ -31,7 +31,7 @@ pub struct Target {
 }
 
 /// Every reader.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 21] = [
     target("card", formats::card),
     target("certificate", formats::certificate),
     target("statement", formats::statement),
@@ -39,6 +39,7 @@ pub const TARGETS: [Target; 20] = [
     target("mail", formats::mail),
     target("access", formats::access),
     target("beacon", formats::beacon),
+    target("receipt", formats::receipt),
     target("bundle-part", formats::bundle_part),
     target("sketch", formats::sketch),
     target("session", session::session),
