@@ -22,6 +22,20 @@ pub(super) fn moment(ms: u64) -> String {
         .unwrap_or_else(|| "after the year 9999".to_owned())
 }
 
+/// How long ago a moment is, in words. One that is to come is now: a clock is ahead.
+#[must_use]
+pub(super) fn ago(at_ms: u64, now_ms: u64) -> String {
+    let minutes = now_ms.saturating_sub(at_ms) / 60_000;
+    let (count, unit) = match minutes {
+        0 => return "just now".to_owned(),
+        1..120 => (minutes, "minute"),
+        120..2_880 => (minutes / 60, "hour"),
+        _ => (minutes / 1_440, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural} ago")
+}
+
 /// The moment that `2027-06-30` (the end of that day, UTC) or an RFC 3339 text names, in
 /// milliseconds since 1970.
 #[must_use]

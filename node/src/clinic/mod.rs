@@ -63,6 +63,7 @@ mod news;
 mod open_chart;
 mod open_compartment;
 mod peer_book;
+mod peer_lines;
 mod peer_store;
 mod peers;
 mod post;
@@ -83,6 +84,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod waiting;
 mod witness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,6 +119,7 @@ pub use index_card::Identifier;
 pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
 pub use peer_book::PeerBook;
+pub use peer_lines::PeerLine;
 pub use peer_store::{PeerStore, Standing};
 pub use peers::{KnownPeer, OwnCard};
 pub use receive::{Delivery, Refused};
@@ -124,7 +127,7 @@ pub use register::Registered;
 pub use relay::{ClinicUse, RelayUse};
 pub use replica::Replica;
 pub use search::FoundPatient;
-pub use status::{Awaited, DoctorReport, PeerLine, Status};
+pub use status::{Awaited, DoctorReport, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 

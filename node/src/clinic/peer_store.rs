@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::{NodeCertificate, NodeRole, Verified};
-use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
+use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, PairKey};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, Peer, Refusal};
 use chartmesh_protocol::{ClinicId, NodeId};
 use tokio::sync::watch;
@@ -46,6 +46,11 @@ pub trait PeerStore: Holdings {
     /// The items that the peer lacks, as far as we know.
     fn owed_items(&self) -> Vec<FeedEntry> {
         self.owed(self.book().held_by_peer())
+    }
+    /// The statements and records that the peer lacks, as far as we know: of a relay, those that
+    /// are to be put there.
+    fn unsent_items(&self) -> Vec<ItemId> {
+        self.owed_items().iter().map(|one| one.id).collect()
     }
     /// How the peer stands with us.
     fn standing(&self) -> Standing {
@@ -164,6 +169,9 @@ impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
     }
     fn owed_items(&self) -> Vec<FeedEntry> {
         (**self).owed_items()
+    }
+    fn unsent_items(&self) -> Vec<ItemId> {
+        (**self).unsent_items()
     }
     fn standing(&self) -> Standing {
         (**self).standing()

@@ -7,21 +7,14 @@ use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, AuditCheck, AuditLine};
-use super::peer_store::Standing;
+use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
-use super::{Clinic, ClinicError, date, items};
+use super::{Clinic, ClinicError, items};
 use crate::blobs::{BlobError, BlobsHealth};
 use crate::control::Progress;
-use crate::net::{LinkState, PeerStatus};
+use crate::net::PeerStatus;
 use crate::store::{Condition, Progress as StoreProgress};
-
-/// By how much two clocks may differ before it is worth a word.
-const NOTABLE_SKEW_MS: u64 = 10 * 60 * 1000;
-
-/// After how long without a byte a peer that owes an answer has stalled: a link that works carries
-/// a heartbeat every 25 s at least, and answers within 3 s even at 64 kbit/s and 300 ms.
-const STALLED_AFTER_MS: u64 = 30 * 1000;
 
 /// How the node is doing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -59,29 +52,6 @@ pub struct Awaited {
     pub attachments: u64,
     /// Their bytes that are still to come, about.
     pub bytes: u64,
-}
-
-/// Whether one other clinic has what was saved here.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PeerLine {
-    /// The clinic.
-    pub clinic: ClinicId,
-    /// Its name.
-    pub name: String,
-    /// Its node.
-    pub node: NodeId,
-    /// How the link stands.
-    pub state: LinkState,
-    /// The address it was last reached at.
-    pub path: Option<String>,
-    /// When both stores were last found equal, as RFC 3339.
-    pub confirmed: Option<String>,
-    /// Items that it lacks, as far as we know.
-    pub owed_out: u64,
-    /// Why the last attempt or session ended.
-    pub error: Option<String>,
-    /// What a person should know: in one line, whether the clinic has what was saved here.
-    pub summary: String,
 }
 
 /// What `doctor` found.
@@ -141,59 +111,6 @@ impl Clinic {
     pub fn awaited(&self) -> Result<Awaited, ClinicError> {
         let (attachments, bytes) = self.attachments_awaited()?;
         Ok(Awaited { attachments, bytes })
-    }
-
-    /// Whether each other clinic has what was saved here.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read.
-    pub fn sync_status(
-        self: &Arc<Self>,
-        links: Vec<PeerStatus>,
-    ) -> Result<Vec<PeerLine>, ClinicError> {
-        let links: BTreeMap<NodeId, PeerStatus> =
-            links.into_iter().map(|link| (link.node, link)).collect();
-        let mut lines = Vec::new();
-        for peer in self.peers()? {
-            let note = self.peer_note(&peer.node)?;
-            let link = links.get(&peer.node);
-            let store = self.peer_store(peer.node)?;
-            let standing = store.standing();
-            let owed_out = standing.owed_out;
-            let confirmed = (note.confirmed_ms > 0).then(|| date::moment(note.confirmed_ms));
-            let state = link.map_or(LinkState::Disconnected, |link| {
-                state_of(link, owed_out, self.now_ms())
-            });
-            let is_used = standing.shares || owed_out > 0;
-            let mut summary = match (peer.is_relay() || self.is_relay(), is_used) {
-                (false, false) => nothing_shared(state).to_owned(),
-                (false, true) => summary(state, confirmed.as_deref(), owed_out),
-                (true, _) => mail_summary(state, confirmed.as_deref(), standing),
-            };
-            if owed_out > 0
-                && !peer.is_relay()
-                && !self.is_relay()
-                && let Some((relay, count)) = self.carried(&*store)?
-            {
-                summary.push_str(&format!("; {} at {relay}", of_them(count, owed_out)));
-            }
-            if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
-                let minutes = note.ahead_ms / 60_000;
-                summary.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
-            }
-            lines.push(PeerLine {
-                clinic: peer.clinic,
-                name: peer.name,
-                node: peer.node,
-                state,
-                path: link.and_then(|link| link.path.clone()),
-                confirmed,
-                owed_out,
-                error: link.and_then(|link| link.error.clone()),
-                summary,
-            });
-        }
-        Ok(lines)
     }
 
     /// Why the store takes no writes, if it does not.
@@ -273,152 +190,5 @@ impl Clinic {
             self.clock().observe(time);
         }
         ahead
-    }
-}
-
-fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
-    let heard_ms = link.heard_ms.unwrap_or(now_ms);
-    let is_silent = now_ms.saturating_sub(heard_ms) > STALLED_AFTER_MS;
-    let is_open = matches!(link.state, LinkState::Syncing | LinkState::InSync);
-    if is_open && owed_out > 0 && is_silent {
-        LinkState::Stalled
-    } else {
-        link.state
-    }
-}
-
-/// A clinic that no chart was ever granted to has nothing, and not everything.
-fn nothing_shared(state: LinkState) -> &'static str {
-    match state {
-        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => {
-            "connected; no chart is shared with it"
-        }
-        LinkState::Connecting => "being called; no chart is shared with it",
-        LinkState::Disconnected => "not connected; no chart is shared with it",
-    }
-}
-
-/// How many of those that wait.
-fn of_them(count: u64, owed_out: u64) -> String {
-    match count {
-        count if count >= owed_out && count > 1 => "all of them lie".to_owned(),
-        1 => "1 of them lies".to_owned(),
-        count => format!("{count} of them lie"),
-    }
-}
-
-/// A relay passes on: that it has everything does not say that anybody has fetched it.
-fn mail_summary(state: LinkState, confirmed: Option<&str>, standing: Standing) -> String {
-    let mut said = summary(state, confirmed, standing.owed_out).replacen(
-        "has everything",
-        "all mail is exchanged",
-        1,
-    );
-    if standing.is_full {
-        said.push_str("; it has no more room for this clinic: ask its operator");
-    }
-    if standing.withheld > 0 {
-        let records = match standing.withheld {
-            1 => "1 record".to_owned(),
-            count => format!("{count} records"),
-        };
-        said.push_str(&format!(
-            "; it KEEPS BACK {records} that others have put there: ask its operator"
-        ));
-    }
-    said
-}
-
-fn summary(state: LinkState, confirmed: Option<&str>, owed_out: u64) -> String {
-    let when = confirmed.map_or_else(
-        || "never compared yet".to_owned(),
-        |at| format!("last confirmed {at}"),
-    );
-    match (state, owed_out) {
-        (LinkState::InSync, 0) => format!("has everything; {when}"),
-        (LinkState::Syncing, 0) => format!("being compared, nothing waits; {when}"),
-        (LinkState::InSync | LinkState::Syncing, owed) => {
-            format!("{} on the way; {when}", items_are(owed))
-        }
-        (LinkState::Stalled, owed) => {
-            format!("stalled: {}, and nothing comes back; {when}", wait(owed))
-        }
-        (LinkState::Connecting, owed) => format!("being called, {}; {when}", wait(owed)),
-        (LinkState::Disconnected, owed) => format!("not connected, {}; {when}", wait(owed)),
-    }
-}
-
-fn items_are(count: u64) -> String {
-    match count {
-        1 => "1 item is".to_owned(),
-        count => format!("{count} items are"),
-    }
-}
-
-fn wait(count: u64) -> String {
-    match count {
-        0 => "nothing waits".to_owned(),
-        1 => "1 item waits".to_owned(),
-        count => format!("{count} items wait"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_has_stalled_when_an_answer_is_owed_and_none_comes() {
-        let link = |state, heard_ms| PeerStatus {
-            clinic: None,
-            name: String::new(),
-            node: NodeId::new([1; 32]),
-            state,
-            path: None,
-            confirmed_ms: None,
-            heard_ms,
-            items_sent: 0,
-            items_received: 0,
-            error: None,
-        };
-        let now = 10 * STALLED_AFTER_MS;
-        let silent = Some(now - STALLED_AFTER_MS - 1);
-        for state in [LinkState::Syncing, LinkState::InSync] {
-            assert_eq!(state_of(&link(state, silent), 1, now), LinkState::Stalled);
-            assert_eq!(state_of(&link(state, silent), 0, now), state);
-            assert_eq!(state_of(&link(state, Some(now - 1000)), 1, now), state);
-            assert_eq!(state_of(&link(state, None), 1, now), state);
-        }
-        let lost = link(LinkState::Disconnected, silent);
-        assert_eq!(state_of(&lost, 1, now), LinkState::Disconnected);
-        let said = summary(LinkState::Stalled, None, 3);
-        assert!(said.starts_with("stalled: 3 items wait, and"), "{said}");
-        let said = |state, owed| summary(state, None, owed);
-        assert!(said(LinkState::Connecting, 0).starts_with("being called, nothing waits;"));
-        assert!(said(LinkState::Syncing, 0).starts_with("being compared, nothing waits;"));
-        assert!(said(LinkState::InSync, 1).starts_with("1 item is on the way;"));
-        assert!(said(LinkState::Disconnected, 1).starts_with("not connected, 1 item waits;"));
-    }
-
-    #[test]
-    fn a_relay_that_has_everything_is_not_said_to_be_a_clinic_that_has() {
-        let said = |standing| mail_summary(LinkState::InSync, None, standing);
-        let fine = said(Standing::default());
-        assert!(fine.starts_with("all mail is exchanged;"), "{fine}");
-        let held_back = said(Standing {
-            withheld: 2,
-            ..Standing::default()
-        });
-        assert!(
-            held_back.contains("KEEPS BACK 2 records that"),
-            "{held_back}"
-        );
-        let full = said(Standing {
-            owed_out: 3,
-            is_full: true,
-            ..Standing::default()
-        });
-        assert!(full.starts_with("3 items are on the way;"), "{full}");
-        assert!(full.contains("no more room for this clinic"), "{full}");
     }
 }

@@ -1,5 +1,6 @@
 //! The post as a session with a relay sees it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
@@ -39,14 +40,14 @@ impl Carrier {
         Ok(carrier)
     }
 
-    /// How many of these items the relay is known to hold.
-    pub(super) fn holds_of(&self, items: &[ItemId]) -> u64 {
+    /// Which of these items the relay is known to hold.
+    pub(super) fn holds_of(&self, items: &[ItemId]) -> BTreeSet<ItemId> {
         let post = self.lock();
         let lies = |id: &&ItemId| {
             let mut places = post.places_of(id.as_bytes());
             places.any(|number| self.is_held(number))
         };
-        u64::try_from(items.iter().filter(lies).count()).unwrap_or(u64::MAX)
+        items.iter().filter(lies).copied().collect()
     }
 
     fn clinic(&self) -> &Clinic {
@@ -103,6 +104,9 @@ impl PeerStore for Carrier {
     fn owed_out(&self) -> u64 {
         self.fresh().unsent(&|number| self.is_held(number))
     }
+    fn unsent_items(&self) -> Vec<ItemId> {
+        self.fresh().unsent_items(&|number| self.is_held(number))
+    }
     fn standing(&self) -> Standing {
         let owed_out = self.owed_out();
         let post = self.lock();
@@ -138,6 +142,7 @@ impl PeerStore for Carrier {
         // What did not fit is not there, and nobody is to look for it.
         if !post.is_paused(clinic.now_ms()) {
             post.light(clinic)?;
+            post.give_receipts(clinic)?;
         }
         let is_more = post.newest() != before;
         drop(post);

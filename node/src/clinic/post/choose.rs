@@ -11,7 +11,7 @@ use chartmesh_protocol::ledger::{CompartmentName, Decision, Ledger};
 use chartmesh_protocol::mail::{Content, MailboxKey};
 use chartmesh_protocol::reconcile::{FeedNumber, ItemId};
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{ChartId, ClinicId, MailboxId};
+use chartmesh_protocol::{CertificateHash, ChartId, ClinicId, MailboxId};
 
 use super::log::Post;
 use super::mailbox::Use;
@@ -181,18 +181,28 @@ impl Post {
             return Ok(());
         };
         for hash in clinic.certificates_for(&stored) {
-            if self.has_inside(mailbox, hash.as_bytes()) {
-                continue;
-            }
-            if let Some(bytes) = clinic.certificate(&hash) {
-                let source = Source::Certificate(hash.to_bytes());
-                self.put(mailbox, Content::Certificate(&bytes), source)?;
-            }
+            self.put_certificate(clinic, mailbox, &hash)?;
         }
         let content = match stored.kind {
             ItemKind::Statement => Content::Statement(&stored.bytes),
             ItemKind::Record => Content::Record(&stored.bytes),
         };
         self.put(mailbox, content, Source::Item(*id.as_bytes()))
+    }
+
+    /// Puts a certificate into a box, if it does not lie there.
+    pub(super) fn put_certificate(
+        &mut self,
+        clinic: &Clinic,
+        mailbox: &MailboxId,
+        hash: &CertificateHash,
+    ) -> Result<(), ClinicError> {
+        if !self.has_inside(mailbox, hash.as_bytes())
+            && let Some(bytes) = clinic.certificate(hash)
+        {
+            let source = Source::Certificate(hash.to_bytes());
+            self.put(mailbox, Content::Certificate(&bytes), source)?;
+        }
+        Ok(())
     }
 }

@@ -23,6 +23,7 @@ enum Inside {
     Certificate(Vec<u8>),
     Item(Delivery),
     Beacon(Vec<u8>),
+    Receipt(Vec<u8>),
     /// An insider put what no mail holds.
     Nothing,
 }
@@ -38,6 +39,7 @@ impl Inside {
             Content::Record(bytes) => item(ItemKind::Record, bytes),
             Content::Certificate(bytes) => Self::Certificate(bytes.to_vec()),
             Content::Beacon(bytes) => Self::Beacon(bytes.to_vec()),
+            Content::Receipt(bytes) => Self::Receipt(bytes.to_vec()),
         }
     }
 
@@ -49,7 +51,7 @@ impl Inside {
                 kind: ItemKind::Statement,
                 ..
             }) => 1,
-            Self::Item(_) | Self::Beacon(_) | Self::Nothing => 2,
+            Self::Item(_) | Self::Beacon(_) | Self::Receipt(_) | Self::Nothing => 2,
         }
     }
 }
@@ -112,6 +114,7 @@ impl Post {
                 Inside::Certificate(bytes) => keep(clinic, &bytes)?,
                 Inside::Item(delivery) => take(&mut intake, delivery)?,
                 Inside::Beacon(bytes) => self.take_beacon(clinic, &letter.mailbox, bytes)?,
+                Inside::Receipt(bytes) => self.take_receipt(clinic, &letter.mailbox, bytes)?,
                 Inside::Nothing => Source::Refused,
             };
             entries.push(Entry {

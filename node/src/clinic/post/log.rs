@@ -331,6 +331,21 @@ impl Post {
         u64::try_from(unsent.count()).unwrap_or(u64::MAX)
     }
 
+    /// The statements and records that the relay is not known to hold in each of their boxes.
+    pub(super) fn unsent_items(&self, is_held: &dyn Fn(u64) -> bool) -> Vec<ItemId> {
+        let unsent = self.entries.iter().filter(|(number, _)| !is_held(**number));
+        let items = unsent.filter_map(|(_, entry)| match &entry.source {
+            Source::Item(id) => Some(ItemId::new(*id)),
+            Source::Access(_)
+            | Source::Certificate(_)
+            | Source::Beacon(_)
+            | Source::Receipt(_)
+            | Source::Waiting(_)
+            | Source::Refused => None,
+        });
+        items.collect()
+    }
+
     /// All that counts, of a kind.
     pub(super) fn shared(
         &self,
@@ -379,6 +394,7 @@ impl Post {
         Ok(match &entry.source {
             Source::Access(bytes) => Some(bytes.clone()),
             Source::Beacon(bytes) => sealed(Content::Beacon(bytes)),
+            Source::Receipt(bytes) => sealed(Content::Receipt(bytes)),
             Source::Certificate(hash) => {
                 let bytes = clinic.certificate(&CertificateHash::new(*hash));
                 bytes.and_then(|bytes| sealed(Content::Certificate(&bytes)))
@@ -401,7 +417,11 @@ impl Entry {
     fn stored(&self) -> Option<([u8; 32], MailboxId)> {
         match &self.source {
             Source::Item(id) | Source::Certificate(id) => Some((*id, self.mailbox)),
-            Source::Access(_) | Source::Beacon(_) | Source::Waiting(_) | Source::Refused => None,
+            Source::Access(_)
+            | Source::Beacon(_)
+            | Source::Receipt(_)
+            | Source::Waiting(_)
+            | Source::Refused => None,
         }
     }
 

@@ -13,24 +13,31 @@
 //! | `carrier` | the post as a session with the relay sees it |
 //! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
 //! | `fetch` | what is fetched, opened and taken in |
+//! | `receipts` | telling others what of theirs is here, and hearing it of what is ours |
+//! | `claims` | what another clinic holds by its own word |
 
 mod beacons;
 mod carrier;
+
 mod choose;
+mod claims;
 mod fetch;
 mod log;
 mod mailbox;
+mod receipts;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chartmesh_protocol::reconcile::{ItemId, PairKey};
 use chartmesh_protocol::{ClinicId, NodeId};
 
 pub(crate) use carrier::Carrier;
+pub(super) use claims::Word;
 pub(crate) use log::Post;
 
-use super::{Clinic, ClinicError, KnownPeer, PeerStore};
+use super::{Clinic, ClinicError, KnownPeer};
 
 /// A relay: its node, and the clinic (the legal entity) that runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,28 +46,45 @@ pub(crate) struct Relay {
     pub(crate) clinic: ClinicId,
 }
 
+/// What relays hold of that which a clinic lacks.
+pub(super) struct Carried {
+    /// How much the relay holds at which most lies.
+    pub(super) most: u64,
+    /// Its name.
+    pub(super) relay: String,
+    /// What lies at any relay.
+    pub(super) items: BTreeSet<ItemId>,
+}
+
 impl Clinic {
-    /// How much of what a clinic lacks a relay holds, and which relay: that at which most lies. The
-    /// clinic may have fetched it.
+    /// What relays hold of that which a clinic lacks; none when they hold nothing of it. The clinic
+    /// may have fetched it.
     pub(super) fn carried(
         self: &Arc<Self>,
-        clinic: &dyn PeerStore,
-    ) -> Result<Option<(String, u64)>, ClinicError> {
-        let mut relays = self.peers()?;
-        relays.retain(KnownPeer::is_relay);
-        if relays.is_empty() {
-            return Ok(None);
-        }
-        let owed: Vec<ItemId> = clinic.owed_items().iter().map(|one| one.id).collect();
-        let mut most: Option<(String, u64)> = None;
-        for relay in relays {
-            let carrier = Carrier::open(Arc::clone(self), relay.node)?;
-            let count = carrier.holds_of(&owed);
-            if count > most.as_ref().map_or(0, |(_, before)| *before) {
-                most = Some((relay.name, count));
+        lacking: &[ItemId],
+    ) -> Result<Option<Carried>, ClinicError> {
+        let mut carried: Option<Carried> = None;
+        for relay in self.peers()?.into_iter().filter(KnownPeer::is_relay) {
+            let held = Carrier::open(Arc::clone(self), relay.node)?.holds_of(lacking);
+            let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
+            match &mut carried {
+                _ if count == 0 => {}
+                Some(known) => {
+                    known.items.extend(held);
+                    if count > known.most {
+                        (known.most, known.relay) = (count, relay.name);
+                    }
+                }
+                None => {
+                    carried = Some(Carried {
+                        most: count,
+                        relay: relay.name,
+                        items: held,
+                    });
+                }
             }
         }
-        Ok(most)
+        Ok(carried)
     }
 
     /// The post of a relay, one for everyone who asks.

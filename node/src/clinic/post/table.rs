@@ -9,20 +9,29 @@
 //! Post  relay node 32 | 'r' | author 32 | chart 16 | tag 8 -> Reach that a beacon told of
 //! Post  relay node 32 | 'l'                       -> our feed up to which beacons tell
 //! Post  relay node 32 | 'w'                       -> how many records the relay keeps back
+//! Post  relay node 32 | 'k' | mailbox 32          -> Told, up to where our receipts there tell
+//! Post  relay node 32 | 'h' | holder 32           -> Holder, whose receipts came
+//! Post  relay node 32 | 'g' | holder 32 | chart 16 | tag 8 | author 32 | incarnation 4 | first 8
+//!                                        | last 8 -> Stretch that the holder has
+//! Post  relay node 32 | 's' | holder 32 | prefix 8 -> empty: the holder has the statement
 //! ```
 //!
 //! All of it is derived: what is lost is put again, found to be there, or fetched again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::mail::Reach;
-use chartmesh_protocol::{ChartId, MailboxId, NodeId};
+use chartmesh_protocol::mail::{Reach, Stretch};
+use chartmesh_protocol::{ChartId, MailboxId, NodeId, StatementPrefix};
 use minicbor::{Decode, Encode};
 
 use super::mailbox::Mailbox;
+use super::receipts::{Holder, Told};
 use crate::clinic::{ClinicError, items};
 use crate::store::{Batch, Space, Store};
 
+/// Stretches that begin at one record which are kept of a holder: the last one may reach further
+/// than what is here, and those before it are of use until the rest has come.
+const STRETCHES_KEPT: usize = 4;
 /// Changes after which they are written: far below what a batch may hold.
 const WRITTEN_AT_ONCE: usize = 1024;
 
@@ -34,6 +43,10 @@ const NEWEST: u8 = b'n';
 const REACH: u8 = b'r';
 const LIT: u8 = b'l';
 const WITHHELD: u8 = b'w';
+const TOLD: u8 = b'k';
+const HOLDER: u8 = b'h';
+const STRETCH: u8 = b'g';
+const STATEMENT: u8 = b's';
 
 /// One access or mail at the relay.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -67,6 +80,9 @@ pub(super) enum Source {
     /// Mail that is worth nothing. It lies there all the same.
     #[n(5)]
     Refused,
+    /// A receipt.
+    #[n(6)]
+    Receipt(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
 }
 
 /// The part of the store that is about one relay.
@@ -166,6 +182,134 @@ impl Table {
 
     pub(super) fn delete_reach(&mut self, author: &NodeId, reach: &Reach) {
         self.delete(self.reach_key(author, reach));
+    }
+
+    /// What our receipts in a box tell.
+    pub(super) fn told(
+        &self,
+        store: &Store,
+        mailbox: &MailboxId,
+    ) -> Result<Option<Told>, ClinicError> {
+        self.value(store, &self.key(TOLD, mailbox.as_bytes()))
+    }
+
+    pub(super) fn put_told(&mut self, mailbox: &MailboxId, told: &Told) -> Result<(), ClinicError> {
+        self.put(self.key(TOLD, mailbox.as_bytes()), items::encode(told)?);
+        Ok(())
+    }
+
+    /// A node whose receipts came.
+    pub(super) fn holder(
+        &self,
+        store: &Store,
+        node: &NodeId,
+    ) -> Result<Option<Holder>, ClinicError> {
+        self.value(store, &self.key(HOLDER, node.as_bytes()))
+    }
+
+    pub(super) fn holders(&self, store: &Store) -> Result<Vec<(NodeId, Holder)>, ClinicError> {
+        let prefix = self.key(HOLDER, &[]);
+        let mut holders = Vec::new();
+        for pair in store.scan_prefix(Space::Post, &prefix) {
+            let (key, value) = pair?;
+            let node = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
+            if let (Some(node), Ok(holder)) = (node, minicbor::decode(&value)) {
+                holders.push((NodeId::new(*node), holder));
+            }
+        }
+        Ok(holders)
+    }
+
+    pub(super) fn put_holder(&mut self, node: &NodeId, holder: &Holder) -> Result<(), ClinicError> {
+        self.put(self.key(HOLDER, node.as_bytes()), items::encode(holder)?);
+        Ok(())
+    }
+
+    /// What a node holds of a chart, by its receipts.
+    pub(super) fn stretches(
+        &self,
+        store: &Store,
+        holder: &NodeId,
+        chart: &ChartId,
+    ) -> Result<Vec<Stretch>, ClinicError> {
+        let of = [holder.as_bytes().as_slice(), chart.as_bytes()].concat();
+        let mut stretches = Vec::new();
+        for pair in store.scan_prefix(Space::Post, &self.key(STRETCH, &of)) {
+            let (_, value) = pair?;
+            stretches.extend(minicbor::decode::<Stretch>(&value));
+        }
+        Ok(stretches)
+    }
+
+    /// Keeps a stretch, and of those that begin at the same record only the longest.
+    pub(super) fn put_stretch(
+        &mut self,
+        store: &Store,
+        holder: &NodeId,
+        stretch: &Stretch,
+    ) -> Result<(), ClinicError> {
+        let rest = [
+            holder.as_bytes().as_slice(),
+            stretch.chart.as_bytes(),
+            stretch.compartment.as_bytes(),
+            stretch.author.as_bytes(),
+            &stretch.incarnation.value().to_be_bytes(),
+            &stretch.first.value().to_be_bytes(),
+        ];
+        let prefix = self.key(STRETCH, &rest.concat());
+        let key = [prefix.as_slice(), &stretch.last.value().to_be_bytes()].concat();
+        let known = store.keys(Space::Post, &prefix);
+        let mut known: Vec<Vec<u8>> = known.collect::<Result<_, _>>()?;
+        known.push(key.clone());
+        known.sort_unstable();
+        known.dedup();
+        self.put(key, items::encode(stretch)?);
+        let shorter = known.len().saturating_sub(STRETCHES_KEPT);
+        known.drain(..shorter).for_each(|key| self.delete(key));
+        Ok(())
+    }
+
+    /// Whether a node holds a statement, by its receipts.
+    pub(super) fn is_statement_told(
+        &self,
+        store: &Store,
+        holder: &NodeId,
+        prefix: &StatementPrefix,
+    ) -> Result<bool, ClinicError> {
+        Ok(store.contains(Space::Post, &self.statement_key(holder, prefix))?)
+    }
+
+    pub(super) fn put_told_statement(&mut self, holder: &NodeId, prefix: &StatementPrefix) {
+        self.put(self.statement_key(holder, prefix), Vec::new());
+    }
+
+    /// Forgets what a node said that it holds.
+    pub(super) fn forget_claims(
+        &mut self,
+        store: &Store,
+        holder: &NodeId,
+    ) -> Result<(), ClinicError> {
+        for part in [STRETCH, STATEMENT] {
+            for key in store.keys(Space::Post, &self.key(part, holder.as_bytes())) {
+                self.delete(key?);
+            }
+        }
+        self.write(store)
+    }
+
+    fn statement_key(&self, holder: &NodeId, prefix: &StatementPrefix) -> Vec<u8> {
+        let rest = [holder.as_bytes().as_slice(), prefix.as_bytes()].concat();
+        self.key(STATEMENT, &rest)
+    }
+
+    /// What does not read is derived, and as good as absent.
+    fn value<T: for<'b> Decode<'b, ()>>(
+        &self,
+        store: &Store,
+        key: &[u8],
+    ) -> Result<Option<T>, ClinicError> {
+        let bytes = store.get(Space::Post, key)?;
+        Ok(bytes.and_then(|bytes| minicbor::decode(&bytes).ok()))
     }
 
     fn reach_key(&self, author: &NodeId, reach: &Reach) -> Vec<u8> {

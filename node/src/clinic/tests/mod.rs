@@ -18,6 +18,7 @@ mod opening;
 mod relay;
 mod relay_hostile;
 mod relay_random;
+mod relay_receipts;
 mod sharing;
 mod twins;
 

@@ -232,6 +232,7 @@ fn what_an_insider_puts_that_is_no_mail_harms_nobody() {
         Content::Record(b"no record"),
         Content::Certificate(b"no certificate"),
         Content::Beacon(b"no beacon"),
+        Content::Receipt(b"no receipt"),
     ] {
         let mail = Mail::seal(&key, content).unwrap();
         let counter = coast

@@ -184,6 +184,9 @@ proptest! {
         for at in [0, 1, 2, 0, 1, 2, 0, 1] {
             prop_assert_eq!(stage.settle(at), Ok(()), "clinic {}", at);
         }
+        for at in [0, 1, 2, 0, 1, 2] {
+            prop_assert_eq!(stage.settle(at), Ok(()), "clinic {}", at);
+        }
         let wanted = stage.houses[0].clinic.export(&stage.id, false).unwrap();
         let readers = if stage.third.is_some() { 3 } else { 2 };
         for house in &stage.houses[..readers] {
@@ -194,6 +197,13 @@ proptest! {
             let relay = stage.relay.clinic.node_id();
             let standing = house.clinic.peer_store(relay).unwrap().standing();
             prop_assert_eq!((standing.owed_out, standing.withheld), (0, 0));
+            // Each has learnt of the others that they have everything.
+            for line in house.clinic.sync_status(Vec::new()).unwrap() {
+                let third = stage.houses[2].clinic.node_id();
+                if line.node != third || stage.third.is_some() {
+                    prop_assert_eq!(line.records, 0, "{:?}", line);
+                }
+            }
         }
     }
 }
