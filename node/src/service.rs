@@ -119,8 +119,21 @@ impl Service {
         for report in &mut reports {
             report.name = report.clinic.and_then(|id| names.get(&id).cloned());
         }
+        self.look_at_relays(&mut reports).await?;
         let exit = exit_of(&reports);
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
+    }
+
+    /// A clinic that was not reached is served all the same, if relays hold for it what it lacks.
+    async fn look_at_relays(&self, reports: &mut [SyncReport]) -> Result<(), Failure> {
+        let missed = reports.iter_mut().filter(|one| was_missed(one));
+        for report in missed {
+            let node = report.node;
+            let clinic = Arc::clone(&self.clinic);
+            let look = tokio::task::spawn_blocking(move || clinic.passed_on(&node));
+            report.passed_on = look.await.map_err(stopped)??;
+        }
+        Ok(())
     }
 
     fn sync_status(&self) -> Result<Answer, Failure> {
@@ -318,16 +331,22 @@ fn ending(value: &impl serde::Serialize, wrong: Option<Exit>) -> Result<Answer, 
 
 /// 7 when a peer could not be reached, 1 when a sync failed otherwise.
 fn exit_of(reports: &[SyncReport]) -> Exit {
-    if reports
-        .iter()
-        .any(|report| report.error.is_some() && !report.connected)
-    {
+    let is_lost = |report: &SyncReport| was_missed(report) && report.passed_on.is_none();
+    if reports.iter().any(is_lost) {
         Exit::Unreachable
-    } else if reports.iter().any(|report| report.error.is_some()) {
+    } else if reports
+        .iter()
+        .any(|report| report.error.is_some() && !was_missed(report))
+    {
         Exit::Failed
     } else {
         Exit::Done
     }
+}
+
+/// Whether a peer was not reached.
+fn was_missed(report: &SyncReport) -> bool {
+    report.error.is_some() && !report.connected
 }
 
 fn stopped(error: impl std::fmt::Display) -> Failure {

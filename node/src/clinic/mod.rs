@@ -122,6 +122,7 @@ pub use peer_book::PeerBook;
 pub use peer_lines::PeerLine;
 pub use peer_store::{PeerStore, Standing};
 pub use peers::{KnownPeer, OwnCard};
+pub use post::{PassedOn, Served};
 pub use receive::{Delivery, Refused};
 pub use register::Registered;
 pub use relay::{ClinicUse, RelayUse};

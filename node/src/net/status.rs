@@ -8,6 +8,8 @@ use chartmesh_protocol::{ClinicId, NodeId};
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 
+use crate::clinic::PassedOn;
+
 /// How a link stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -85,6 +87,9 @@ pub struct SyncReport {
     pub duration_ms: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// Of a clinic that was not reached: by what it is none the less served. Then it is no failure.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passed_on: Option<PassedOn>,
 }
 
 impl SyncReport {
@@ -106,6 +111,7 @@ impl SyncReport {
             owed_out: None,
             duration_ms: 0,
             error: Some(error),
+            passed_on: None,
         }
     }
 

@@ -61,7 +61,8 @@ pub enum Effect {
         seen: FeedNumber,
     },
     /// Both stores have been compared and are equal in what they share. From here on new items
-    /// are pushed as they come.
+    /// are pushed as they come. Answer with [`Event::NewItems`](super::Event::NewItems): where no
+    /// link is kept, the session ends once nothing came of it.
     InSync(Report),
     /// Send [`Event::Tick`](super::Event::Tick) at this time; it replaces the one before.
     WakeAt {

@@ -69,7 +69,8 @@
 //! 3. Carry out the effects in their order, before the next call. `Deliver`ed items may be stored
 //!    in groups; answer with [`Event::Stored`] once they are durable, in the order of delivery.
 //! 4. Tell every session [`Event::NewItems`] when something was accepted elsewhere, or when a
-//!    statement changed what is shared.
+//!    statement changed what is shared; and after [`Effect::InSync`] was carried out: what followed
+//!    from it goes in the same session, and only then does one end that keeps no link.
 //! 5. Send [`Event::Tick`] at the time of the last [`Effect::WakeAt`].
 //! 6. After [`Effect::Close`], write what was to be sent and drop the session. When the stream
 //!    breaks, just drop it: the next session takes up where this one was.

@@ -166,7 +166,7 @@ impl Session {
             .and_then(|()| self.advance(now_ms, holdings));
         if let Err(error) = outcome {
             self.close(CloseReason::Failed(error));
-        } else if self.is_visit_over() {
+        } else if self.is_visit_over() && !self.says_in_sync() {
             self.close(CloseReason::VisitOver);
         }
         self.finish_call(now_ms)
@@ -344,6 +344,12 @@ impl Session {
             && self.sender.is_sent()
             && self.receiver.unstored() == 0
             && self.is_done_with_attachments()
+    }
+
+    /// Whether this call says that both stores are equal: what follows from that is heard first.
+    fn says_in_sync(&self) -> bool {
+        let mut effects = self.effects.iter();
+        effects.any(|effect| matches!(effect, Effect::InSync(_)))
     }
 
     /// Ends the session and tells the peer why.

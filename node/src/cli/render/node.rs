@@ -6,7 +6,8 @@ use serde::Deserialize;
 
 use super::{attachment, line, many, read, short};
 use crate::clinic::{
-    Awaited, DoctorReport, Enrolled, NodeLine, NodeRevoked, OwnCard, PeerLine, RelayUse, Status,
+    Awaited, DoctorReport, Enrolled, NodeLine, NodeRevoked, OwnCard, PassedOn, PeerLine, RelayUse,
+    Served, Status,
 };
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
@@ -122,9 +123,10 @@ pub(super) fn synced(synced: &Synced) -> String {
         let id = report.clinic.as_ref();
         let id = id.map_or_else(|| "unknown".to_owned(), short);
         let name = report.name.as_deref().unwrap_or("a clinic not known here");
-        let how = match &report.error {
-            Some(error) => format!("failed: {error}"),
-            None => format!(
+        let how = match (&report.error, &report.passed_on) {
+            (Some(_), Some(passed)) => format!("was not reached; {}", served(passed)),
+            (Some(error), None) => format!("failed: {error}"),
+            (None, _) => format!(
                 "in sync after {} ms\n            \
                  {} sent, {} received; {} sent, {} received, {}",
                 report.duration_ms,
@@ -138,6 +140,16 @@ pub(super) fn synced(synced: &Synced) -> String {
         line(&mut out, &format!("  {id}  {name}: {how}"));
     }
     out
+}
+
+/// What relays do for a clinic that was not reached.
+fn served(passed: &PassedOn) -> String {
+    let relay = &passed.relay;
+    match passed.served {
+        Served::Lies => format!("what you saved lies at {relay} for it"),
+        Served::Arrived => format!("it has everything that you saved, as it told through {relay}"),
+        Served::NothingWaits => format!("nothing waits for it; {relay} passes on what comes"),
+    }
 }
 
 /// A number of bytes for people.

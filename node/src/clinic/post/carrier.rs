@@ -50,6 +50,12 @@ impl Carrier {
         items.iter().filter(lies).copied().collect()
     }
 
+    /// Whether the relay is known to hold something of what is shared with a clinic.
+    pub(super) fn carries_to(&self, clinic: &ClinicId) -> bool {
+        let post = self.lock();
+        post.items_for(clinic).any(|number| self.is_held(number))
+    }
+
     fn clinic(&self) -> &Clinic {
         &self.book.clinic
     }

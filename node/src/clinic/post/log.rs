@@ -9,7 +9,7 @@ use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::mail::{Access, Content, Mail, MailboxKey};
 use chartmesh_protocol::reconcile::{Digest, FeedNumber, ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{FeedEntry, ItemKind, Lane};
-use chartmesh_protocol::{CertificateHash, ChartId, MailboxId};
+use chartmesh_protocol::{CertificateHash, ChartId, ClinicId, MailboxId};
 
 use super::Relay;
 use super::mailbox::{Mailbox, Use};
@@ -101,6 +101,17 @@ impl Post {
         let first = (*stored, MailboxId::new([0; 32]));
         let last = (*stored, MailboxId::new([0xff; 32]));
         self.inside.range(first..=last).map(|(_, number)| *number)
+    }
+
+    /// The numbers of the statements that lie in the box with a clinic.
+    pub(super) fn items_for(&self, clinic: &ClinicId) -> impl Iterator<Item = u64> {
+        let pair = Use::Pair(*clinic);
+        let is_pair = move |entry: &Entry| {
+            let usage = self.boxes.get(&entry.mailbox).map(|one| one.usage);
+            usage == Some(pair) && matches!(entry.source, Source::Item(_))
+        };
+        let mine = self.entries.iter().filter(move |(_, entry)| is_pair(entry));
+        mine.map(|(number, _)| *number)
     }
 
     /// Adds what lies at the relay, or is to. Returns its number, if it is new.

@@ -14,6 +14,7 @@
 //! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
 //! | `fetch` | what is fetched, opened and taken in |
 //! | `receipts` | telling others what of theirs is here, and hearing it of what is ours |
+//! | `passed_on` | whether relays do for a clinic that is not reached |
 //! | `claims` | what another clinic holds by its own word |
 
 mod beacons;
@@ -24,6 +25,7 @@ mod claims;
 mod fetch;
 mod log;
 mod mailbox;
+mod passed_on;
 mod receipts;
 mod table;
 
@@ -36,6 +38,7 @@ use chartmesh_protocol::{ClinicId, NodeId};
 pub(crate) use carrier::Carrier;
 pub(super) use claims::Word;
 pub(crate) use log::Post;
+pub use passed_on::{PassedOn, Served};
 
 use super::{Clinic, ClinicError, KnownPeer};
 

@@ -40,6 +40,8 @@ pub(super) struct End {
     /// All bytes that this end sent over the present connection.
     pub(super) sent: Vec<u8>,
     pub(super) refuse: Option<Refusal>,
+    /// What is written once both stores are equal, because they are.
+    pub(super) word: Option<Vec<u8>>,
 }
 
 pub(super) struct Pair {
@@ -88,6 +90,7 @@ impl Pair {
             behind: false,
             sent: Vec::new(),
             refuse: None,
+            word: None,
         });
         Self {
             now: 1_000,
@@ -174,8 +177,17 @@ impl Pair {
         it.store.time = now;
         let effects = session.handle(now, event, &it.store);
         it.session = Some(session);
+        let in_sync = effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::InSync(_)));
         for effect in effects {
             self.apply(end, effect);
+        }
+        if in_sync {
+            if let Some(bytes) = self.ends[end].word.take() {
+                self.ends[end].store.accept(bytes);
+            }
+            self.event(end, Event::NewItems);
         }
     }
 

@@ -345,6 +345,23 @@ fn an_idle_session_stays_alive_by_heartbeats() {
 }
 
 #[test]
+fn what_is_written_because_the_stores_are_equal_goes_in_the_same_visit() {
+    for writer in [A, B] {
+        let mut pair = Pair::in_sync(3);
+        pair.patience[A].heartbeat_ms = 0;
+        pair.ends[A].store.accept(record(1, "from a", 5_000));
+        pair.ends[writer].word = Some(record(2, "a word of it", 500));
+        pair.connect();
+        pair.drive();
+        assert_eq!(pair.ends[A].closed, Some(CloseReason::VisitOver));
+        if writer == A {
+            pair.assert_equal();
+        }
+        assert_eq!(pair.ends[A].reports.len(), 1);
+    }
+}
+
+#[test]
 fn where_no_link_is_kept_the_session_ends_once_the_stores_are_equal() {
     for visitor in [A, B] {
         let mut pair = Pair::in_sync(3);

@@ -90,3 +90,79 @@ fn clinics_that_are_never_online_together_share_a_chart_through_a_relay() {
     coast.relay.stop();
     assert_eq!(Scan::for_texts(SECRETS).folder(&coast.relay.dir()), []);
 }
+
+/// The line that a clinic's status has of another one.
+fn told(at: &Clinic, of: &Clinic) -> String {
+    let status = at.ok(&["status"]);
+    let name = format!("  {}: ", of.name());
+    let line = status.lines().find_map(|line| line.split_once(&name));
+    line.unwrap_or_else(|| panic!("{status}")).1.to_owned()
+}
+
+#[test]
+fn clinics_that_are_never_online_together_see_that_the_other_has_what_was_saved() {
+    let coast = Coast::new();
+    let fresh = told(&coast.hill, &coast.relay);
+    assert_eq!(fresh, "not connected, nothing waits; never compared yet");
+    let nakato = coast.carried();
+    nakato.note(&coast.hill, "n1", "the first note");
+    assert_eq!(
+        told(&coast.hill, &coast.river),
+        "not connected, 2 records wait; never compared yet"
+    );
+    coast.visit(&coast.hill);
+    assert_eq!(
+        told(&coast.hill, &coast.river),
+        "not connected, 2 records wait; never compared yet; all of them lie at Coast Relay"
+    );
+    coast.visit(&coast.river);
+    coast.visit(&coast.hill);
+    let all = "has everything that you saved; confirmed just now, through Coast Relay";
+    assert_eq!(told(&coast.hill, &coast.river), all);
+    let status = coast.hill.json(&["sync", "status"]);
+    let lines = status["peers"].as_array().unwrap();
+    let river = lines.iter().find(|line| line["name"] == "River Hospital");
+    let river = river.unwrap();
+    assert_eq!(
+        (&river["owed_out"], &river["records"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(river["through"], "Coast Relay");
+    assert!(river["confirmed"].is_string(), "{river}");
+
+    nakato.note(&coast.river, "n2", "the answer");
+    assert!(told(&coast.river, &coast.hill).starts_with("not connected, 1 record waits;"));
+    for clinic in [&coast.river, &coast.hill, &coast.river] {
+        coast.visit(clinic);
+    }
+    assert_eq!(told(&coast.river, &coast.hill), all);
+    assert_eq!(told(&coast.hill, &coast.river), all);
+    // No word is put of a word: with nothing new a visit is one round trip.
+    coast.visit(&coast.hill);
+    for clinic in [&coast.river, &coast.hill] {
+        let visit = coast.visit(clinic);
+        assert_eq!(
+            (&visit["round_trips"], &visit["records_sent"]),
+            (&1.into(), &0.into())
+        );
+    }
+}
+
+#[test]
+fn a_sync_is_no_failure_when_a_relay_holds_what_an_absent_clinic_lacks() {
+    let coast = Coast::new();
+    let nakato = shared_with(&coast.hill, &coast.river);
+    let river = coast.river.id();
+    coast.let_relay(&nakato);
+    let lies = "River Hospital: was not reached; what you saved lies at Coast Relay for it\n";
+    for arguments in [&["sync", "now"][..], &["sync", "now", "--peer", &river]] {
+        let output = coast.hill.ok(arguments);
+        assert!(output.contains(lies), "{output}");
+    }
+    coast.visit(&coast.river);
+    coast.visit(&coast.hill);
+    let output = coast.hill.ok(&["sync", "now", "--peer", &river]);
+    let has = "River Hospital: was not reached; it has everything that you saved, as it told \
+               through Coast Relay\n";
+    assert!(output.contains(has), "{output}");
+}
