@@ -67,6 +67,18 @@ impl Service {
             Request::AttachmentFetch { patient, resource } => {
                 self.fetch_attachments(patient, resource, &report).await
             }
+            Request::AttachmentList { patient } => {
+                let (clinic, links) = (Arc::clone(&self.clinic), self.links());
+                check_role(
+                    &clinic,
+                    &Request::AttachmentList {
+                        patient: patient.clone(),
+                    },
+                )?;
+                let list = move || clinic.attachments(&patient, &links);
+                let lines = tokio::task::spawn_blocking(list).await.map_err(stopped)??;
+                Answer::done(&lines)
+            }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
             Request::Status => self.status(),
@@ -138,7 +150,7 @@ impl Service {
 
     fn sync_status(&self) -> Result<Answer, Failure> {
         let peers = self.clinic.sync_status(self.links())?;
-        let attachments = self.clinic.awaited()?;
+        let attachments = self.clinic.awaited(&self.links())?;
         Answer::done(&serde_json::json!({ "peers": peers, "attachments": attachments }))
     }
 
@@ -239,7 +251,6 @@ fn on_store(
             ending(&imported, failed.then_some(Exit::Failed))
         }
         Request::Export { patient, ndjson } => exported(clinic, &patient, ndjson),
-        Request::AttachmentList { patient } => Answer::done(&clinic.attachments(&patient)?),
         Request::AttachmentSave {
             patient,
             resource,
@@ -280,6 +291,7 @@ fn on_store(
             ending(&read, failed.then_some(Exit::Failed))
         }
         Request::SyncNow { .. }
+        | Request::AttachmentList { .. }
         | Request::AttachmentFetch { .. }
         | Request::SyncStatus
         | Request::Status => Err(ClinicError::fault("a network command reached the store").into()),

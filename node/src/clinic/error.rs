@@ -41,6 +41,12 @@ pub enum ClinicError {
         /// The command that lists them.
         look: &'static str,
     },
+    /// What has this id is known, and its content is not here.
+    #[error("{reason}")]
+    NotHere {
+        /// What is not here, and how it comes.
+        reason: String,
+    },
     /// More than one thing has an id that begins so.
     #[error("{count} {what} have ids that begin so: type more of it")]
     Ambiguous {
@@ -110,7 +116,7 @@ impl ClinicError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
-            Self::NotFound { .. } | Self::Ambiguous { .. } => Exit::NotFound,
+            Self::NotFound { .. } | Self::NotHere { .. } | Self::Ambiguous { .. } => Exit::NotFound,
             Self::Keys(KeyringError::WrongPassphrase) => Exit::Refused,
             Self::Refused { .. } | Self::Pin { .. } => Exit::Refused,
             Self::Conflict { .. } => Exit::Conflicting,

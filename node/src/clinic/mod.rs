@@ -70,6 +70,7 @@ mod post;
 mod reading;
 mod receive;
 mod records;
+mod refusal;
 mod register;
 mod relay;
 mod replica;
@@ -101,7 +102,10 @@ use lru::LruCache;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-pub use attachments::{AbsentAttachment, AttachmentLine, AttachmentState, Exported, PieceDelivery};
+pub(crate) use attachments::named;
+pub use attachments::{
+    AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
+};
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
 pub use chart_view::{
@@ -128,7 +132,7 @@ pub use register::Registered;
 pub use relay::{ClinicUse, RelayUse};
 pub use replica::Replica;
 pub use search::FoundPatient;
-pub use status::{Awaited, DoctorReport, Status};
+pub use status::{DoctorReport, Status};
 pub use surroundings::Surroundings;
 pub use verify::LedgerCheck;
 

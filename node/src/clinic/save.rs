@@ -11,6 +11,7 @@ use super::audit::Action;
 use super::draft::Draft;
 use super::index_card::IndexCard;
 use super::open_chart::OpenChart;
+use super::refusal::refused_write;
 use super::{Clinic, ClinicError, search};
 
 /// How much JSON goes into one record before the next is begun: sealed, that is some 16 KiB, so
@@ -96,18 +97,23 @@ impl Clinic {
                 .or_default()
                 .push(edit);
         }
-        let mut saved = Saved::default();
+        let (mut allowed, mut closed) = (Vec::new(), Vec::new());
         for (compartment, edits) in by_compartment {
-            let name: CompartmentName = compartment
-                .to_string()
-                .parse()
-                .map_err(ClinicError::fault)?;
-            if !open.decision().may_write(&self.clinic_id(), &name) {
-                return Err(ClinicError::refused(format!(
-                    "this clinic may not write the compartment {name} of this chart: the patient \
-                     has to grant it"
-                )));
+            let name = compartment.to_string().parse();
+            let name: CompartmentName = name.map_err(ClinicError::fault)?;
+            if open.decision().may_write(&self.clinic_id(), &name) {
+                allowed.push((name, edits));
+            } else if edits.iter().any(|edit| !is_there(open, &name, edit)) {
+                // What comes along as it stands, as the patient does with a note, changes nothing.
+                closed.push(name);
             }
+        }
+        if !closed.is_empty() {
+            let text = refused_write(open, &self.clinic_id(), &closed);
+            return Err(ClinicError::refused(text));
+        }
+        let mut saved = Saved::default();
+        for (name, edits) in allowed {
             let edits = self.without_content(open, &name, edits)?;
             self.edit_compartment(open, &name, edits, draft, &mut saved)?;
         }
@@ -224,6 +230,19 @@ impl Clinic {
         draft.record(&record);
         saved.records += 1;
         Ok(())
+    }
+}
+
+/// Whether an edit would leave a resource as it is.
+fn is_there(open: &OpenChart, name: &CompartmentName, edit: &Edit) -> bool {
+    match edit {
+        Edit::Put(resource) => {
+            let one = open.compartments.get(name);
+            let key = resource.key().ok();
+            let known = one.and_then(|one| one.content().resource(&key?));
+            known.as_ref() == Some(resource)
+        }
+        Edit::Resolve { .. } => false,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
+use super::attachments::Awaited;
 use super::audit::{self, AuditCheck, AuditLine};
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
@@ -43,15 +44,6 @@ pub struct Status {
     /// What lies here for others, of a relay.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub relay: Option<RelayUse>,
-}
-
-/// What is waited for of attachments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awaited {
-    /// Attachments that are wanted and not here whole.
-    pub attachments: u64,
-    /// Their bytes that are still to come, about.
-    pub bytes: u64,
 }
 
 /// What `doctor` found.
@@ -95,22 +87,13 @@ impl Clinic {
             charts: self.all_charts()?.len(),
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
-            attachments: self.awaited()?,
+            attachments: self.awaited(&links)?,
             peers: self.sync_status(links)?,
             relay: match self.is_relay() {
                 true => Some(self.relay_use()?),
                 false => None,
             },
         })
-    }
-
-    /// What is waited for of attachments.
-    ///
-    /// # Errors
-    /// [`ClinicError::Folder`] when a file of them cannot be read.
-    pub fn awaited(&self) -> Result<Awaited, ClinicError> {
-        let (attachments, bytes) = self.attachments_awaited()?;
-        Ok(Awaited { attachments, bytes })
     }
 
     /// Why the store takes no writes, if it does not.

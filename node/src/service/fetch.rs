@@ -47,7 +47,9 @@ impl Service {
                 }
             }
         };
-        let lines = on_clinic(&self.clinic, move |clinic| clinic.attachments(&patient)).await?;
+        let links = self.links();
+        let list = move |clinic: &Clinic| clinic.attachments(&patient, &links);
+        let lines = on_clinic(&self.clinic, list).await?;
         let value = serde_json::json!({ "fetched": fetched, "attachments": lines });
         let exit = if fetched {
             Exit::Done

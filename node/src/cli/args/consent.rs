@@ -10,7 +10,8 @@ pub(in crate::cli) enum Consent {
     #[command(after_help = "Examples:
   chartmesh consent grant --patient 440ffe72 --to 3f2a91c0 --compartments summary,clinical \\
       --rights read,write --purpose treatment --until 2027-06-30
-  chartmesh consent grant --patient all --to 3f2a91c0 --compartments all --rights read")]
+  chartmesh consent grant --patient all --to 3f2a91c0 --compartments all --rights read
+  chartmesh consent grant --patient all --to 08ee3ab9 --compartments all --rights relay")]
     Grant {
         /// The chart id, the FHIR Patient id, a unique beginning of either, or `all`.
         #[arg(long)]
@@ -21,7 +22,8 @@ pub(in crate::cli) enum Consent {
         /// Compartments: summary, clinical, messages, patient, billing, restricted/LABEL, or all.
         #[arg(long, value_delimiter = ',', required = true)]
         compartments: Vec<String>,
-        /// Rights: read, write, share.
+        /// Rights: read, write, share; for a relay only relay, by which it passes on what it cannot
+        /// read.
         #[arg(long, value_delimiter = ',', default_value = "read")]
         rights: Vec<String>,
         /// The purpose: treatment, emergency, payment, operations, research, public-health, or a

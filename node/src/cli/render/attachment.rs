@@ -1,12 +1,14 @@
 //! Attachments, in words.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{line, many, on, read};
 use crate::cli::args::Attachment;
-use crate::clinic::{AbsentAttachment, AttachmentLine, AttachmentState};
+use crate::clinic::{AbsentAttachment, AttachmentLine, AttachmentState, Awaited, named};
 use crate::control::{Answer, Exit, Failure};
 
 /// What `attachment fetch` answers.
@@ -77,7 +79,10 @@ pub(super) fn one_line(one: &AttachmentLine) -> String {
     let title = one.title.as_ref().map(|title| format!(", {title}"));
     let state = match one.state {
         AttachmentState::Here => "here".to_owned(),
-        AttachmentState::Wanted => format!("on its way, {} % here", one.percent_here),
+        AttachmentState::Wanted => match &one.waits_for {
+            Some(givers) => format!("{} % here, {}", one.percent_here, comes_with(givers)),
+            None => format!("on its way, {} % here", one.percent_here),
+        },
         AttachmentState::NotHere => "not here".to_owned(),
         AttachmentState::Unreadable => "cannot be read".to_owned(),
     };
@@ -108,14 +113,21 @@ pub(super) fn lacking(absent: &[AbsentAttachment], patient: &str) -> String {
 }
 
 /// What is waited for, in words; nothing where nothing is.
-pub(super) fn awaited(attachments: u64, bytes: u64) -> Option<String> {
-    (attachments > 0).then(|| {
-        format!(
-            "{} on the way here, {} to come",
-            many(attachments, "attachment"),
-            size(bytes)
-        )
+pub(super) fn awaited(awaited: &Awaited) -> Option<String> {
+    (awaited.attachments > 0).then(|| {
+        let how_many = many(awaited.attachments, "attachment");
+        let bytes = size(awaited.bytes);
+        match &awaited.waits_for {
+            Some(givers) => format!("{how_many}, {bytes} to come: {}", comes_with(givers)),
+            None => format!("{how_many} on the way here, {bytes} to come"),
+        }
     })
+}
+
+/// No relay passes attachments on.
+fn comes_with(givers: &BTreeSet<String>) -> String {
+    let from = named(givers);
+    format!("comes with the next direct link to {from}, or on a stick")
 }
 
 /// Bytes as people say them.

@@ -113,16 +113,27 @@ fn on(path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("{}: {error}", path.display()))
 }
 
+/// What lets a relay carry anything.
+fn relay_next(relay: &KnownPeer) -> String {
+    format!(
+        "It carries charts once it may:\n  chartmesh consent grant --patient all --to {} \
+         --compartments all --rights relay\n",
+        short(&relay.clinic)
+    )
+}
+
 fn peer(peer: &Peer, answer: &Answer) -> Result<String, Failure> {
     Ok(match peer {
         Peer::Add { .. } => {
             let added: KnownPeer = read(answer)?;
+            let (is_relay, next) = match added.is_relay() {
+                true => (", a relay", relay_next(&added)),
+                false => ("", String::new()),
+            };
             format!(
-                "Added {}{} ({}).\nCompare this id with them by telephone before you grant \
-                 anything.\n",
-                added.name,
-                if added.is_relay() { ", a relay" } else { "" },
-                added.clinic
+                "Added {}{is_relay} ({}).\nCompare this id with them by telephone before you grant \
+                 anything.\n{next}",
+                added.name, added.clinic
             )
         }
         Peer::Remove { .. } => {

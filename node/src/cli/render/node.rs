@@ -163,8 +163,7 @@ pub(super) fn size(bytes: u64) -> String {
 
 pub(super) fn sync_status(status: &SyncStatus) -> String {
     let mut out = peers(&status.peers);
-    let Awaited { attachments, bytes } = status.attachments;
-    if let Some(words) = attachment::awaited(attachments, bytes) {
+    if let Some(words) = attachment::awaited(&status.attachments) {
         line(&mut out, &format!("  {words}"));
     }
     out
@@ -209,8 +208,7 @@ pub(super) fn status(status: &Status) -> String {
         None => line(&mut out, &format!("  charts   {}", status.charts)),
     }
     line(&mut out, &format!("  store    {}", status.store));
-    let Awaited { attachments, bytes } = status.attachments;
-    if let Some(words) = attachment::awaited(attachments, bytes) {
+    if let Some(words) = attachment::awaited(&status.attachments) {
         line(&mut out, &format!("  waiting  {words}"));
     }
     line(&mut out, "Other clinics");

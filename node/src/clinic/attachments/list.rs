@@ -1,14 +1,18 @@
 //! The attachments of a chart, for people: what is here, what is not, and getting it.
 
+use std::collections::BTreeSet;
+
+use chartmesh_protocol::ChartId;
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::lock;
 use super::wants::{Found, found_in};
+use super::{lock, named};
 use crate::clinic::audit::Action;
 use crate::clinic::open_chart::OpenChart;
 use crate::clinic::{Clinic, ClinicError};
+use crate::net::PeerStatus;
 
 /// One attachment of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct AttachmentLine {
     pub state: AttachmentState,
     /// The pieces of it that are here, in percent.
     pub percent_here: u32,
+    /// Of one that is wanted: who could bring it, while none of them is connected.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waits_for: Option<BTreeSet<String>>,
 }
 
 /// Where the content of an attachment is.
@@ -41,6 +48,18 @@ pub enum AttachmentState {
     Unreadable,
 }
 
+/// What is waited for of attachments.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// Attachments that are wanted and not here whole.
+    pub attachments: u64,
+    /// Their bytes that are still to come, about.
+    pub bytes: u64,
+    /// Who could bring them, while none of those is connected.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waits_for: Option<BTreeSet<String>>,
+}
+
 /// How far the fetching of some attachments has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FetchProgress {
@@ -55,13 +74,22 @@ pub(crate) struct FetchProgress {
 }
 
 impl Clinic {
-    /// The attachments of a chart.
+    /// The attachments of a chart, as the links stand.
     ///
     /// # Errors
     /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
-    pub fn attachments(&self, id: &str) -> Result<Vec<AttachmentLine>, ClinicError> {
+    pub fn attachments(
+        &self,
+        id: &str,
+        links: &[PeerStatus],
+    ) -> Result<Vec<AttachmentLine>, ClinicError> {
         let chart = self.find_chart(id)?;
-        let lines = self.with_chart(&chart, |open| self.attachment_lines(open))?;
+        let mut lines = self.with_chart(&chart, |open| self.attachment_lines(open))?;
+        let absent = self.absent_givers(&chart, links)?;
+        let wanted = |one: &&mut AttachmentLine| one.state == AttachmentState::Wanted;
+        for line in lines.iter_mut().filter(wanted) {
+            line.waits_for.clone_from(&absent);
+        }
         self.note(Action::Read, Some(chart))?;
         Ok(lines)
     }
@@ -85,6 +113,7 @@ impl Clinic {
             bytes: None,
             state: AttachmentState::Unreadable,
             percent_here: 0,
+            waits_for: None,
         };
         if let Some((name, shape)) = found.name() {
             let blob = self.blob(&name, shape)?;
@@ -154,7 +183,8 @@ impl Clinic {
     /// The content of an attachment: the one with this number, from 1, of a resource.
     ///
     /// # Errors
-    /// [`ClinicError::NotFound`] when there is no such attachment, or its content is not here.
+    /// [`ClinicError::NotFound`] when there is no such attachment, [`ClinicError::NotHere`] when its
+    /// content is not here.
     pub fn attachment_content(
         &self,
         id: &str,
@@ -167,39 +197,62 @@ impl Clinic {
             let key = one.resource.key();
             key.is_ok_and(|key| key.as_str() == resource)
         });
-        let missing = |what| ClinicError::NotFound {
-            what,
-            look: "attachment list",
-        };
         let nth = number.checked_sub(1).and_then(|index| mine.nth(index));
-        let found = nth.ok_or_else(|| missing("resource with an attachment"))?;
+        let found = nth.ok_or(ClinicError::NotFound {
+            what: "resource with an attachment",
+            look: "attachment list",
+        })?;
         let (name, mark) = (found.name(), found.mark);
         let content = match (name, mark) {
             (Some((name, _)), Some(mark)) => self.content(&name, &mark)?,
             (None, _) | (_, None) => None,
         };
-        let content = content.ok_or_else(|| missing("content of this attachment"))?;
+        let Some(content) = content else {
+            let from = self.absent_givers(&chart, &[])?.unwrap_or_default();
+            return Err(ClinicError::NotHere {
+                reason: format!(
+                    "the content of this attachment is not here yet: `chartmesh attachment fetch \
+                     --patient {chart}` gets it over a direct link to {}; no relay passes it on",
+                    named(&from)
+                ),
+            });
+        };
         self.note(Action::Export, Some(chart))?;
         Ok(content)
     }
 
-    /// How many attachments are wanted and not here whole, and their bytes that are still to come,
-    /// about.
-    pub(crate) fn attachments_awaited(&self) -> Result<(u64, u64), ClinicError> {
+    /// What is waited for of attachments, as the links stand.
+    ///
+    /// # Errors
+    /// [`ClinicError::Folder`] when a file of them cannot be read.
+    pub fn awaited(&self, links: &[PeerStatus]) -> Result<Awaited, ClinicError> {
         let wanted: Vec<(AttachmentName, Shape)> = {
             let wants = self.wants();
             let all = wants.all();
             all.filter_map(|(name, want)| Some((*name, want.shape()?)))
                 .collect()
         };
-        let mut awaited = (0, 0);
+        let mut awaited = Awaited::default();
+        let mut absent = Some(BTreeSet::new());
+        let charts: BTreeSet<ChartId> = wanted.iter().map(|(name, _)| name.place.chart).collect();
+        for chart in charts {
+            absent = match (absent, self.absent_givers(&chart, links)?) {
+                (Some(mut absent), Some(more)) => {
+                    absent.extend(more);
+                    Some(absent)
+                }
+                // Somebody brings something.
+                (None, _) | (_, None) => None,
+            };
+        }
         for (name, shape) in wanted {
             let here = lock(&*self.blob(&name, shape)?).here().count();
             let missing = u64::from(shape.pieces().saturating_sub(here));
             let share = shape.length().saturating_mul(missing) / u64::from(shape.pieces().max(1));
-            awaited.0 += 1;
-            awaited.1 += share;
+            awaited.attachments += 1;
+            awaited.bytes += share;
         }
+        awaited.waits_for = absent.filter(|_| awaited.attachments > 0);
         Ok(awaited)
     }
 }

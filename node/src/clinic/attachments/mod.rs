@@ -11,9 +11,11 @@
 //! | `put_back` | exporting: content comes back, or is said not to be here |
 //! | `wants` | what is not here and wanted, by the configuration or by a person |
 //! | `list` | a chart's attachments, for people |
+//! | `givers` | who could bring content that is not here |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
 mod exchange;
+mod givers;
 mod list;
 mod put_back;
 mod take_out;
@@ -32,7 +34,8 @@ use crate::store::StoreError;
 
 pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
-pub use list::{AttachmentLine, AttachmentState};
+pub(crate) use givers::named;
+pub use list::{AttachmentLine, AttachmentState, Awaited};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use take_out::Known;

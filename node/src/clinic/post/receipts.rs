@@ -191,17 +191,12 @@ impl Post {
             return Ok(Source::Refused);
         }
         if receipt.holder != clinic.node_id() {
-            self.keep_claims(clinic, &other, receipt)?;
+            self.keep_claims(clinic, receipt)?;
         }
         Ok(Source::Receipt(bytes))
     }
 
-    fn keep_claims(
-        &mut self,
-        clinic: &Clinic,
-        other: &ClinicId,
-        receipt: &Receipt,
-    ) -> Result<(), ClinicError> {
+    fn keep_claims(&mut self, clinic: &Clinic, receipt: &Receipt) -> Result<(), ClinicError> {
         // Several receipts come at a time: each is held against what the one before left.
         self.table.write(&clinic.store)?;
         let known = self.table.holder(&clinic.store, &receipt.holder)?;
@@ -219,12 +214,10 @@ impl Post {
         let at = known.map_or(said.at, |known| known.at.max(said.at));
         self.table
             .put_holder(&receipt.holder, &Holder { at, ..said })?;
+        // Also of a chart that is not known here: its statements may come behind the receipt.
         for stretch in &receipt.stretches {
-            // Of a chart that has nothing to do with both, a claim is worth nothing.
-            if parties::names(&clinic.store, other, &stretch.chart)? {
-                self.table
-                    .put_stretch(&clinic.store, &receipt.holder, stretch)?;
-            }
+            self.table
+                .put_stretch(&clinic.store, &receipt.holder, stretch)?;
         }
         for prefix in &receipt.statements {
             self.table.put_told_statement(&receipt.holder, prefix);

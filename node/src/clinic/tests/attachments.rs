@@ -194,7 +194,7 @@ fn what_is_small_comes_by_itself_and_what_is_large_when_it_is_asked_for() {
         grant(&hill, &river, "all");
         sync(&hill, &river).unwrap();
         assert_eq!(has(&river, &content), by_itself);
-        let line = river.clinic.attachments("p1").unwrap().remove(0);
+        let line = river.clinic.attachments("p1", &[]).unwrap().remove(0);
         assert_eq!(line.content_type.as_deref(), Some("image/png"));
         assert_eq!(line.bytes, Some(u64::try_from(bytes).unwrap()));
         if !by_itself {
@@ -204,8 +204,8 @@ fn what_is_small_comes_by_itself_and_what_is_large_when_it_is_asked_for() {
             let asked = river.reopen();
             sync(&hill, &asked).unwrap();
             assert!(has(&asked, &content));
-            let wanted = asked.clinic.attachments_awaited().unwrap();
-            assert_eq!(wanted, (0, 0));
+            let wanted = asked.clinic.awaited(&[]).unwrap().attachments;
+            assert_eq!(wanted, 0);
         }
     }
 }
@@ -216,9 +216,9 @@ fn who_may_not_read_the_compartment_gets_nothing_of_it() {
     let (hill, river) = valley(&content);
     grant(&hill, &river, "summary");
     sync(&hill, &river).unwrap();
-    assert!(river.clinic.attachments("p1").unwrap().is_empty());
+    assert!(river.clinic.attachments("p1", &[]).unwrap().is_empty());
     // Not even what it knows the name of.
-    let place = hill.clinic.attachments("p1").unwrap().len();
+    let place = hill.clinic.attachments("p1", &[]).unwrap().len();
     assert_eq!(place, 1);
     let chart = hill.clinic.find_chart("p1").unwrap();
     let (name, shape) = only_attachment(&hill, &chart);
@@ -410,10 +410,10 @@ fn marks_that_lie_are_shown_as_absent_and_never_leave() {
         let exported = house.clinic.export_chart("p1", false).unwrap();
         assert_eq!(exported.absent.len(), 3);
         assert!(!exported.text.contains("chartmesh-attachment"));
-        assert_eq!(house.clinic.attachments("p1").unwrap().len(), 4);
+        assert_eq!(house.clinic.attachments("p1", &[]).unwrap().len(), 4);
         // Taking it in again is possible, and loses nothing.
         import(house, &exported.text);
-        assert_eq!(house.clinic.attachments("p1").unwrap().len(), 4);
+        assert_eq!(house.clinic.attachments("p1", &[]).unwrap().len(), 4);
     }
 }
 
@@ -423,7 +423,10 @@ fn who_may_read_from_now_on_gets_nothing_of_what_was_attached_before() {
     grant_from_now_on(&hill, request("p1", &river, "all", "read,write"));
     sync(&hill, &river).unwrap();
     let chart = hill.clinic.find_chart("p1").unwrap();
-    assert_eq!(river.clinic.attachments(&chart.to_string()).unwrap(), []);
+    assert_eq!(
+        river.clinic.attachments(&chart.to_string(), &[]).unwrap(),
+        []
+    );
     let files = std::fs::read_dir(river.dir.path().join("blobs")).unwrap();
     assert_eq!(files.count(), 0);
 }

@@ -59,13 +59,43 @@ fn what_a_clinic_wrote_before_it_knew_of_its_revocation_is_held_and_not_lost() {
         .clinic
         .import(&[away.dir.path().join("input.json")], &|_| {})
         .unwrap();
-    assert!(
-        refused.files[0]
-            .error
-            .as_ref()
-            .unwrap()
-            .contains("may not write")
+    let refused = refused.files[0].error.as_ref().unwrap();
+    let said = format!(
+        "this clinic may not write the compartment clinical of this chart any more: the consent \
+         to it was revoked (`chartmesh consent show {}` tells more)",
+        &grant[..8]
     );
+    assert!(refused.contains(&said), "{refused}");
+}
+
+#[test]
+fn a_refusal_names_the_compartments_that_are_closed_and_no_other() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let id = home.register("Amina");
+    home.import(&visit(&home, &id, "v0"));
+    home.grant(&id, &away, "all", "read");
+    sync(&home, &away).unwrap();
+    let input = away.dir.path().join("input.json");
+    let refused = |json: &str| {
+        std::fs::write(&input, json).unwrap();
+        let read = away.clinic.import(std::slice::from_ref(&input), &|_| {});
+        read.unwrap().files[0].error.clone().unwrap()
+    };
+    // The patient comes along as he stands.
+    let note = refused(&visit(&away, &id, "v1"));
+    let said = "may not write the compartment clinical of this chart: the patient has to grant it";
+    assert!(note.contains(said), "{note}");
+    let both = visit(&away, &id, "v1").replace("Okello", "Okell");
+    let both = refused(&both);
+    assert!(
+        both.contains("the compartments summary and clinical"),
+        "{both}"
+    );
+    // With the right to the part that changes, the rest is no hindrance.
+    home.grant(&id, &away, "clinical", "read,write");
+    sync(&home, &away).unwrap();
+    away.import(&visit(&away, &id, "v1"));
 }
 
 #[test]

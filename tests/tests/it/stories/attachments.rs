@@ -184,7 +184,10 @@ fn nobody_who_has_it_is_reachable_and_after_a_revocation_nobody_gives_it() {
     assert_eq!(status["attachments"]["attachments"], 1, "{status}");
     let status = river.ok(&["status"]);
     assert!(
-        status.contains("1 attachment on the way here, 1.0 MB to come"),
+        status.contains(
+            "1 attachment, 1.0 MB to come: comes with the next direct link to Hill Clinic, or on a \
+             stick"
+        ),
         "{status}"
     );
 
@@ -219,7 +222,11 @@ fn nobody_who_has_it_is_reachable_and_after_a_revocation_nobody_gives_it() {
         ],
         4,
     );
-    assert!(missing.contains("content of this attachment"), "{missing}");
+    let said = format!(
+        "is not here yet: `chartmesh attachment fetch --patient {}` gets it over a direct link to",
+        nakato.chart
+    );
+    assert!(missing.contains(&said), "{missing}");
     assert_eq!(text(&list(&river, &nakato)[0]["state"]), "here");
 }
 
