@@ -128,7 +128,9 @@ impl Service {
             }
         };
         let names = self.clinic.clinic_names()?;
+        let mut labels = self.clinic.peer_labels()?;
         for report in &mut reports {
+            report.label = labels.remove(&report.node);
             report.name = report.clinic.and_then(|id| names.get(&id).cloned());
         }
         self.look_at_relays(&mut reports).await?;

@@ -29,6 +29,9 @@ pub struct PeerLine {
     pub name: String,
     /// Its node.
     pub node: NodeId,
+    /// What tells the node from others of the same clinic, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
     /// How the link stands.
     pub state: LinkState,
     /// The address it was last reached at.
@@ -98,13 +101,15 @@ impl Clinic {
     ) -> Result<Vec<PeerLine>, ClinicError> {
         let links: BTreeMap<NodeId, PeerStatus> =
             links.into_iter().map(|link| (link.node, link)).collect();
-        let peers = self.peers()?.into_iter();
-        peers
-            .map(|peer| {
-                let link = links.get(&peer.node);
-                self.peer_line(peer, link)
-            })
-            .collect()
+        let mut labels = self.peer_labels()?;
+        let mut lines = Vec::new();
+        for peer in self.peers()? {
+            let link = links.get(&peer.node);
+            let label = labels.remove(&peer.node);
+            let line = self.peer_line(peer, link)?;
+            lines.push(PeerLine { label, ..line });
+        }
+        Ok(lines)
     }
 
     fn peer_line(
@@ -151,6 +156,7 @@ impl Clinic {
             clinic: peer.clinic,
             name: peer.name,
             node: peer.node,
+            label: None,
             state,
             path: link.and_then(|link| link.path.clone()),
             confirmed: (confirmed.at_ms > 0).then(|| date::moment(confirmed.at_ms)),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attachments::Awaited;
 use super::audit::{self, AuditCheck, AuditLine};
+use super::house::Doubled;
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
@@ -39,6 +40,9 @@ pub struct Status {
     /// Attachments that are on their way here.
     #[serde(default)]
     pub attachments: Awaited,
+    /// Nodes of this clinic of which several came from one enrolment file.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubled: Vec<Doubled>,
     /// The other clinics.
     pub peers: Vec<PeerLine>,
     /// What lies here for others, of a relay.
@@ -88,6 +92,7 @@ impl Clinic {
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
             attachments: self.awaited(&links)?,
+            doubled: self.doubled()?,
             peers: self.sync_status(links)?,
             relay: match self.is_relay() {
                 true => Some(self.relay_use()?),

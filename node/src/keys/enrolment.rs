@@ -50,6 +50,26 @@ pub struct Enrolment {
     pub card: String,
     /// The serial of the new node's certificate.
     pub serial: u64,
+    /// The file that it was opened from; none while one is made.
+    pub file: Option<EnrolmentId>,
+}
+
+/// Which enrolment file: its checksum, which the random salt and nonce make another one for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EnrolmentId([u8; CHECKSUM_BYTES]);
+
+impl EnrolmentId {
+    /// The id with these bytes, if there are as many as one has.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; CHECKSUM_BYTES] {
+        &self.0
+    }
 }
 
 #[derive(Encode, Decode)]
@@ -248,6 +268,7 @@ impl Enrolment {
             label: content.label.clone(),
             card: content.card.clone(),
             serial: content.serial,
+            file: Some(EnrolmentId(*checksum)),
         })
     }
 }
@@ -303,6 +324,7 @@ mod tests {
             label: "Ward laptop".to_owned(),
             card: "chartmesh:1:abc".to_owned(),
             serial: 7,
+            file: None,
         };
         let file = enrolment.seal(&code, NOW_MS, cheap(), &mut rng).unwrap();
         (file, code)

@@ -25,7 +25,7 @@ mod pin;
 mod tests;
 
 pub use cost::Cost;
-pub use enrolment::{Enrolment, EnrolmentCode, EnrolmentError, MAX_ENROLMENT_BYTES};
+pub use enrolment::{Enrolment, EnrolmentCode, EnrolmentError, EnrolmentId, MAX_ENROLMENT_BYTES};
 pub use error::{KeyringError, PassphraseError, SealedSecretError};
 pub use keyring::{Keyring, Secret};
 pub use limits::MIN_PASSPHRASE_BYTES;

@@ -65,6 +65,9 @@ pub struct SyncReport {
     pub name: Option<String>,
     /// The node.
     pub node: NodeId,
+    /// What tells it from others of the same clinic, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
     /// Whether the peer was reached.
     pub connected: bool,
     /// By what means the stores came to be equal: `cursor`, `set` or `range`.
@@ -100,6 +103,7 @@ impl SyncReport {
             clinic,
             name: None,
             node,
+            label: None,
             connected: false,
             tier: None,
             round_trips: 0,

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{attachment, line, many, read, short};
 use crate::clinic::{
-    Awaited, DoctorReport, Enrolled, NodeLine, NodeRevoked, OwnCard, PassedOn, PeerLine, RelayUse,
-    Served, Status,
+    Awaited, DoctorReport, Doubled, Enrolled, NodeLine, NodeRevoked, OwnCard, PassedOn, PeerLine,
+    RelayUse, Served, Status,
 };
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
@@ -103,8 +103,28 @@ pub(super) fn nodes(nodes: &[NodeLine]) -> String {
             let reason = node.reason.as_deref().unwrap_or_default();
             line(&mut out, &format!("          cut off {revoked}: {reason}"));
         }
+        if !node.doubles.is_empty() {
+            let others = node.doubles.iter().map(short).collect::<Vec<_>>();
+            let others = others.join(" and ");
+            let text = format!(
+                "          CAME FROM ONE ENROLMENT FILE WITH {others}: {}",
+                CUT_OFF_UNKNOWN
+            );
+            line(&mut out, &text);
+        }
     }
     out
+}
+
+/// What to do about two nodes of one enrolment file.
+const CUT_OFF_UNKNOWN: &str = "somebody used the file a second time. Cut off the one that you do not \
+     know: `chartmesh node revoke NODE --reason ..`";
+
+fn two_of_one(doubled: &Doubled) -> String {
+    let nodes = doubled.nodes.iter().map(short).collect::<Vec<_>>();
+    let nodes = nodes.join(" and ");
+    let name = doubled.name.as_deref().unwrap_or("a node");
+    format!("{nodes} CAME FROM ONE ENROLMENT FILE ({name}): {CUT_OFF_UNKNOWN}")
 }
 
 pub(super) fn node_revoked(revoked: &NodeRevoked) -> String {
@@ -123,6 +143,7 @@ pub(super) fn synced(synced: &Synced) -> String {
         let id = report.clinic.as_ref();
         let id = id.map_or_else(|| "unknown".to_owned(), short);
         let name = report.name.as_deref().unwrap_or("a clinic not known here");
+        let name = labelled(name, report.label.as_deref());
         let how = match (&report.error, &report.passed_on) {
             (Some(_), Some(passed)) => format!("was not reached; {}", served(passed)),
             (Some(error), None) => format!("failed: {error}"),
@@ -140,6 +161,11 @@ pub(super) fn synced(synced: &Synced) -> String {
         line(&mut out, &format!("  {id}  {name}: {how}"));
     }
     out
+}
+
+/// A clinic's name with what tells its nodes apart.
+fn labelled(name: &str, label: Option<&str>) -> String {
+    label.map_or_else(|| name.to_owned(), |label| format!("{name} ({label})"))
 }
 
 /// What relays do for a clinic that was not reached.
@@ -174,7 +200,12 @@ fn peers(peers: &[PeerLine]) -> String {
     for peer in peers {
         line(
             &mut out,
-            &format!("  {}  {}: {}", short(&peer.clinic), peer.name, peer.summary),
+            &format!(
+                "  {}  {}: {}",
+                short(&peer.clinic),
+                labelled(&peer.name, peer.label.as_deref()),
+                peer.summary
+            ),
         );
         if let Some(error) = &peer.error {
             line(&mut out, &format!("            last link: {error}"));
@@ -210,6 +241,9 @@ pub(super) fn status(status: &Status) -> String {
     line(&mut out, &format!("  store    {}", status.store));
     if let Some(words) = attachment::awaited(&status.attachments) {
         line(&mut out, &format!("  waiting  {words}"));
+    }
+    for doubled in &status.doubled {
+        line(&mut out, &format!("  NODES    {}", two_of_one(doubled)));
     }
     line(&mut out, "Other clinics");
     out.push_str(&peers(&status.peers));

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::notes::{self, Told};
+use super::origin;
 use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
 use crate::clinic::peers::peer_key;
@@ -101,6 +102,9 @@ pub(in crate::clinic) fn write_joined(
         );
     notes::keep(&mut batch);
     notes::name_node(&mut batch, own, &enrolment.label);
+    if let Some(file) = &enrolment.file {
+        origin::begin(&mut batch, own, file);
+    }
     store.commit(batch)?;
     Ok(())
 }
@@ -178,6 +182,7 @@ impl Clinic {
             label: label.to_owned(),
             card: self.own_card()?.card,
             serial: self.next_serial(),
+            file: None,
         };
         let mut rng = self.chance();
         let code = EnrolmentCode::draw(&mut rng);
@@ -251,6 +256,7 @@ impl Clinic {
         if !self.keeps_house() {
             return Ok(());
         }
+        self.tell_origin()?;
         let card = self.own_card()?;
         let key = peer_key(&self.clinic_id(), &self.node_id());
         let told = self.store.get(Space::Peers, &key)?;

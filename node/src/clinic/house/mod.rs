@@ -10,21 +10,25 @@
 //! | `notes` | notes made, opened, and put where they belong |
 //! | `enrol` | another computer becomes a node |
 //! | `nodes` | the nodes of the clinic |
+//! | `origin` | which enrolment file each came from |
 //! | `revoke` | one of them is cut off |
 //!
 //! ```text
 //! Meta     "house is kept"                              -> empty: notes are made
 //! Settings "house note/" chart 16 | kind 1 | about 32   -> time 8 | id 32 of the note that holds
 //! Settings "node label/" node 32                        -> what the node is called
+//! Settings "node origin/" node 32                       -> the enrolment file it came from
 //! ```
 
 mod enrol;
 mod nodes;
 pub(super) mod notes;
+mod origin;
 mod revoke;
 
 pub use enrol::Enrolled;
 pub use nodes::NodeLine;
+pub use origin::Doubled;
 pub use revoke::NodeRevoked;
 
 pub(super) use enrol::{Joining, write_joined};

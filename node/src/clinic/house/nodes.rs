@@ -1,6 +1,8 @@
 //! The nodes of the clinic.
 
-use chartmesh_protocol::NodeId;
+use std::collections::BTreeMap;
+
+use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::clinic::{Clinic, ClinicError, date};
@@ -20,6 +22,9 @@ pub struct NodeLine {
     pub revoked: Option<String>,
     /// Why.
     pub reason: Option<String>,
+    /// Other nodes that came from the same enrolment file, while both are nodes of the clinic.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub doubles: Vec<NodeId>,
 }
 
 impl Clinic {
@@ -44,10 +49,40 @@ impl Clinic {
                 certified: date::moment(issued.unwrap_or_default()),
                 revoked: revocation.map(|one| date::moment(one.revoked_ms)),
                 reason: revocation.map(|one| one.reason.clone()),
+                doubles: Vec::new(),
             });
         }
         drop(certificates);
+        let doubles = self.doubles()?;
+        for line in &mut lines {
+            let of = doubles.iter().find(|nodes| nodes.contains(&line.node));
+            let others = of.into_iter().flatten().filter(|node| **node != line.node);
+            line.doubles = others.copied().collect();
+        }
         lines.sort_by_key(|line| (!line.this, line.revoked.is_some(), line.node));
         Ok(lines)
+    }
+
+    /// What tells the nodes that this one talks to from others of the same clinic: of our own clinic
+    /// what each is called, and the beginning of its id. None for a clinic with one node.
+    ///
+    /// # Errors
+    /// [`ClinicError::Store`] when the store cannot be read.
+    pub(crate) fn peer_labels(&self) -> Result<BTreeMap<NodeId, String>, ClinicError> {
+        let own = self.clinic_id();
+        let peers = self.peers()?;
+        let nodes_of = |clinic: &ClinicId| peers.iter().filter(|one| one.clinic == *clinic).count();
+        let mut labels = BTreeMap::new();
+        for peer in &peers {
+            let id: String = peer.node.to_string().chars().take(8).collect();
+            if peer.clinic == own {
+                let name = self.label_of(&peer.node)?.filter(|name| !name.is_empty());
+                let name = name.unwrap_or_else(|| "the first node".to_owned());
+                labels.insert(peer.node, format!("{name}, {id}"));
+            } else if nodes_of(&peer.clinic) > 1 {
+                labels.insert(peer.node, format!("node {id}"));
+            }
+        }
+        Ok(labels)
     }
 }

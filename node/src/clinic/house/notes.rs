@@ -6,12 +6,13 @@ use chartmesh_protocol::ledger::{Body, HouseNote, NodeRevocation, NoteTopic, Sig
 use chartmesh_protocol::{ChartId, ClinicId, NodeId, StatementId};
 use zeroize::Zeroizing;
 
+use super::origin;
 use super::revoke::note_ending;
 use crate::clinic::draft::Draft;
 use crate::clinic::items::{self, NewItem};
 use crate::clinic::peers::peer_key;
 use crate::clinic::{Clinic, ClinicError, sealing_keys};
-use crate::keys::{Secret, open_text, seal_text};
+use crate::keys::{EnrolmentId, Secret, open_text, seal_text};
 use crate::store::{Batch, Space, View};
 
 /// Marks a clinic with more than one node.
@@ -30,6 +31,7 @@ const PEER: u8 = 1;
 const CUSTODY: u8 = 2;
 const SEALING_KEY: u8 = 3;
 const NODE: u8 = 4;
+const ORIGIN: u8 = 5;
 
 /// What a node tells the others of its clinic.
 pub(crate) enum Told<'a> {
@@ -41,6 +43,8 @@ pub(crate) enum Told<'a> {
     SealingKey(NodeId, &'a Secret),
     /// This node's own name and card.
     Node(&'a str, &'a str),
+    /// The enrolment file that this node came from.
+    Origin(EnrolmentId),
 }
 
 /// A statement of a house on its way into the store.
@@ -89,6 +93,10 @@ impl Clinic {
             Told::Node(label, card) => {
                 let text = format!("{label}\n{card}").into_bytes();
                 (house, NODE, *self.node_id().as_bytes(), text)
+            }
+            Told::Origin(file) => {
+                let about = *self.node_id().as_bytes();
+                (house, ORIGIN, about, file.as_bytes().to_vec())
             }
         };
         let text = Zeroizing::new(text);
@@ -281,6 +289,11 @@ fn put(batch: &mut Batch, note: &HouseNote, text: &[u8]) -> Result<(), ClinicErr
             if let Some(card) = card {
                 let key = peer_key(&note.clinic, &about);
                 batch.put(Space::Peers, key, card.to_vec());
+            }
+        }
+        ORIGIN => {
+            if let Some(file) = EnrolmentId::read(text) {
+                origin::note(batch, &about, &file);
             }
         }
         // A newer program told more.

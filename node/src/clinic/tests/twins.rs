@@ -15,15 +15,24 @@ use crate::store::Space;
 impl House {
     /// Another node of the clinic, on another computer.
     fn twin(&self, label: &str) -> Self {
+        Self::joined(&self.enrolment(label))
+    }
+
+    /// An enrolment file of this clinic, opened.
+    fn enrolment(&self, label: &str) -> Enrolment {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("enrolment");
         let made = self.clinic.enroll(label, &file, 1, &|_| ()).unwrap();
         let code = EnrolmentCode::parse(&made.code).unwrap();
         let bytes = std::fs::read(&file).unwrap();
-        let enrolment = Enrolment::open(&bytes, &code, clock::now_ms()).unwrap();
+        Enrolment::open(&bytes, &code, clock::now_ms()).unwrap()
+    }
+
+    fn joined(enrolment: &Enrolment) -> Self {
+        let dir = tempfile::tempdir().unwrap();
         let config = Config::default_for(&enrolment.name).unwrap();
         let cost = Cost::new(64, 1, 1).unwrap();
-        Clinic::join(dir.path(), &config, &passphrase(), cost, &enrolment).unwrap();
+        Clinic::join(dir.path(), &config, &passphrase(), cost, enrolment).unwrap();
         let clinic = Clinic::open(dir.path(), config, &passphrase()).unwrap();
         Self {
             clinic: Arc::new(clinic),
@@ -301,4 +310,52 @@ fn nodes_that_write_and_meet_at_random_agree_also_after_one_was_cut_off() {
     for seed in 0..12 {
         play(seed);
     }
+}
+
+#[test]
+fn two_nodes_of_one_enrolment_file_are_noticed_at_every_node_until_one_is_cut_off() {
+    let first = House::new("Home");
+    let enrolment = first.enrolment("Ward laptop");
+    let [ward, thief] = [0, 1].map(|_| House::joined(&enrolment));
+    // Another file of the same name, made before any of these was known, is another one.
+    let other = first.twin("Ward laptop");
+    for _ in 0..2 {
+        for house in [&ward, &thief, &other] {
+            sync(house, &first).unwrap();
+        }
+    }
+    let mut both = vec![ward.clinic.node_id(), thief.clinic.node_id()];
+    both.sort_unstable();
+    for house in [&first, &ward, &thief, &other] {
+        let status = house.clinic.status(false, Vec::new()).unwrap();
+        let nodes: Vec<_> = status.doubled.iter().map(|one| one.nodes.clone()).collect();
+        assert_eq!(nodes, [both.clone()]);
+        for line in house.clinic.nodes().unwrap() {
+            assert_eq!(line.doubles.is_empty(), !both.contains(&line.node));
+        }
+    }
+    first.cut_off(&thief);
+    sync(&ward, &first).unwrap();
+    for house in [&first, &ward] {
+        assert_eq!(house.clinic.doubled().unwrap(), []);
+    }
+}
+
+#[test]
+fn nodes_of_one_clinic_are_told_apart() {
+    let ([first, second, other], _) = three();
+    introduce(&other, &first);
+    let short = |house: &House| house.clinic.node_id().to_string()[..8].to_owned();
+    let labels = |house: &House| -> Vec<Option<String>> {
+        let lines = house.clinic.sync_status(Vec::new()).unwrap();
+        lines.into_iter().map(|line| line.label).collect()
+    };
+    // A clinic with one node needs none.
+    let ward = format!("Ward laptop, {}", short(&second));
+    assert_eq!(labels(&first), [None, Some(ward)]);
+    let office = format!("the first node, {}", short(&first));
+    assert_eq!(labels(&second), [None, Some(office)]);
+    let mut nodes = [&first, &second].map(|house| Some(format!("node {}", short(house))));
+    nodes.sort();
+    assert_eq!(labels(&other), nodes);
 }
