@@ -9,8 +9,8 @@ pub const MAX_RECORD_BYTES: usize = 4 * 1024 * 1024;
 /// it.
 pub const MAX_MAIL_BYTES: usize = MAX_RECORD_BYTES + MAX_RECORD_BYTES / 8 + 1024;
 
-/// Stretches of records that one receipt names: the compartments and authors that one morning's mail
-/// is of; more take another.
+/// Stretches of records that one receipt names: the compartments and authors that one morning's
+/// mail is of; more take another.
 pub const MAX_RECEIPT_STRETCHES: usize = 512;
 
 /// Statements that one receipt names: a chart has some five, and ten with its years.

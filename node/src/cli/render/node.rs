@@ -117,8 +117,8 @@ pub(super) fn nodes(nodes: &[NodeLine]) -> String {
 }
 
 /// What to do about two nodes of one enrolment file.
-const CUT_OFF_UNKNOWN: &str = "somebody used the file a second time. Cut off the one that you do not \
-     know: `chartmesh node revoke NODE --reason ..`";
+const CUT_OFF_UNKNOWN: &str = "somebody used the file a second time. Cut off the one that you \
+     do not know: `chartmesh node revoke NODE --reason ..`";
 
 fn two_of_one(doubled: &Doubled) -> String {
     let nodes = doubled.nodes.iter().map(short).collect::<Vec<_>>();

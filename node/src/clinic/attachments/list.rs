@@ -183,8 +183,8 @@ impl Clinic {
     /// The content of an attachment: the one with this number, from 1, of a resource.
     ///
     /// # Errors
-    /// [`ClinicError::NotFound`] when there is no such attachment, [`ClinicError::NotHere`] when its
-    /// content is not here.
+    /// [`ClinicError::NotFound`] when there is no such attachment, and
+    /// [`ClinicError::NotHere`] when its content is not here.
     pub fn attachment_content(
         &self,
         id: &str,

@@ -63,8 +63,8 @@ impl Clinic {
         Ok(lines)
     }
 
-    /// What tells the nodes that this one talks to from others of the same clinic: of our own clinic
-    /// what each is called, and the beginning of its id. None for a clinic with one node.
+    /// What tells the nodes that this one talks to from others of the same clinic: of our own
+    /// clinic what each is called, and the beginning of its id. None for a clinic with one node.
     ///
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be read.
