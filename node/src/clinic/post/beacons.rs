@@ -10,7 +10,7 @@ use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::openable;
 use chartmesh_protocol::mail::{Beacon, Content, Reach};
 use chartmesh_protocol::reconcile::FeedNumber;
-use chartmesh_protocol::{ChartId, MailboxId};
+use chartmesh_protocol::{ChartId, ClinicId, MailboxId, NodeId};
 
 use super::log::Post;
 use super::mailbox::Use;
@@ -102,6 +102,29 @@ impl Post {
         Ok(reaches)
     }
 
+    /// Whether what a beacon tells of is to lie at the relay. When an author's right ends, or that
+    /// of the relay, the author fetches from its boxes no more; and a relay forgets mail in a box
+    /// from which nobody fetches.
+    fn is_carried(
+        &self,
+        clinic: &Clinic,
+        author: &NodeId,
+        reach: &Reach,
+    ) -> Result<bool, ClinicError> {
+        let ledger = clinic.ledger(&reach.chart)?;
+        let decision = clinic.decide(&ledger);
+        let names = tags(clinic, &ledger);
+        let Some(name) = names.get(&reach.compartment) else {
+            return Ok(true);
+        };
+        let certificates = clinic.certificates_read();
+        let may_read =
+            |of: &ClinicId| certificates.book().belongs(author, of) && decision.may_read(of, name);
+        let grantees = ledger.grants().map(|(_, grant)| grant.grantee);
+        let mut parties = grantees.chain(decision.custodian());
+        Ok(decision.may_relay(&self.relay.clinic, name) && parties.any(|of| may_read(&of)))
+    }
+
     /// Takes in a beacon of the clinic with which we share a box.
     pub(super) fn take_beacon(
         &mut self,
@@ -150,7 +173,9 @@ impl Post {
             if told <= here {
                 self.table.delete_reach(&author, &reach);
             }
-            withheld = withheld.saturating_add(told.saturating_sub(here));
+            if told > here && self.is_carried(clinic, &author, &reach)? {
+                withheld = withheld.saturating_add(told.saturating_sub(here));
+            }
         }
         if withheld != self.table.withheld(&clinic.store)? {
             self.table.put_withheld(withheld);

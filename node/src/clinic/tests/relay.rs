@@ -304,3 +304,32 @@ fn it_is_told_what_of_that_which_waits_lies_at_a_relay() {
     assert!(told().contains("; 1 of them lies at Relay"), "{}", told());
     assert!(!told().contains("all of them"), "{}", told());
 }
+
+#[test]
+fn a_relay_is_not_blamed_for_what_it_forgot_when_its_authors_right_ended() {
+    let mut coast = Coast::new(3);
+    let amina = coast.houses[0].register("Amina");
+    let grants = [1, 2].map(|reader| {
+        let [home, reader] = [&coast.houses[0], &coast.houses[reader]];
+        home.grant(&amina, reader, "all", "read,write").grant
+    });
+    coast.carry(&amina);
+    for place in [0, 1, 2] {
+        coast.visit(place).unwrap();
+    }
+    let before = coast.relay.copy();
+    // Under a key that it makes: nobody else fetches from that box yet.
+    let gone = &coast.houses[2];
+    gone.import(&visit(gone, &amina, "v1"));
+    coast.visit(2).unwrap();
+    // The relay is put back. What the third puts again lies there until it hears of its end.
+    coast.relay = before;
+    let id = grants[1].unwrap().to_string();
+    let home = &coast.houses[0].clinic;
+    home.revoke(&id, "moved away", None).unwrap();
+    for place in [0, 2, 0, 1, 0] {
+        let tries = (0..4).any(|_| coast.visit(place).is_ok());
+        assert!(tries, "clinic {place}");
+        assert_eq!(coast.standing(place).withheld, 0, "clinic {place}");
+    }
+}
