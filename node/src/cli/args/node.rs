@@ -116,9 +116,10 @@ On the other computer, with the code that this prints:
   chartmesh --dir ward run
 
 Carry the file on a stick and the code on paper or by telephone: each is useless without the other.
-Delete the file afterwards. The new node has a passphrase of its own and the clinic's keys: it can
-do all that this one can. Whoever takes it unlocked has every chart of the clinic, and the keys to
-sign in its name: cut it off with `chartmesh node revoke`.")]
+Delete the file afterwards: it is for one computer, and a second one that takes it is shown at every
+node. The new node has a passphrase of its own and the clinic's keys: it can do all that this one
+can. Whoever takes it unlocked has every chart of the clinic, and the keys to sign in its name: cut
+it off with `chartmesh node revoke`.")]
     Enroll {
         /// What the new node is called, such as where it stands.
         #[arg(long)]
@@ -159,7 +160,9 @@ pub(in crate::cli) enum Sync {
     /// Exchange with other clinics now, and say how it went.
     #[command(after_help = "Examples:
   chartmesh sync now
-  chartmesh sync now --peer 3f2a91c0 --json")]
+  chartmesh sync now --peer 3f2a91c0 --json
+
+Ends with 7 when a clinic was not reached and something for it lies at no relay.")]
     Now {
         /// Only this clinic.
         #[arg(long)]

@@ -166,3 +166,35 @@ fn a_sync_is_no_failure_when_a_relay_holds_what_an_absent_clinic_lacks() {
                through Coast Relay\n";
     assert!(output.contains(has), "{output}");
 }
+
+#[test]
+fn whoever_adds_a_relay_is_told_how_to_let_it_carry() {
+    let hill = Clinic::create(PROGRAM, "Hill Clinic");
+    let relay = Clinic::create_relay(PROGRAM, "Coast Relay");
+    hill.json(&["patient", "register", "--given", "Amina"]);
+    let said = hill.ok(&["peer", "add", &text(&relay.json(&["id"])["card"])]);
+    let told = said
+        .lines()
+        .find_map(|line| line.strip_prefix("  chartmesh "));
+    let words: Vec<&str> = told
+        .unwrap_or_else(|| panic!("{said}"))
+        .split(' ')
+        .collect();
+    // It is a whole command, and does what it is told for.
+    assert_eq!(
+        hill.ok(&words).lines().next(),
+        Some("Granted for 1 patient.")
+    );
+    let grants = hill.json(&["consent", "list"]);
+    assert_eq!(
+        grants[0]["rights"],
+        serde_json::json!(["relay"]),
+        "{grants}"
+    );
+    let help = hill.ok(&["consent", "grant", "--help"]);
+    assert!(help.contains("--rights relay"), "{help}");
+    // Of a clinic nothing of the kind is said.
+    let river = Clinic::create(PROGRAM, "River Hospital");
+    let said = hill.ok(&["peer", "add", &text(&river.json(&["id"])["card"])]);
+    assert!(!said.contains("relay"), "{said}");
+}

@@ -174,6 +174,50 @@ fn an_enrolment_file_is_useless_altered_late_or_without_its_code() {
 }
 
 #[test]
+fn an_enrolment_file_that_is_used_twice_is_told_of_loudly() {
+    let mut first = Clinic::create(PROGRAM, "Hill Clinic");
+    first.start();
+    let (file, code) = first.enrolment("Ward laptop");
+    let (file, code) = (file.to_string_lossy(), code.to_string_lossy());
+    let machines = ["one", "another"].map(|name| {
+        let machine = Clinic::create(PROGRAM, name);
+        std::fs::remove_dir_all(machine.dir()).unwrap();
+        machine.ok(&["init", "--enroll", &file, "--code-file", &code]);
+        machine.ok(&["sync", "now"]);
+        machine
+    });
+    let mut nodes = machines.each_ref().map(|machine| {
+        let node = text(&machine.json(&["id"])["node_id"]);
+        node[..8].to_owned()
+    });
+    nodes.sort();
+    let [one, another] = &nodes;
+    machines[0].ok(&["sync", "now"]);
+    for clinic in [&first, &machines[0], &machines[1]] {
+        let status = clinic.ok(&["status"]);
+        let said = format!(
+            "  NODES    {one} and {another} CAME FROM ONE ENROLMENT FILE (Ward laptop): somebody \
+             used the file a second time. Cut off the one that you do not know: `chartmesh node \
+             revoke NODE --reason ..`\n"
+        );
+        assert!(status.contains(&said), "{status}");
+        let list = clinic.ok(&["node", "list"]);
+        assert!(
+            list.contains("  CAME FROM ONE ENROLMENT FILE WITH "),
+            "{list}"
+        );
+    }
+    let status = first.ok(&["status"]);
+    for node in [one, another] {
+        let line = format!("  Hill Clinic (Ward laptop, {node}): ");
+        assert!(status.contains(&line), "{status}");
+    }
+    first.ok(&["node", "revoke", another, "--reason", "not known here"]);
+    let status = first.ok(&["status"]);
+    assert!(!status.contains("ENROLMENT"), "{status}");
+}
+
+#[test]
 fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
     let [first, second, other] = two_nodes_and_another();
     let shared = shared_with(&first, &other);
