@@ -11,7 +11,7 @@ use chartmesh_protocol::ledger::Place;
 use chartmesh_protocol::mail::Stretch;
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::{FeedEntry, ItemKind};
-use chartmesh_protocol::{ChartId, ClinicId, NodeId, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId, CompartmentTag, NodeId, StatementId};
 
 use super::table::Table;
 use crate::clinic::records::Listed;
@@ -51,8 +51,14 @@ impl Clinic {
         peer: &KnownPeer,
         owed: Vec<FeedEntry>,
     ) -> Result<Left, ClinicError> {
-        let witnesses = self.witnesses(peer)?;
+        let relays = self.peers()?;
+        let mut relays = relays.iter().filter(|one| one.is_relay()).peekable();
         let mut left = Left::default();
+        if relays.peek().is_none() {
+            left.items = owed;
+            return Ok(left);
+        }
+        let witnesses = self.witnesses(peer, relays)?;
         let mut by_chart: BTreeMap<ChartId, Vec<FeedEntry>> = BTreeMap::new();
         for entry in owed {
             match items::chart_of(&self.store, entry.feed)? {
@@ -132,10 +138,13 @@ impl Clinic {
     }
 
     /// The nodes of a peer's clinic whose receipts came, through any relay.
-    fn witnesses(&self, peer: &KnownPeer) -> Result<Vec<Witness>, ClinicError> {
+    fn witnesses<'a>(
+        &self,
+        peer: &KnownPeer,
+        relays: impl Iterator<Item = &'a KnownPeer>,
+    ) -> Result<Vec<Witness>, ClinicError> {
         let mut witnesses = Vec::new();
-        let relays = self.peers()?;
-        for relay in relays.into_iter().filter(KnownPeer::is_relay) {
+        for relay in relays {
             let table = Table::of(relay.node);
             for (node, holder) in table.holders(&self.store)? {
                 if !self.is_of(peer, &node) {
@@ -167,7 +176,7 @@ impl Clinic {
 /// The records of a chart by what they are and where they stand.
 struct Places {
     by_id: BTreeMap<ItemId, Listed>,
-    by_place: BTreeMap<(chartmesh_protocol::CompartmentTag, Place), Vec<Listed>>,
+    by_place: BTreeMap<(CompartmentTag, Place), Vec<Listed>>,
 }
 
 impl Places {
@@ -188,7 +197,7 @@ impl Places {
         self.by_id.get(id)
     }
 
-    fn at(&self, tag: chartmesh_protocol::CompartmentTag, place: Place) -> &[Listed] {
+    fn at(&self, tag: CompartmentTag, place: Place) -> &[Listed] {
         self.by_place.get(&(tag, place)).map_or(&[], Vec::as_slice)
     }
 

@@ -372,7 +372,28 @@ fn what_a_store_held_before_it_was_put_back_is_held_no_more_until_it_says_so() {
 }
 
 #[test]
-fn the_nodes_of_a_third_clinic_tell_nothing_that_others_may_not_know() {
+fn a_clock_that_is_far_ahead_moves_no_confirmation_into_the_future() {
+    let (coast, amina) = settled();
+    let [home, away] = coast.both();
+    let ahead = Receipt {
+        at: HybridTime::from_ms(clock::now_ms() + 1_000_000_000_000),
+        ..boast(&coast, away, &amina, 0)
+    };
+    deliver(&coast, ahead, &away.clinic.identity.node);
+    assert!(has_everything(home, away), "{:?}", line(home, away));
+    // Another store of the same node, with the clock set right, is believed.
+    home.import(&visit(home, &amina, "v1"));
+    let right = Receipt {
+        store: chartmesh_protocol::reconcile::StoreIncarnation::new(7),
+        at: HybridTime::from_ms(clock::now_ms() + 1),
+        ..boast(&coast, away, &amina, 0)
+    };
+    deliver(&coast, right, &away.clinic.identity.node);
+    assert!(has_everything(home, away), "{:?}", line(home, away));
+}
+
+#[test]
+fn what_lies_at_the_relay_does_not_show_who_holds_what() {
     let (coast, amina) = settled();
     let [home, away] = coast.both();
     home.import(&visit(home, &amina, "v1"));
