@@ -11,7 +11,7 @@ use chartmesh_protocol::{ChartId, NodeId};
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
-use super::{Clinic, ClinicError, hybrid};
+use super::{Clinic, ClinicError, hybrid, refusal};
 use crate::store::{Batch, Space, StoreError};
 
 /// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
@@ -78,6 +78,7 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
         bytes: statement.to_bytes(),
         what: What::Statement,
         party: statement.body().party(),
+        revokes: matches!(statement.body(), Body::Revocation(_)),
         house: house_of_statement(statement.body()),
     }
 }
@@ -99,6 +100,7 @@ pub(crate) fn record_item(record: &VerifiedRecord, form: RecordForm) -> NewItem 
             marked: Marked::of(form),
         }),
         party: None,
+        revokes: false,
         house: None,
     }
 }
@@ -143,6 +145,7 @@ impl Clinic {
             hybrid::remember(&mut batch, point);
             let filed = items::file(view, &mut batch, &items)?;
             notes::apply(view, &mut batch, &told, &own)?;
+            refusal::note_heard(view, &mut batch, &items, at_ms)?;
             for chart in items
                 .iter()
                 .filter(|item| !item.is_of_house())

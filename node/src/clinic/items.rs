@@ -39,6 +39,8 @@ pub(crate) struct NewItem {
     pub(crate) what: What,
     /// The clinic that it names, of a statement that names one.
     pub(crate) party: Option<ClinicId>,
+    /// Whether it ends a grant.
+    pub(crate) revokes: bool,
     /// What it says, of a statement of a clinic to its nodes or of one of them.
     pub(crate) house: Option<Body>,
 }

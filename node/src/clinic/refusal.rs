@@ -1,14 +1,42 @@
 //! Why this clinic may not write, in words.
+//!
+//! ```text
+//! Settings  "revocation heard/" statement 32  -> time 8: when this node heard of it
+//! ```
+//!
+//! A revocation carries no time: whoever signs it could claim any.
 
-use chartmesh_protocol::ClinicId;
 use chartmesh_protocol::ledger::{CompartmentName, GrantState, GrantView, Rights};
+use chartmesh_protocol::{ClinicId, StatementId};
 
-use super::date;
+use super::items::{self, NewItem};
 use super::open_chart::OpenChart;
+use super::{ClinicError, date};
+use crate::store::{Batch, Space, Store, View};
+
+/// What the keys of the times begin with at which revocations were heard of.
+const HEARD: &[u8] = b"revocation heard/";
+
+/// Notes when revocations among items were heard of, each once.
+pub(super) fn note_heard(
+    view: &View<'_>,
+    batch: &mut Batch,
+    items: &[NewItem],
+    now_ms: u64,
+) -> Result<(), ClinicError> {
+    for item in items.iter().filter(|item| item.revokes) {
+        let key = [HEARD, item.id.as_bytes()].concat();
+        if !view.contains(Space::Settings, &key)? {
+            batch.put(Space::Settings, key, now_ms.to_be_bytes().to_vec());
+        }
+    }
+    Ok(())
+}
 
 /// Why a clinic may not write these compartments of a chart: that a right was never given, or which
-/// one has ended. A revocation carries no time, so none is named.
+/// one has ended.
 pub(super) fn refused_write(
+    store: &Store,
     open: &OpenChart,
     clinic: &ClinicId,
     closed: &[CompartmentName],
@@ -26,7 +54,11 @@ pub(super) fn refused_write(
                 .iter()
                 .any(|name| view.grant.compartments.covers(name))
     };
-    let ended = open.decision().grants().filter(gave).filter_map(ending);
+    let ended = open
+        .decision()
+        .grants()
+        .filter(gave)
+        .filter_map(|view| ending(store, view));
     match ended.max() {
         Some((_, why)) => format!(
             "this clinic may not write the {compartments} {names} of this chart any more: {why}; \
@@ -40,12 +72,16 @@ pub(super) fn refused_write(
 }
 
 /// How a grant has ended; the weightier, the later in order.
-fn ending(view: &GrantView) -> Option<(u8, String)> {
+fn ending(store: &Store, view: &GrantView) -> Option<(u8, String)> {
     let id: String = view.id.to_string().chars().take(8).collect();
     let look = format!("`chartmesh consent show {id}` tells more");
     match &view.state {
-        GrantState::Revoked(_) | GrantState::FallsWithParent(_) => {
-            Some((1, format!("the consent to it was revoked ({look})")))
+        GrantState::Revoked(by) | GrantState::FallsWithParent(by) => {
+            let heard = by.iter().filter_map(|id| heard_at(store, id)).min();
+            let heard = heard.map_or_else(String::new, |at| {
+                format!("; this node heard of it at {}", date::moment(at))
+            });
+            Some((1, format!("the consent to it was revoked{heard} ({look})")))
         }
         GrantState::Expired => {
             let until = date::moment(view.grant.expires_ms.unwrap_or_default());
@@ -53,4 +89,11 @@ fn ending(view: &GrantView) -> Option<(u8, String)> {
         }
         GrantState::NotYet | GrantState::Valid | GrantState::Invalid(_) => None,
     }
+}
+
+/// When this node heard of a revocation, in milliseconds since 1970.
+fn heard_at(store: &Store, revocation: &StatementId) -> Option<u64> {
+    let key = [HEARD, revocation.as_bytes()].concat();
+    let heard = store.get(Space::Settings, &key).ok().flatten()?;
+    items::number(&heard)
 }

@@ -109,7 +109,7 @@ impl Clinic {
             }
         }
         if !closed.is_empty() {
-            let text = refused_write(open, &self.clinic_id(), &closed);
+            let text = refused_write(&self.store, open, &self.clinic_id(), &closed);
             return Err(ClinicError::refused(text));
         }
         let mut saved = Saved::default();
