@@ -142,3 +142,36 @@ fn size(bytes: u64) -> String {
         _ => format!("{} MB", tenths(1_000_000)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(waits_for: Option<&[&str]>) -> String {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        one_line(&AttachmentLine {
+            resource: "DocumentReference/xray".to_owned(),
+            title: None,
+            content_type: Some("image/png".to_owned()),
+            bytes: Some(3_000_000),
+            state: AttachmentState::Wanted,
+            percent_here: 40,
+            waits_for: waits_for.map(names),
+        })
+    }
+
+    #[test]
+    fn what_nobody_brings_now_is_not_on_its_way() {
+        let said = |rest: &str| format!("  DocumentReference/xray: image/png, 3.0 MB: {rest}");
+        assert_eq!(wanted(None), said("on its way, 40 % here"));
+        let from = "40 % here, comes with the next direct link to";
+        let one = said(&format!("{from} Hill Clinic, or on a stick"));
+        assert_eq!(wanted(Some(&["Hill Clinic"])), one);
+        let two = said(&format!(
+            "{from} Hill Clinic or River Hospital, or on a stick"
+        ));
+        assert_eq!(wanted(Some(&["River Hospital", "Hill Clinic"])), two);
+        let nobody = said(&format!("{from} a clinic that has it, or on a stick"));
+        assert_eq!(wanted(Some(&[])), nobody);
+    }
+}
