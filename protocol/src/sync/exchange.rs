@@ -78,10 +78,9 @@ impl Session {
             (Stage::Statements(Sending::Queued), Tier::Set | Tier::Range) => {
                 idle && round.settled && self.sender.is_acknowledged()
             }
-            (Stage::Records(Sending::Queued), _) => {
-                idle && round.sent && self.sender.is_acknowledged()
-            }
-            (Stage::Check(_, theirs), _) => theirs.is_some(),
+            // Our digests cover what we have sent; only what comes in must be stored.
+            (Stage::Records(Sending::Queued), _) => idle && round.sent,
+            (Stage::Check(_), _) => round.theirs.is_some() && self.sender.is_acknowledged(),
             (Stage::Statements(_) | Stage::Records(_), _) => false,
         }
     }
@@ -101,17 +100,12 @@ impl Session {
                 round.waited();
                 round.stage = Stage::Records(Sending::Begin);
             }
-            (Stage::Records(_), true) => {
-                round.waited();
-                let check = self.check(holdings);
-                Frame::Digest(check).write(&mut self.out);
-                round.stage = Stage::Check(check, None);
+            (Stage::Records(_), true) => self.send_digests(&mut round, holdings),
+            (Stage::Check(ours), true) => {
+                let ours = *ours;
+                return self.conclude(now_ms, round, ours, holdings);
             }
-            (Stage::Check(ours, Some(theirs)), _) => {
-                let (ours, theirs) = (*ours, *theirs);
-                return self.conclude(now_ms, round, ours, theirs, holdings);
-            }
-            (Stage::Statements(_) | Stage::Records(_) | Stage::Check(..), _) => {
+            (Stage::Statements(_) | Stage::Records(_) | Stage::Check(_), _) => {
                 self.phase = Phase::Exchange(round);
                 return Ok(Step::Waiting);
             }
@@ -207,7 +201,7 @@ impl Session {
         let (mark, sending) = match &mut round.stage {
             Stage::Statements(sending) => (Mark::Settled, sending),
             Stage::Records(sending) => (Mark::Sent(round.after), sending),
-            Stage::Check(..) => return Err(unexpected),
+            Stage::Check(_) => return Err(unexpected),
         };
         let Sending::Comparing(comparison) = sending else {
             return Err(unexpected);
@@ -224,6 +218,21 @@ impl Session {
         }
         round.found_by(tier);
         Ok(())
+    }
+
+    /// Says what we hold now that everything that the peer sent is stored.
+    fn send_digests(&mut self, round: &mut Round, holdings: &dyn Holdings) {
+        // What is newer than a cursor comes without being asked for.
+        if round.tier != Tier::Cursor {
+            round.waited();
+        }
+        // Digests that came with the items were not waited for.
+        if round.theirs.is_none() {
+            round.waited();
+        }
+        let check = self.check(holdings);
+        Frame::Digest(check).write(&mut self.out);
+        round.stage = Stage::Check(check);
     }
 
     /// Our digests at the end of an exchange.
@@ -243,10 +252,12 @@ impl Session {
         now_ms: u64,
         mut round: Box<Round>,
         ours: Check,
-        theirs: Check,
         holdings: &dyn Holdings,
     ) -> Result<Step, SyncError> {
-        round.waited();
+        let Some(theirs) = round.theirs else {
+            self.phase = Phase::Exchange(round);
+            return Ok(Step::Waiting);
+        };
         let settled = ours.digests.statements == theirs.digests.statements;
         match round.judge(&ours, &theirs) {
             Verdict::Equal => {

@@ -35,7 +35,7 @@ impl Session {
         let open = match &round.stage {
             Stage::Records(Sending::Comparing(_)) => true,
             Stage::Records(Sending::Queued) => self.sender.is_marked(),
-            Stage::Records(Sending::Begin) | Stage::Statements(_) | Stage::Check(..) => false,
+            Stage::Records(Sending::Begin) | Stage::Statements(_) | Stage::Check(_) => false,
         };
         if open && self.news {
             let owed = holdings.owed(self.pushed).into_iter();

@@ -22,7 +22,7 @@
 //!         everything newer, and charts            ITEM.. SENT    <--> ITEM.. SENT
 //!         that are shared only now
 //!     ACK for what is durable, at any time
-//!     DIGEST <--> DIGEST                          when all is stored and acknowledged
+//!     DIGEST <--> DIGEST                          when all is sent, and all that came is stored
 //!       equal: in sync
 //!       one side has something new: once more, from the cursor tier
 //!       otherwise: the next tier, and if there is none, CLOSE

@@ -28,8 +28,8 @@ pub(super) enum Stage {
     Statements(Sending),
     /// Everything else.
     Records(Sending),
-    /// The digests: ours, and the peer's once it has come.
-    Check(Check, Option<Check>),
+    /// The digests: ours has been sent.
+    Check(Check),
 }
 
 /// How far the sending of a stage has come.
@@ -61,6 +61,8 @@ pub(super) struct Round {
     pub(super) settled: bool,
     /// The peer has sent everything.
     pub(super) sent: bool,
+    /// The peer's digests, which may come while its items are still being stored here.
+    pub(super) theirs: Option<Check>,
     /// Items of both sides at the last comparison of digests.
     moved: u64,
     idle_rounds: u32,
@@ -91,6 +93,7 @@ impl Round {
             compared: FeedNumber::START,
             settled: false,
             sent: false,
+            theirs: None,
             moved: 0,
             idle_rounds: 0,
             trips: 0,
@@ -106,7 +109,7 @@ impl Round {
             Stage::Statements(_) => "exchanging statements",
             Stage::Records(Sending::Comparing(_)) => "comparing records",
             Stage::Records(_) => "exchanging records",
-            Stage::Check(..) => "comparing digests",
+            Stage::Check(_) => "comparing digests",
         }
     }
 
@@ -165,6 +168,7 @@ impl Round {
     fn begin(&mut self, settled: bool) {
         self.settled = settled;
         self.sent = false;
+        self.theirs = None;
         self.stage = if settled {
             Stage::Records(Sending::Begin)
         } else {
@@ -190,23 +194,20 @@ impl Round {
         Ok(())
     }
 
-    /// The peer's digests; `delivered` items have come from it.
+    /// The peer's digests, which follow everything that it sends; `delivered` items have come from
+    /// it.
     pub(super) fn take_check(&mut self, check: Check, delivered: u64) -> Result<(), SyncError> {
-        match &mut self.stage {
-            Stage::Check(_, theirs @ None) => {
-                if check.items != delivered {
-                    return Err(SyncError::Miscounted {
-                        claimed: check.items,
-                        arrived: delivered,
-                    });
-                }
-                *theirs = Some(check);
-                Ok(())
-            }
-            Stage::Statements(_) | Stage::Records(_) | Stage::Check(..) => {
-                Err(self.unexpected(FrameType::Digest))
-            }
+        if !self.sent || self.theirs.is_some() {
+            return Err(self.unexpected(FrameType::Digest));
         }
+        if check.items != delivered {
+            return Err(SyncError::Miscounted {
+                claimed: check.items,
+                arrived: delivered,
+            });
+        }
+        self.theirs = Some(check);
+        Ok(())
     }
 
     /// Judges both digests.

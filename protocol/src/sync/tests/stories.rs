@@ -185,6 +185,27 @@ fn a_new_record_is_pushed_while_connected() {
 }
 
 #[test]
+fn what_is_new_reaches_the_peer_and_is_confirmed_in_two_round_trips() {
+    for writers in [[true, false], [false, true], [true, true]] {
+        let mut pair = Pair::in_sync(10);
+        pair.latency_ms = 300;
+        for (end, writes) in writers.into_iter().enumerate() {
+            if writes {
+                let words = format!("while apart {end}");
+                pair.ends[end].store.accept(record(1, &words, 2_000));
+            }
+        }
+        pair.connect();
+        pair.drive();
+        pair.assert_equal();
+        // The one that opens the stream waits for a HELLO and for digests.
+        let report = pair.report(A);
+        assert_eq!((report.tier, report.round_trips), (Tier::Cursor, 2));
+        assert!(report.duration_ms < 3 * 600, "{report:?} {writers:?}");
+    }
+}
+
+#[test]
 fn a_grant_that_is_pushed_brings_the_chart_of_the_other_side() {
     let mut pair = Pair::in_sync(2);
     pair.ends[A].store.accept(record(130, "kept back", 300));
