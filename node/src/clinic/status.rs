@@ -72,8 +72,11 @@ pub struct PeerLine {
     pub node: NodeId,
     /// How the link stands.
     pub state: LinkState,
-    /// The address it was last reached at.
+    /// The address it was last reached at; that of the relay, where it was reached through one.
     pub path: Option<String>,
+    /// The name of that relay.
+    #[serde(default)]
+    pub through: Option<String>,
     /// When both stores were last found equal, as RFC 3339.
     pub confirmed: Option<String>,
     /// Items that it lacks, as far as we know.
@@ -177,6 +180,10 @@ impl Clinic {
             {
                 summary.push_str(&format!("; {} at {relay}", of_them(count, owed_out)));
             }
+            let through = link.and_then(|link| link.through.clone());
+            if let Some(relay) = through.as_ref().filter(|_| is_open(state)) {
+                summary.push_str(&format!("; through {relay}"));
+            }
             if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
                 let minutes = note.ahead_ms / 60_000;
                 summary.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
@@ -187,6 +194,7 @@ impl Clinic {
                 node: peer.node,
                 state,
                 path: link.and_then(|link| link.path.clone()),
+                through,
                 confirmed,
                 owed_out,
                 error: link.and_then(|link| link.error.clone()),
@@ -287,6 +295,14 @@ fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
     }
 }
 
+/// Whether a link is up.
+fn is_open(state: LinkState) -> bool {
+    match state {
+        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => true,
+        LinkState::Connecting | LinkState::Disconnected => false,
+    }
+}
+
 /// A clinic that no chart was ever granted to has nothing, and not everything.
 fn nothing_shared(state: LinkState) -> &'static str {
     match state {
@@ -375,6 +391,7 @@ mod tests {
             node: NodeId::new([1; 32]),
             state,
             path: None,
+            through: None,
             confirmed_ms: None,
             heard_ms,
             items_sent: 0,

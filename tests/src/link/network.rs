@@ -106,6 +106,17 @@ impl Network {
         self.shared.wire().part(one, other);
     }
 
+    /// From now on what one host sends the other arrives again, either way.
+    pub fn join(&self, one: usize, other: usize) {
+        self.shared.wire().join(one, other);
+    }
+
+    /// From now on a router before a host lets packets in only from where the host has sent some
+    /// to, from the same port.
+    pub fn guard(&self, host: usize) {
+        self.shared.wire().guard(host);
+    }
+
     /// What went from one host to another so far.
     #[must_use]
     pub fn count(&self, from: usize, to: usize) -> Count {

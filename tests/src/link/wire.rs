@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Conditions;
+use super::guard::Guard;
 
 /// What went from one host to another, whole packets with their IP headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +50,7 @@ pub(super) struct Wire {
     counts: BTreeMap<(usize, usize), Count>,
     /// Pairs of hosts between which nothing arrives.
     parted: BTreeSet<(usize, usize)>,
+    guards: BTreeMap<usize, Guard>,
 }
 
 impl Wire {
@@ -62,12 +64,25 @@ impl Wire {
             order: 0,
             counts: BTreeMap::new(),
             parted: BTreeSet::new(),
+            guards: BTreeMap::new(),
         }
+    }
+
+    /// From now on a host is sent answers only.
+    pub(super) fn guard(&mut self, host: usize) {
+        self.guards.insert(host, Guard::default());
     }
 
     /// From now on nothing of one host arrives at the other, either way.
     pub(super) fn part(&mut self, one: usize, other: usize) {
         self.parted.extend([(one, other), (other, one)]);
+    }
+
+    /// From now on what one host sends the other arrives again, either way.
+    pub(super) fn join(&mut self, one: usize, other: usize) {
+        for pair in [(one, other), (other, one)] {
+            self.parted.remove(&pair);
+        }
     }
 
     /// From now on the link is like this. What waits at a host is still sent at the old pace.
@@ -90,6 +105,9 @@ impl Wire {
             sent += Duration::from_nanos(bytes * 8_000_000_000 / u64::from(rate));
         }
         self.free_at[from] = sent;
+        if let Some(guard) = self.guards.get_mut(&from) {
+            guard.note(&packet);
+        }
         let count = self.count(from, to);
         count.sent_packets += 1;
         count.sent_bytes += bytes;
@@ -118,8 +136,10 @@ impl Wire {
             let Reverse(one) = self.in_flight.pop()?;
             let cuts = self.conditions.cuts;
             let since = one.arrives.saturating_sub(self.since);
+            let guard = self.guards.get(&one.to);
             if cuts.is_some_and(|cuts| cuts.cut_at(since))
                 || self.parted.contains(&(one.from, one.to))
+                || guard.is_some_and(|guard| !guard.admits(&one.packet))
             {
                 continue;
             }
@@ -196,6 +216,9 @@ mod tests {
         }
         assert_eq!(arrived, [2, 1]);
         assert_eq!(wire.counted(0, 1).arrived_packets, 0);
+        wire.join(1, 0);
+        wire.offer(SECOND, 0, 1, vec![0; 10]);
+        assert_eq!(wire.arrived(SECOND), Some((1, vec![0; 10])));
     }
 
     #[test]

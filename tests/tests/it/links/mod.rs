@@ -1,6 +1,7 @@
 //! Clinics on hosts of their own, and what happens on the link between them.
 
 mod backlog;
+mod circuit;
 mod cut;
 mod moved;
 mod nothing;
