@@ -100,7 +100,8 @@ circuits = {circuits}
 # Whether to seek a direct way through address translators while a link goes through a relay.
 hole-punching = {hole_punching}
 
-# Whether to have relays test where this node is reached. One test costs up to 100 KB.
+# Whether to have known relays test where others reach this node, and to put what holds on its
+# card. A test costs up to 100 KB; from one start to the next there are at most 8.
 reachability-tests = {reachability_tests}
 "#,
         circuits = nat.circuits,

@@ -95,7 +95,8 @@ pub struct Nat {
     pub circuits: bool,
     /// Whether a direct way is sought while a link goes through a relay (DCUtR).
     pub hole_punching: bool,
-    /// Whether relays are asked to call this node, to learn where it is reached (AutoNAT v2).
+    /// Whether relays are asked to call this node, to learn where it is reached (AutoNAT v2). A
+    /// relay answers known nodes that ask, as far as it serves circuits.
     pub reachability_tests: bool,
 }
 

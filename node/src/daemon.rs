@@ -54,6 +54,7 @@ pub fn network_options(config: &Config) -> NetworkOptions {
         mdns: network.mdns,
         circuits: network.nat.circuits,
         hole_punching: network.nat.hole_punching,
+        reachability_tests: network.nat.reachability_tests,
         max_connections: network.limits.total,
         max_connections_per_peer: network.limits.per_peer,
         reconnect_min: network.reconnect.min,

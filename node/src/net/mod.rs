@@ -9,6 +9,7 @@
 //! - `backoff` says when to dial again; `path` which of several ways to a peer is the best.
 //! - `passing_on` is what a relay does for links of others; `gate` keeps strangers out who come
 //!   that way, and `known` is the list that both go by.
+//! - `reachability` is how a node learns where it is reached from outside.
 //! - `status` is what `sync status` shows of each peer.
 //!
 //! What a peer may have is decided in [`crate::clinic`]; nothing here reads the store.
@@ -23,6 +24,7 @@ mod known;
 mod passing_on;
 mod path;
 pub(crate) mod port;
+mod reachability;
 mod status;
 mod transport;
 
@@ -82,6 +84,8 @@ pub struct NetworkOptions {
     pub circuits: bool,
     /// Whether to seek a direct way while a link goes through a relay.
     pub hole_punching: bool,
+    /// Whether to have relays test where this node is reached.
+    pub reachability_tests: bool,
     /// How many connections to hold at most.
     pub max_connections: u32,
     /// How many connections to hold with one peer at most.

@@ -15,6 +15,7 @@ use libp2p_stream as stream;
 use super::gate::Gate;
 use super::head_start::Later;
 use super::known::Known;
+use super::reachability::{Answering, Asking};
 use super::{NetworkError, NetworkOptions, passing_on};
 
 /// What the node says it speaks when a peer identifies it.
@@ -52,6 +53,8 @@ pub(super) struct Behaviour {
     pub(super) relay: Toggle<relay::Behaviour>,
     pub(super) circuits: Toggle<relay::client::Behaviour>,
     pub(super) hole_punching: Toggle<dcutr::Behaviour>,
+    pub(super) asking: Toggle<Asking>,
+    pub(super) answering: Toggle<Answering>,
 }
 
 /// Makes the swarm of a node with the given key. Where it passes circuits on, it does so for the
@@ -132,6 +135,10 @@ fn behaviour(
         hole_punching: (uses && options.hole_punching)
             .then(|| dcutr::Behaviour::new(own))
             .into(),
+        asking: (!is_relay && options.reachability_tests)
+            .then(Asking::new)
+            .into(),
+        answering: serves.then(|| Answering::new(known.clone())).into(),
     })
 }
 

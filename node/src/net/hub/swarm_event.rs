@@ -1,7 +1,7 @@
 //! What the swarm tells, and what the hub does about it.
 
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, mdns, relay};
+use libp2p::{Multiaddr, PeerId, autonat, mdns, relay};
 use tokio::time::Instant;
 
 use super::{Hub, MAX_ADDRESSES};
@@ -44,6 +44,7 @@ impl Hub {
                 let result = event.result.map(|_| ());
                 tracing::debug!(peer = %event.remote_peer_id, ?result, "a direct way was sought");
             }
+            SwarmEvent::Behaviour(BehaviourEvent::Asking(event)) => self.tested(&event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
                 for (id, address) in found {
                     self.discovered(id, address);
@@ -68,6 +69,20 @@ impl Hub {
         }
         if is_new {
             self.seek_now(id);
+        }
+    }
+
+    /// A relay has called this node at an address, or has tried to.
+    fn tested(&self, event: &autonat::v2::client::Event) {
+        let (address, bytes) = (&event.tested_addr, event.bytes_sent);
+        match &event.result {
+            Ok(()) => {
+                tracing::info!(%address, bytes, "others reach this node here");
+                self.board.addresses().add(address.clone());
+            }
+            Err(reason) => {
+                tracing::info!(%address, bytes, %reason, "nobody reaches this node here")
+            }
         }
     }
 

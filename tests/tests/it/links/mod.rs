@@ -5,6 +5,7 @@ mod circuit;
 mod cut;
 mod moved;
 mod nothing;
+mod reached;
 mod relay;
 mod stick;
 mod stranger;
