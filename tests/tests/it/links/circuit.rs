@@ -150,6 +150,21 @@ fn a_relay_that_lets_go_of_a_link_in_the_middle_harms_nothing() {
 }
 
 #[test]
+fn a_visit_goes_through_a_relay_too() {
+    let Some(mut coast) = Coast::new() else {
+        return;
+    };
+    let nakato = shared_with(&coast.hill, &coast.river);
+    coast.wait_for_link(Some(RELAY_NAME));
+    // Without a daemon, a command syncs and hangs up.
+    coast.hill.stop();
+    nakato.note(&coast.hill, "visit", "written without a link");
+    assert_eq!(coast.hill.sync().len(), 2);
+    assert!(nakato.has(&coast.river, "Observation/visit"));
+    assert_eq!(coast.network.count(HILL, RIVER).arrived_packets, 0);
+}
+
+#[test]
 fn two_clinics_behind_guards_find_a_direct_way_once_a_relay_has_brought_them_together() {
     let Some(mut coast) = Coast::new() else {
         return;
