@@ -57,13 +57,16 @@ impl Coast {
 
     /// Waits until both say that the link between them is up and goes this way.
     fn wait_for_link(&self, through: Option<&str>) {
-        for (one, other) in [(&self.hill, &self.river), (&self.river, &self.hill)] {
-            let what = format!("{} to be linked through {through:?}", one.name());
-            wait_until(&what, PATIENCE, || {
-                let link = link(one, other);
-                link["state"] == "in-sync" && link["through"].as_str() == through
-            });
-        }
+        let what = format!("a link through {through:?}");
+        wait_until(&what, PATIENCE, || self.is_linked(through));
+    }
+
+    fn is_linked(&self, through: Option<&str>) -> bool {
+        let pairs = [(&self.hill, &self.river), (&self.river, &self.hill)];
+        pairs.iter().all(|(one, other)| {
+            let link = link(one, other);
+            link["state"] == "in-sync" && link["through"].as_str() == through
+        })
     }
 }
 
@@ -104,7 +107,12 @@ fn a_link_takes_the_way_that_there_is_and_the_direct_one_where_there_are_both() 
     }
 
     coast.network.join(HILL, RIVER);
-    coast.wait_for_link(None);
+    wait_until("a direct link", PATIENCE, || {
+        // Who asks for a sync while the link moves gets one.
+        coast.hill.sync();
+        coast.river.sync();
+        coast.is_linked(None)
+    });
     let passed_on = coast.network.bytes_at(RELAY);
     both_read(&coast, &nakato, "joined");
     eprintln!(
