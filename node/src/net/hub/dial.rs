@@ -145,7 +145,11 @@ impl Hub {
             return;
         };
         if dial.outdated {
-            peer.next_dial = Some(Instant::now());
+            let now = Some(Instant::now());
+            match peer.session.is_some() {
+                true => peer.next_seek = now,
+                false => peer.next_dial = now,
+            }
             return;
         }
         let standing = Standing {

@@ -42,6 +42,10 @@ impl Caller {
     }
 
     fn card(&self) -> String {
+        self.card_at(&[])
+    }
+
+    fn card_at(&self, addresses: &[String]) -> String {
         let key = |add: u8| Zeroizing::new([self.seed.wrapping_add(add); 32]);
         let clinic = ClinicKey::from_bytes(key(1));
         let certificate = NodeCertificate {
@@ -53,7 +57,7 @@ impl Caller {
             serial: 1,
         };
         let certificate = certificate.issue(&clinic).unwrap();
-        let card = Card::issue(&clinic, "Caller", &certificate, &[]).unwrap();
+        let card = Card::issue(&clinic, "Caller", &certificate, addresses).unwrap();
         card.to_line()
     }
 
@@ -206,4 +210,21 @@ fn a_call_through_a_relay_has_to_come_from_who_is_known_at_both_ends() {
     assert!(said.as_ref().is_err() || said == Ok(Vec::new()), "{said:?}");
     let said = known.call(&home, &relay).unwrap();
     assert!(!said.is_empty(), "a known clinic is still heard");
+}
+
+#[test]
+fn a_card_does_not_say_through_whom_to_call() {
+    let relay = running_relay();
+    let mut home = Clinic::create(PROGRAM, "Hill Clinic");
+    home.start();
+    // The relay is nobody that this clinic knows.
+    let card = Caller::new(0x51).card_at(&[through(&relay).to_string()]);
+    home.ok(&["peer", "add", &card]);
+    let output = home.cli(&["sync", "now"]);
+    assert_eq!(output.code, Some(7), "{output:?}");
+    let said = output.stdout;
+    assert!(
+        said.contains("no address of this clinic is known"),
+        "{said}"
+    );
 }
