@@ -37,6 +37,7 @@ impl Hub {
             SwarmEvent::NewListenAddr { address, .. } => self.listens_at(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 self.board.addresses().remove(&address);
+                self.swarm.remove_external_address(&address);
             }
             SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
             SwarmEvent::Behaviour(BehaviourEvent::Circuits(event)) => self.circuit_event(event),
@@ -60,8 +61,9 @@ impl Hub {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        let is_new = !peer.addresses.contains(&address) && !is_circuit(&address);
-        if is_new && peer.addresses.len() < MAX_ADDRESSES {
+        let has_room = peer.addresses.len() < MAX_ADDRESSES && !is_circuit(&address);
+        let is_new = has_room && !peer.addresses.contains(&address);
+        if is_new {
             peer.addresses.push(address);
         }
         if peer.session.is_none() && peer.dial.is_none() && peer.clinic.is_some() {
