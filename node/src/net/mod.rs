@@ -9,7 +9,8 @@
 //! - `backoff` says when to dial again; `path` which of several ways to a peer is the best.
 //! - `passing_on` is what a relay does for links of others; `gate` keeps strangers out who come
 //!   that way, and `known` is the list that both go by.
-//! - `reachability` is how a node learns where it is reached from outside.
+//! - `seen` is where others see this node, and `reachability` how it learns whether they reach it
+//!   there.
 //! - `status` is what `sync status` shows of each peer.
 //!
 //! What a peer may have is decided in [`crate::clinic`]; nothing here reads the store.
@@ -25,6 +26,7 @@ mod passing_on;
 mod path;
 pub(crate) mod port;
 mod reachability;
+mod seen;
 mod status;
 mod transport;
 

@@ -16,6 +16,7 @@ use super::gate::Gate;
 use super::head_start::Later;
 use super::known::Known;
 use super::reachability::{Answering, Asking};
+use super::seen::Seen;
 use super::{NetworkError, NetworkOptions, passing_on};
 
 /// What the node says it speaks when a peer identifies it.
@@ -47,6 +48,7 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) gate: Gate,
     pub(super) identify: identify::Behaviour,
+    pub(super) seen: Seen,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) ping: ping::Behaviour,
     pub(super) stream: stream::Behaviour,
@@ -121,6 +123,7 @@ fn behaviour(
                 .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION")))
                 .with_interval(IDENTIFY_INTERVAL),
         ),
+        seen: Seen::default(),
         mdns: mdns.into(),
         ping: ping::Behaviour::new(
             ping::Config::new()

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
@@ -50,7 +51,7 @@ pub(super) struct Wire {
     counts: BTreeMap<(usize, usize), Count>,
     /// Pairs of hosts between which nothing arrives.
     parted: BTreeSet<(usize, usize)>,
-    guards: BTreeMap<usize, Guard>,
+    guards: BTreeMap<usize, (Ipv4Addr, Guard)>,
 }
 
 impl Wire {
@@ -68,9 +69,9 @@ impl Wire {
         }
     }
 
-    /// From now on a host is sent answers only.
-    pub(super) fn guard(&mut self, host: usize) {
-        self.guards.insert(host, Guard::default());
+    /// From now on a host is behind a router. Of one that translates, this is the host's address.
+    pub(super) fn guard(&mut self, host: usize, address: Ipv4Addr, guard: Guard) {
+        self.guards.insert(host, (address, guard));
     }
 
     /// From now on nothing of one host arrives at the other, either way.
@@ -105,15 +106,17 @@ impl Wire {
             sent += Duration::from_nanos(bytes * 8_000_000_000 / u64::from(rate));
         }
         self.free_at[from] = sent;
-        if let Some(guard) = self.guards.get_mut(&from) {
-            guard.note(&packet);
-        }
+        let packet = match self.guards.get_mut(&from) {
+            None => Some(packet),
+            Some((_, guard)) => guard.let_out(packet),
+        };
         let count = self.count(from, to);
         count.sent_packets += 1;
         count.sent_bytes += bytes;
         if self.dice.random_range(0..1000) < self.conditions.loss {
             return;
         }
+        let Some(packet) = packet else { return };
         self.order += 1;
         self.in_flight.push(Reverse(InFlight {
             arrives: sent + self.conditions.delay,
@@ -136,17 +139,20 @@ impl Wire {
             let Reverse(one) = self.in_flight.pop()?;
             let cuts = self.conditions.cuts;
             let since = one.arrives.saturating_sub(self.since);
-            let guard = self.guards.get(&one.to);
             if cuts.is_some_and(|cuts| cuts.cut_at(since))
                 || self.parted.contains(&(one.from, one.to))
-                || guard.is_some_and(|guard| !guard.admits(&one.packet))
             {
                 continue;
             }
+            let packet = match self.guards.get(&one.to) {
+                None => Some(one.packet),
+                Some((address, guard)) => guard.let_in(*address, one.packet),
+            };
+            let Some(packet) = packet else { continue };
             let count = self.count(one.from, one.to);
             count.arrived_packets += 1;
-            count.arrived_bytes += one.packet.len() as u64;
-            return Some((one.to, one.packet));
+            count.arrived_bytes += packet.len() as u64;
+            return Some((one.to, packet));
         }
         None
     }

@@ -1,7 +1,7 @@
 //! What the swarm tells, and what the hub does about it.
 
 use libp2p::swarm::SwarmEvent;
-use libp2p::{Multiaddr, PeerId, autonat, mdns, relay};
+use libp2p::{Multiaddr, PeerId, autonat, identify, mdns, relay};
 use tokio::time::Instant;
 
 use super::{Hub, MAX_ADDRESSES};
@@ -44,6 +44,17 @@ impl Hub {
             SwarmEvent::Behaviour(BehaviourEvent::HolePunching(event)) => {
                 let result = event.result.map(|_| ());
                 tracing::debug!(peer = %event.remote_peer_id, ?result, "a direct way was sought");
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Relay(event)) => {
+                tracing::debug!(?event, "passing links on");
+            }
+            // A stranger may say anything, and others would be sent there.
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                peer_id: id,
+                info,
+                ..
+            })) if self.known.contains(&id) => {
+                self.swarm.behaviour_mut().seen.at(info.observed_addr);
             }
             SwarmEvent::Behaviour(BehaviourEvent::Asking(event)) => self.tested(&event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {

@@ -172,18 +172,35 @@ fn a_visit_goes_through_a_relay_too() {
     assert_eq!(coast.network.count(HILL, RIVER).arrived_packets, 0);
 }
 
-#[test]
-fn two_clinics_behind_guards_find_a_direct_way_once_a_relay_has_brought_them_together() {
+/// What is between a clinic and the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Router {
+    /// It lets answers in and nothing else.
+    Guard,
+    /// The same, and an address translator.
+    Translator,
+}
+
+/// Puts routers before both clinics, and waits until the link through the relay has become a direct
+/// one between them.
+fn find_a_direct_way(router: Router) {
     let Some(mut coast) = Coast::new() else {
         return;
     };
     let nakato = shared_with(&coast.hill, &coast.river);
     // The cards name places where nobody is any more, so that no call goes the direct way.
     let places = [HILL_MOVED, RIVER_MOVED];
+    let mut seen_at = Vec::new();
     for (clinic, to) in [&mut coast.hill, &mut coast.river].into_iter().zip(places) {
         clinic.stop();
         clinic.move_to(coast.network.place(to));
-        coast.network.guard(to);
+        seen_at.push(match router {
+            Router::Guard => {
+                coast.network.guard(to);
+                coast.network.place(to).address()
+            }
+            Router::Translator => coast.network.translate(to),
+        });
         clinic.configure("hole-punching = true", "hole-punching = false");
         clinic.start();
     }
@@ -200,7 +217,17 @@ fn two_clinics_behind_guards_find_a_direct_way_once_a_relay_has_brought_them_tog
     coast.wait_for_link(None);
     both_read(&coast, &nakato, "punched");
     let link = link(&coast.hill, &coast.river);
-    let there = coast.network.place(river).address().to_string();
+    let there = seen_at[1].to_string();
     assert!(link["path"].as_str().unwrap().contains(&there), "{link}");
     assert!(coast.network.count(hill, river).arrived_packets > 0);
+}
+
+#[test]
+fn two_clinics_behind_guards_find_a_direct_way_once_a_relay_has_brought_them_together() {
+    find_a_direct_way(Router::Guard);
+}
+
+#[test]
+fn so_do_two_behind_address_translators_that_show_them_at_other_ports() {
+    find_a_direct_way(Router::Translator);
 }
