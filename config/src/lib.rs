@@ -40,6 +40,6 @@ pub use limits::*;
 pub use name::{Name, NameError};
 pub use render::render_commented;
 pub use settings::{
-    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Network,
+    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Nat, Network,
 };
 pub use settings::{Reconnect, Relay, Role, Store};

@@ -31,6 +31,9 @@ pub(crate) struct RawNetwork {
     pub(crate) reconnect_max_seconds: Option<Written<i64>>,
     pub(crate) connections: Option<Written<i64>>,
     pub(crate) connections_per_peer: Option<Written<i64>>,
+    pub(crate) circuits: Option<Written<bool>>,
+    pub(crate) hole_punching: Option<Written<bool>>,
+    pub(crate) reachability_tests: Option<Written<bool>>,
 }
 
 /// `[http]`.
@@ -125,6 +128,12 @@ impl RawNetwork {
         let connections_per_peer = limits.number("connections-per-peer", "4", errors);
         limits.finish(errors);
 
+        let mut nat = section.section("nat", errors);
+        let circuits = nat.flag("circuits", errors);
+        let hole_punching = nat.flag("hole-punching", errors);
+        let reachability_tests = nat.flag("reachability-tests", errors);
+        nat.finish(errors);
+
         section.finish(errors);
         Self {
             listen,
@@ -135,6 +144,9 @@ impl RawNetwork {
             reconnect_max_seconds,
             connections,
             connections_per_peer,
+            circuits,
+            hole_punching,
+            reachability_tests,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::address::Address;
-use crate::settings::Config;
+use crate::settings::{Config, Nat};
 
 /// The configuration as a commented TOML file: every key with its value and what it means.
 /// Parsing the result gives an equal configuration.
@@ -49,6 +49,7 @@ max-seconds = {max}
 connections = {connections}
 connections-per-peer = {per_peer}
 
+{nat}
 [http]
 # The web server. It is not encrypted, so it listens on this machine only; port 0 takes a free
 # one.
@@ -77,12 +78,35 @@ format = {format}
         max = network.reconnect.max.as_secs(),
         connections = network.limits.total,
         per_peer = network.limits.per_peer,
+        nat = nat(network.nat),
         http_enabled = config.http.enabled,
         http_listen = quoted(&config.http.listen.to_string()),
         cache = config.store.cache_mebibytes,
         contents = contents(config),
         level = quoted(config.log.level.as_str()),
         format = quoted(config.log.format.as_str()),
+    )
+}
+
+/// The section about address translators.
+fn nat(nat: Nat) -> String {
+    format!(
+        r#"[network.nat]
+# Whether to reach other clinics, and be reached by them, through known relays where there is no
+# direct way (circuit relay v2). The link stays encrypted from end to end. A relay passes links
+# on between clinics that it knows.
+circuits = {circuits}
+
+# Whether to seek a direct way through address translators while a link goes through a relay.
+hole-punching = {hole_punching}
+
+# Whether to have known relays test where others reach this node, and to put what holds on its
+# card. A test costs up to 100 KB; from one start to the next there are at most 8.
+reachability-tests = {reachability_tests}
+"#,
+        circuits = nat.circuits,
+        hole_punching = nat.hole_punching,
+        reachability_tests = nat.reachability_tests,
     )
 }
 
@@ -171,13 +195,14 @@ mod tests {
             0usize..2,
             any::<u16>(),
             0usize..3,
+            any::<[bool; 3]>(),
         );
         let lists = (0usize..=16, 0usize..=16);
         ("\\PC{1,40}", number, switches, lists).prop_filter_map(
             "a name of white space",
             |(name, (heartbeat, min, max, total, per_peer), switches, (listen, external))| {
                 let mut config = Config::default_for(&name).ok()?;
-                let (mdns, enabled, level, format, port, fetch) = switches;
+                let (mdns, enabled, level, format, port, fetch, nat) = switches;
                 let address = |n: usize| format!("/ip4/192.0.2.{n}/tcp/{}", n + 1);
                 let addresses = |n| (0..n).map(|n| Address::external(&address(n)).unwrap());
                 config.network.listen = addresses(listen).collect();
@@ -188,6 +213,12 @@ mod tests {
                 config.network.limits.total = total;
                 config.network.limits.per_peer = per_peer;
                 config.network.mdns = mdns;
+                let [circuits, hole_punching, reachability_tests] = nat;
+                config.network.nat = Nat {
+                    circuits,
+                    hole_punching,
+                    reachability_tests,
+                };
                 config.http.enabled = enabled;
                 config.http.listen.set_port(port);
                 config.log.level = crate::LogLevel::ALL[level];

@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::raw::{RawConfig, RawHttp, RawNetwork};
 use crate::reader::Written;
 use crate::settings::{
-    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Network,
+    Attachments, Config, ConnectionLimits, Fetch, Http, Log, LogFormat, LogLevel, Nat, Network,
     Reconnect, Relay, Role, Store,
 };
 
@@ -178,6 +178,19 @@ fn network(raw: &RawNetwork, faults: &mut Faults) -> Network {
         heartbeat: Duration::from_secs(heartbeat.into()),
         reconnect: reconnect(raw, faults),
         limits: connection_limits(raw, faults),
+        nat: nat(raw),
+    }
+}
+
+/// One test of where a node is reached costs up to 100 KB: on a metered link, somebody decides.
+fn nat(raw: &RawNetwork) -> Nat {
+    let flag = |written: &Option<Written<bool>>, default| {
+        written.as_ref().map_or(default, |written| written.value)
+    };
+    Nat {
+        circuits: flag(&raw.circuits, true),
+        hole_punching: flag(&raw.hole_punching, true),
+        reachability_tests: flag(&raw.reachability_tests, false),
     }
 }
 
@@ -398,6 +411,8 @@ mod tests {
         assert_eq!(config.network.heartbeat, Duration::from_secs(25));
         assert_eq!(config.http.listen.to_string(), "127.0.0.1:0");
         assert!(config.http.enabled && !config.network.mdns);
+        let nat = config.network.nat;
+        assert!(nat.circuits && nat.hole_punching && !nat.reachability_tests);
         assert_eq!(config.store.cache_bytes(), 16 * 1024 * 1024);
     }
 
@@ -413,6 +428,7 @@ mod tests {
             heartbeat-seconds = 5
             reconnect = { min-seconds = 2, max-seconds = 60 }
             limits = { connections = 8, connections-per-peer = 2 }
+            nat = { circuits = false, hole-punching = false, reachability-tests = true }
             [http]
             enabled = false
             listen = "[::1]:8080"
@@ -427,6 +443,8 @@ mod tests {
         assert_eq!(config.network.listen[0].as_str(), "/ip6/::/tcp/7878");
         assert_eq!(config.network.external_addresses.len(), 1);
         assert!(config.network.mdns && !config.http.enabled);
+        let nat = config.network.nat;
+        assert!(!nat.circuits && !nat.hole_punching && nat.reachability_tests);
         assert_eq!(config.network.reconnect.max, Duration::from_secs(60));
         assert_eq!(
             config.network.limits,

@@ -83,6 +83,21 @@ pub struct Network {
     pub reconnect: Reconnect,
     /// How many connections the node holds.
     pub limits: ConnectionLimits,
+    /// How the node gets through address translators.
+    pub nat: Nat,
+}
+
+/// How a node gets through address translators (NAT).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Nat {
+    /// Whether links go through known relays where there is no direct way; a relay passes them on.
+    pub circuits: bool,
+    /// Whether a direct way is sought while a link goes through a relay (DCUtR).
+    pub hole_punching: bool,
+    /// Whether relays are asked to call this node, to learn where it is reached (AutoNAT v2). A
+    /// relay answers known nodes that ask, as far as it serves circuits.
+    pub reachability_tests: bool,
 }
 
 /// When a broken link is tried again: after `min`, then after ever longer waits up to `max`.

@@ -47,9 +47,14 @@ pub fn run_file(dir: &Path) -> PathBuf {
 #[must_use]
 pub fn network_options(config: &Config) -> NetworkOptions {
     let network = &config.network;
+    let external = network.external_addresses.iter();
     NetworkOptions {
         listen: network.listen.iter().map(ToString::to_string).collect(),
+        external: external.map(ToString::to_string).collect(),
         mdns: network.mdns,
+        circuits: network.nat.circuits,
+        hole_punching: network.nat.hole_punching,
+        reachability_tests: network.nat.reachability_tests,
         max_connections: network.limits.total,
         max_connections_per_peer: network.limits.per_peer,
         reconnect_min: network.reconnect.min,

@@ -235,6 +235,17 @@ impl Clinic {
         std::fs::write(&path, config).unwrap();
     }
 
+    /// Writes one line of the configuration anew, for the next start.
+    ///
+    /// # Panics
+    /// When the configuration has no such line.
+    pub fn configure(&self, line: &str, instead: &str) {
+        let path = self.dir().join("config.toml");
+        let config = std::fs::read_to_string(&path).unwrap();
+        assert!(config.lines().any(|one| one == line), "{line}: {config}");
+        std::fs::write(&path, config.replace(line, instead)).unwrap();
+    }
+
     /// What `run.json` holds, while it is there.
     #[must_use]
     pub fn run_file(&self) -> Option<Value> {

@@ -34,14 +34,17 @@ pub struct PeerLine {
     pub label: Option<String>,
     /// How the link stands.
     pub state: LinkState,
-    /// The address it was last reached at.
+    /// The address it was last reached at; that of the relay, where it was reached through one.
     pub path: Option<String>,
+    /// The name of the relay that passes, or passed, the link on.
+    #[serde(default)]
+    pub through: Option<String>,
     /// When both stores were last found equal, or when the clinic last sent word of what it holds,
     /// as RFC 3339.
     pub confirmed: Option<String>,
     /// The relay through which that word came; none where the stores were compared.
     #[serde(default)]
-    pub through: Option<String>,
+    pub confirmed_through: Option<String>,
     /// Items that it lacks, as far as we know: records, and what goes along with them.
     pub owed_out: u64,
     /// Records that somebody saved among these.
@@ -148,6 +151,10 @@ impl Clinic {
         if !waiting.is_empty() && !peer.is_relay() && !self.is_relay() {
             said.push_str(&self.at_relays(&waiting)?);
         }
+        let through = link.and_then(|link| link.through.clone());
+        if let Some(relay) = through.as_ref().filter(|_| is_open(state)) {
+            said.push_str(&format!("; through {relay}"));
+        }
         if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
             let minutes = note.ahead_ms / 60_000;
             said.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
@@ -159,8 +166,9 @@ impl Clinic {
             label: None,
             state,
             path: link.and_then(|link| link.path.clone()),
+            through,
             confirmed: (confirmed.at_ms > 0).then(|| date::moment(confirmed.at_ms)),
-            through: confirmed.through,
+            confirmed_through: confirmed.through,
             owed_out,
             records: waiting.records(),
             error: link.and_then(|link| link.error.clone()),
@@ -187,6 +195,14 @@ fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
         LinkState::Stalled
     } else {
         link.state
+    }
+}
+
+/// Whether a link is up.
+fn is_open(state: LinkState) -> bool {
+    match state {
+        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => true,
+        LinkState::Connecting | LinkState::Disconnected => false,
     }
 }
 
@@ -269,6 +285,7 @@ mod tests {
             node: NodeId::new([1; 32]),
             state,
             path: None,
+            through: None,
             confirmed_ms: None,
             heard_ms,
             items_sent: 0,

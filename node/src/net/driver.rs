@@ -29,6 +29,8 @@ const LAST_WRITE: Duration = Duration::from_secs(5);
 pub(super) enum DriverCommand {
     /// Compare the stores now and report.
     SyncNow(Reply),
+    /// End without a word: the peer is to go on with the next session.
+    GiveUp,
     /// End, and say when nothing is held any more.
     Stop(oneshot::Sender<()>),
 }
@@ -46,6 +48,8 @@ pub(super) struct SessionEnd {
     pub(super) visit_over: bool,
     /// Whether the peer was silent for too long: the connection below may be dead.
     pub(super) stalled: bool,
+    /// Whether nobody ended it: the connection below is gone.
+    pub(super) is_cut: bool,
     /// Why it ended, for people.
     pub(super) reason: String,
     /// Who waits for a report that did not come.
@@ -86,6 +90,12 @@ impl SessionHandle {
             Err(mpsc::error::SendError(DriverCommand::SyncNow(reply))) => Err(reply),
             _ => Ok(()),
         }
+    }
+
+    /// Ends the session, for the next one to go on over a better connection.
+    pub(super) fn give_up(self) {
+        // An error means that it has ended already.
+        let _ = self.commands.send(DriverCommand::GiveUp);
     }
 
     /// Ends the session and waits until it has let go of the store.
@@ -134,6 +144,7 @@ pub(super) fn spawn(
                         begins_anew: false,
                         visit_over: false,
                         stalled: false,
+                        is_cut: false,
                         reason,
                         waiting,
                     },
@@ -199,6 +210,7 @@ struct Driver {
     /// Who asked after it had begun: what was saved before the asking may not be in it.
     next: Vec<Reply>,
     was_in_sync: bool,
+    is_cut: bool,
     over: Option<String>,
 }
 
@@ -240,6 +252,7 @@ impl Driver {
             waiting: start.waiting,
             next: Vec::new(),
             was_in_sync: false,
+            is_cut: false,
             over: None,
         })
     }
@@ -274,12 +287,18 @@ impl Driver {
                         let traffic = self.conversation.session().standpoint().traffic;
                         self.board.heard(self.node, crate::clock::now_ms(), &traffic);
                     }
-                    None => self.over = Some("the connection was lost".to_owned()),
+                    None => {
+                        self.is_cut = true;
+                        self.over = Some("the connection was lost".to_owned());
+                    }
                 },
                 command = commands.recv() => match command {
                     Some(DriverCommand::SyncNow(reply)) => {
                         self.next.push(reply);
                         self.compare_again();
+                    }
+                    Some(DriverCommand::GiveUp) => {
+                        self.over = Some("there is a better way to the peer".to_owned());
                     }
                     Some(DriverCommand::Stop(done)) => {
                         stopper = Some(done);
@@ -305,6 +324,7 @@ impl Driver {
         while let Some(command) = commands.recv().await {
             match command {
                 DriverCommand::SyncNow(reply) => self.waiting.push(reply),
+                DriverCommand::GiveUp => {}
                 DriverCommand::Stop(done) => stopper = Some(done),
             }
         }
@@ -327,6 +347,7 @@ impl Driver {
             begins_anew: matches!(self.conversation.over(), Some(Ending::BeginsAnew)),
             visit_over: self.conversation.over().is_some_and(Ending::is_visit_over),
             stalled: self.conversation.over().is_some_and(Ending::is_stall),
+            is_cut: self.is_cut,
             reason: self.over.unwrap_or_default(),
             waiting: self.waiting,
         }

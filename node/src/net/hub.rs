@@ -4,8 +4,11 @@
 //! the node with the smaller id keeps its own stream and the other gives way, so that exactly
 //! one session a pair remains.
 
+mod circuits;
+mod dial;
 mod ended;
 mod known;
+mod links;
 mod swarm_event;
 mod visits;
 
@@ -15,18 +18,21 @@ use std::time::Duration;
 
 use chartmesh_protocol::{ClinicId, NodeId};
 use futures::StreamExt;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, SwarmEvent};
+use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, Swarm, identity};
 use libp2p_stream::{Control, IncomingStreams};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::driver::{self, Reply, SessionEnd, SessionHandle};
-use super::status::{LinkState, StatusBoard, SyncReport};
+use super::known::Known;
+use super::path::Links;
+use super::status::{StatusBoard, SyncReport};
 use super::transport::{self, Behaviour};
 use super::{NetworkError, NetworkOptions, backoff::Backoff, node_id, port};
 use crate::clinic::Clinic;
+use circuits::Reservation;
+use dial::Dial;
 
 /// The protocol of the sync stream.
 const SYNC_PROTOCOL: StreamProtocol = StreamProtocol::new("/chartmesh/sync/1");
@@ -73,20 +79,29 @@ pub(super) enum FromTask {
 struct Peer {
     node: NodeId,
     clinic: Option<ClinicId>,
+    /// Its name, from its card.
+    name: String,
+    /// Whether it is a relay.
+    is_relay: bool,
     addresses: Vec<Multiaddr>,
     backoff: Backoff,
     next_dial: Option<Instant>,
-    dialling: bool,
-    /// The dial under way goes to addresses that are no longer those of the peer's card.
-    outdated: bool,
+    /// The dial of ours that is under way.
+    dial: Option<Dial>,
     opening: bool,
     /// The link is not kept, and both stores were equal.
     resting: bool,
     /// Connections lost since the last one that the peer was heard on.
     lost: u32,
     session: Option<SessionHandle>,
-    /// Its connections, the oldest first.
-    connections: Vec<ConnectionId>,
+    /// The session began on a connection through a relay.
+    by_circuit: bool,
+    /// The stream that is being opened may be on a connection that is closed for a better one.
+    is_outdone: bool,
+    /// The delays between attempts to find a direct way while the link goes through a relay.
+    seeking: Backoff,
+    /// When the next of them is due.
+    next_seek: Option<Instant>,
     waiting: Vec<Reply>,
 }
 
@@ -106,6 +121,12 @@ pub(super) struct Hub {
     all_ended: mpsc::Receiver<()>,
     to_hub: mpsc::Sender<FromTask>,
     peers: BTreeMap<PeerId, Peer>,
+    /// The nodes of known clinics, for those that pass circuits on.
+    known: Known,
+    /// All connections.
+    links: Links,
+    /// What was agreed with relays, or is to be.
+    reservations: BTreeMap<PeerId, Reservation>,
     own: NodeId,
     next_session: u64,
     /// Signals what is written or comes.
@@ -142,7 +163,8 @@ impl Hub {
         let mut secret = clinic.node_secret();
         let keypair = identity::Keypair::ed25519_from_bytes(secret.as_mut_slice())
             .map_err(|_| NetworkError::Identity)?;
-        let swarm = transport::swarm(keypair, &options)?;
+        let known = Known::default();
+        let swarm = transport::swarm(keypair, &options, clinic.is_relay(), &known)?;
         let mut control = swarm.behaviour().stream.new_control();
         let incoming = control
             .accept(SYNC_PROTOCOL)
@@ -166,6 +188,9 @@ impl Hub {
             all_ended,
             to_hub,
             peers: BTreeMap::new(),
+            known,
+            links: Links::default(),
+            reservations: BTreeMap::new(),
             own,
             next_session: 0,
             news,
@@ -208,7 +233,7 @@ impl Hub {
                         listener_id,
                         address,
                     } if listener_id == wanted => {
-                        self.board.addresses().add(address.clone());
+                        self.listens_at(address.clone());
                         bound.push(address);
                         break;
                     }
@@ -226,14 +251,14 @@ impl Hub {
                 }
             }
         }
+        self.announce(&bound);
         Ok(bound)
     }
 
     /// Runs until told to stop or until nobody can command it any more.
     pub(super) async fn run(mut self) {
         loop {
-            let next_dial = self.peers.values().filter_map(|peer| peer.next_dial).min();
-            let next = next_dial.into_iter().chain(self.look_at).min();
+            let next = self.next_due();
             let timer = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -256,6 +281,7 @@ impl Hub {
                 },
                 () = timer => {
                     self.dial_due();
+                    self.reserve_due();
                     self.look_for_owed();
                 }
             }
@@ -277,49 +303,6 @@ impl Hub {
         self.tasks.close();
         drop(self.alive);
         while self.all_ended.recv().await.is_some() {}
-    }
-
-    fn dial_due(&mut self) {
-        let now = Instant::now();
-        let due: Vec<PeerId> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| peer.next_dial.is_some_and(|at| at <= now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            self.dial(id);
-        }
-    }
-
-    /// Dials a peer by all its addresses, or opens the stream when it is connected already.
-    fn dial(&mut self, id: PeerId) {
-        let connected = self.swarm.is_connected(&id);
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.next_dial = None;
-        if peer.session.is_some() || peer.dialling || peer.opening {
-            return;
-        }
-        if connected {
-            self.open(id);
-            return;
-        }
-        if peer.addresses.is_empty() {
-            self.failed(id, "no address of this clinic is known".to_owned());
-            return;
-        }
-        peer.dialling = true;
-        let options = DialOpts::peer_id(id)
-            .condition(PeerCondition::DisconnectedAndNotDialing)
-            .addresses(peer.addresses.clone())
-            .build();
-        self.board.set(peer.node, LinkState::Connecting, None);
-        if let Err(error) = self.swarm.dial(options) {
-            peer.dialling = false;
-            self.failed(id, error.to_string());
-        }
     }
 
     /// Opens the sync stream to a connected peer.
@@ -364,6 +347,8 @@ impl Hub {
         self.next_session += 1;
         let number = self.next_session;
         let heartbeat = self.options.heartbeat;
+        let newest = self.links.newest(&id);
+        let by_circuit = newest.is_some_and(|link| !link.is_direct());
         let (clinic, board) = (Arc::clone(&self.clinic), Arc::clone(&self.board));
         let to_hub = self.to_hub.clone();
         let Some(peer) = self.peers.get_mut(&id) else {
@@ -371,6 +356,8 @@ impl Hub {
         };
         peer.opening = false;
         peer.resting = false;
+        peer.is_outdone = false;
+        peer.by_circuit = by_circuit;
         peer.next_dial = None;
         let start = driver::Start {
             node: peer.node,
@@ -382,6 +369,7 @@ impl Hub {
             alive: self.alive.clone(),
         };
         peer.session = Some(driver::spawn(start, stream, clinic, board, to_hub));
+        self.plan_seeking(id);
     }
 
     fn task_reported(&mut self, message: FromTask) {
@@ -391,7 +379,9 @@ impl Hub {
                     return;
                 };
                 peer.opening = false;
+                let is_outdone = std::mem::take(&mut peer.is_outdone);
                 match stream {
+                    _ if is_outdone && peer.session.is_none() => self.dial(id),
                     Ok(_) if peer.session.is_some() => {
                         tracing::debug!(peer = %peer.node, "the peer's stream came first");
                     }

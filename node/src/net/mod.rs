@@ -6,7 +6,11 @@
 //!   starts a session for each.
 //! - `conversation` is one [`chartmesh_protocol::sync::Session`] at work on the store, without IO;
 //!   `driver` moves bytes between it and one stream.
-//! - `backoff` says when to dial again.
+//! - `backoff` says when to dial again; `path` which of several ways to a peer is the best.
+//! - `passing_on` is what a relay does for links of others; `gate` keeps strangers out who come
+//!   that way, and `known` is the list that both go by.
+//! - `seen` is where others see this node, and `reachability` how it learns whether they reach it
+//!   there.
 //! - `status` is what `sync status` shows of each peer.
 //!
 //! What a peer may have is decided in [`crate::clinic`]; nothing here reads the store.
@@ -14,9 +18,15 @@
 mod backoff;
 mod conversation;
 mod driver;
+mod gate;
 mod head_start;
 mod hub;
+mod known;
+mod passing_on;
+mod path;
 pub(crate) mod port;
+mod reachability;
+mod seen;
 mod status;
 mod transport;
 
@@ -68,8 +78,16 @@ pub enum NetworkError {
 pub struct NetworkOptions {
     /// Multiaddrs to listen on; none for a short visit that only dials.
     pub listen: Vec<String>,
+    /// Multiaddrs under which others reach this node from outside.
+    pub external: Vec<String>,
     /// Whether to find clinics on the local network by multicast DNS.
     pub mdns: bool,
+    /// Whether to reach clinics through relays; of a relay, whether it passes such links on.
+    pub circuits: bool,
+    /// Whether to seek a direct way while a link goes through a relay.
+    pub hole_punching: bool,
+    /// Whether to have relays test where this node is reached.
+    pub reachability_tests: bool,
     /// How many connections to hold at most.
     pub max_connections: u32,
     /// How many connections to hold with one peer at most.

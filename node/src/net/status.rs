@@ -38,8 +38,11 @@ pub struct PeerStatus {
     pub node: NodeId,
     /// How the link stands.
     pub state: LinkState,
-    /// The address it was last reached at.
+    /// The address it was last reached at; that of the relay, where it was reached through one.
     pub path: Option<String>,
+    /// The name of that relay.
+    #[serde(default)]
+    pub through: Option<String>,
     /// When both stores were last found equal, in milliseconds since 1970.
     pub confirmed_ms: Option<u64>,
     /// When the stream was opened or last brought something, in milliseconds since 1970.
@@ -212,8 +215,11 @@ impl StatusBoard {
         });
     }
 
-    pub(super) fn path(&self, node: NodeId, address: &Multiaddr) {
-        self.change(node, |status| status.path = Some(address.to_string()));
+    pub(super) fn path(&self, node: NodeId, address: &Multiaddr, through: Option<String>) {
+        self.change(node, |status| {
+            status.path = Some(address.to_string());
+            status.through = through;
+        });
     }
 
     pub(super) fn confirmed(&self, node: NodeId, now_ms: u64) {
@@ -243,6 +249,7 @@ impl StatusBoard {
             node,
             state: LinkState::Disconnected,
             path: None,
+            through: None,
             confirmed_ms: None,
             heard_ms: None,
             items_sent: 0,

@@ -8,12 +8,16 @@ use std::time::Duration;
 use libp2p::core::{Transport, upgrade};
 use libp2p::swarm::NetworkBehaviour;
 use libp2p::swarm::behaviour::toggle::Toggle;
-use libp2p::{Swarm, SwarmBuilder, connection_limits, identify, identity, mdns, noise, ping};
-use libp2p::{tcp, yamux};
+use libp2p::{Swarm, SwarmBuilder, connection_limits, dcutr, identify, identity, mdns, noise};
+use libp2p::{ping, relay, tcp, yamux};
 use libp2p_stream as stream;
 
+use super::gate::Gate;
 use super::head_start::Later;
-use super::{NetworkError, NetworkOptions};
+use super::known::Known;
+use super::reachability::{Answering, Asking};
+use super::seen::Seen;
+use super::{NetworkError, NetworkOptions, passing_on};
 
 /// What the node says it speaks when a peer identifies it.
 const IDENTIFY_PROTOCOL: &str = "/chartmesh/1";
@@ -40,14 +44,23 @@ const IDENTIFY_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The libp2p behaviours of a node.
 #[derive(NetworkBehaviour)]
 pub(super) struct Behaviour {
-    pub(super) identify: identify::Behaviour,
+    // Before all that remember connections: what these two refuse never was one.
     pub(super) limits: connection_limits::Behaviour,
+    pub(super) gate: Gate,
+    pub(super) identify: identify::Behaviour,
+    pub(super) seen: Seen,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
     pub(super) ping: ping::Behaviour,
     pub(super) stream: stream::Behaviour,
+    pub(super) relay: Toggle<relay::Behaviour>,
+    pub(super) circuits: Toggle<relay::client::Behaviour>,
+    pub(super) hole_punching: Toggle<dcutr::Behaviour>,
+    pub(super) asking: Toggle<Asking>,
+    pub(super) answering: Toggle<Answering>,
 }
 
-/// Makes the swarm of a node with the given key.
+/// Makes the swarm of a node with the given key. Where it passes circuits on, it does so for the
+/// known nodes.
 ///
 /// # Errors
 /// [`NetworkError::Transport`] when a transport cannot be set up, for example when the system
@@ -55,35 +68,10 @@ pub(super) struct Behaviour {
 pub(super) fn swarm(
     keypair: identity::Keypair,
     options: &NetworkOptions,
+    is_relay: bool,
+    known: &Known,
 ) -> Result<Swarm<Behaviour>, NetworkError> {
     let failed = |reason: String| NetworkError::Transport { reason };
-    let mdns = if options.mdns {
-        let peer = keypair.public().to_peer_id();
-        let behaviour = mdns::tokio::Behaviour::new(mdns::Config::default(), peer)
-            .map_err(|error| failed(format!("mDNS: {error}")))?;
-        Some(behaviour)
-    } else {
-        None
-    };
-    let limits = connection_limits::ConnectionLimits::default()
-        .with_max_established(Some(options.max_connections))
-        .with_max_pending_incoming(Some(options.max_connections))
-        .with_max_established_per_peer(Some(options.max_connections_per_peer));
-    let behaviour = Behaviour {
-        identify: identify::Behaviour::new(
-            identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
-                .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION")))
-                .with_interval(IDENTIFY_INTERVAL),
-        ),
-        limits: connection_limits::Behaviour::new(limits),
-        mdns: mdns.into(),
-        ping: ping::Behaviour::new(
-            ping::Config::new()
-                .with_interval(PING_INTERVAL)
-                .with_timeout(HANDSHAKE_TIMEOUT),
-        ),
-        stream: stream::Behaviour::new(),
-    };
     let swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
         .with_quic_config(|mut quic| {
@@ -103,10 +91,67 @@ pub(super) fn swarm(
         .map_err(|error| failed(format!("TCP: {error}")))?
         .with_dns()
         .map_err(|error| failed(format!("DNS: {error}")))?
-        .with_behaviour(|_| behaviour)
-        .map_err(|error| failed(format!("behaviours: {error}")))?
+        // From end to end: a relay passes on what it cannot read.
+        .with_relay_client(noise::Config::new, yamux::Config::default)
+        .map_err(|error| failed(format!("circuits: {error}")))?
+        .with_behaviour(|keypair, circuits| behaviour(keypair, circuits, options, is_relay, known))
+        .map_err(|error| failed(error.to_string()))?
         .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE_CONNECTION))
         .with_connection_timeout(HANDSHAKE_TIMEOUT)
         .build();
     Ok(swarm)
+}
+
+fn behaviour(
+    keypair: &identity::Keypair,
+    circuits: relay::client::Behaviour,
+    options: &NetworkOptions,
+    is_relay: bool,
+    known: &Known,
+) -> Result<Behaviour, Box<dyn std::error::Error + Send + Sync>> {
+    let own = keypair.public().to_peer_id();
+    let mdns = match options.mdns {
+        true => Some(mdns::tokio::Behaviour::new(mdns::Config::default(), own)?),
+        false => None,
+    };
+    let (serves, uses) = (options.circuits && is_relay, options.circuits && !is_relay);
+    Ok(Behaviour {
+        limits: connection_limits::Behaviour::new(limits(options)),
+        gate: Gate::new(known.clone()),
+        identify: identify::Behaviour::new(
+            identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
+                .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION")))
+                .with_interval(IDENTIFY_INTERVAL),
+        ),
+        seen: Seen::default(),
+        mdns: mdns.into(),
+        ping: ping::Behaviour::new(
+            ping::Config::new()
+                .with_interval(PING_INTERVAL)
+                .with_timeout(HANDSHAKE_TIMEOUT),
+        ),
+        stream: stream::Behaviour::new(),
+        relay: serves
+            .then(|| relay::Behaviour::new(own, passing_on::config(known)))
+            .into(),
+        circuits: uses.then_some(circuits).into(),
+        hole_punching: (uses && options.hole_punching)
+            .then(|| dcutr::Behaviour::new(own))
+            .into(),
+        asking: (!is_relay && options.reachability_tests)
+            .then(Asking::new)
+            .into(),
+        answering: serves.then(|| Answering::new(known.clone())).into(),
+    })
+}
+
+/// How many connections are held. Where circuits are used, one more with each peer: a direct one
+/// takes the place of one through a relay, and both are there for a moment.
+fn limits(options: &NetworkOptions) -> connection_limits::ConnectionLimits {
+    let per_peer = options.max_connections_per_peer;
+    let per_peer = per_peer.saturating_add(u32::from(options.circuits));
+    connection_limits::ConnectionLimits::default()
+        .with_max_established(Some(options.max_connections))
+        .with_max_pending_incoming(Some(options.max_connections))
+        .with_max_established_per_peer(Some(per_peer))
 }

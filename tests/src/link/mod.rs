@@ -6,6 +6,7 @@
 //! discipline of the kernel is needed, and every byte is counted.
 //!
 //! - `conditions` is how the link is.
+//! - `guard` is what a router before a host lets in.
 //! - `wire` is the packets on their way, without IO.
 //! - `host` is one namespace and its device.
 //! - `network` moves packets between the devices and the wire.
@@ -13,6 +14,7 @@
 //! It needs root, iproute2 and `/dev/net/tun`: see [`Network::required`].
 
 mod conditions;
+mod guard;
 mod host;
 mod network;
 mod wire;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::guard::Guard;
 use super::host::{Host, remove_left_behind};
 use super::wire::{Count, Wire};
 use super::{Conditions, Place};
@@ -23,6 +24,8 @@ const SEED: u64 = 7;
 const MAX_PACKET: usize = 65_536;
 /// Packets that are read from one device before the others have their turn.
 const BURST: usize = 64;
+/// Behind an address translator, host 1 is seen at this number, and so on.
+const FIRST_PUBLIC: u8 = 100;
 /// How long the end of the network may go unnoticed.
 const IDLE: Duration = Duration::from_millis(20);
 
@@ -106,6 +109,29 @@ impl Network {
         self.shared.wire().part(one, other);
     }
 
+    /// From now on what one host sends the other arrives again, either way.
+    pub fn join(&self, one: usize, other: usize) {
+        self.shared.wire().join(one, other);
+    }
+
+    /// From now on a router before a host lets packets in only from where the host has sent some
+    /// to, from the same port.
+    pub fn guard(&self, host: usize) {
+        let address = self.place(host).address();
+        self.shared.wire().guard(host, address, Guard::default());
+    }
+
+    /// From now on the router before a host does so and is an address translator besides, for UDP
+    /// alone. Returns the address that the others see.
+    pub fn translate(&self, host: usize) -> Ipv4Addr {
+        let address = self.place(host).address();
+        let [a, b, c, number] = address.octets();
+        let public = Ipv4Addr::new(a, b, c, number + FIRST_PUBLIC);
+        let guard = Guard::translating(public);
+        self.shared.wire().guard(host, address, guard);
+        public
+    }
+
     /// What went from one host to another so far.
     #[must_use]
     pub fn count(&self, from: usize, to: usize) -> Count {
@@ -162,8 +188,14 @@ impl Shared {
                 Err(error) => panic!("a TUN device cannot be read: {error}"),
             };
             let packet = &buffer[..length];
-            let to = destination(packet)
-                .and_then(|address| hosts.iter().position(|one| one.place.address() == address));
+            let to = destination(packet).and_then(|address| {
+                let [.., number] = address.octets();
+                let is_there = |host: &Host| {
+                    let [.., own] = host.place.address().octets();
+                    number == own || number == own + FIRST_PUBLIC
+                };
+                hosts.iter().position(is_there)
+            });
             if let Some(to) = to {
                 let now = self.begun.elapsed();
                 self.wire().offer(now, from, to, packet.to_vec());

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Conditions;
+use super::guard::Guard;
 
 /// What went from one host to another, whole packets with their IP headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +51,7 @@ pub(super) struct Wire {
     counts: BTreeMap<(usize, usize), Count>,
     /// Pairs of hosts between which nothing arrives.
     parted: BTreeSet<(usize, usize)>,
+    guards: BTreeMap<usize, (Ipv4Addr, Guard)>,
 }
 
 impl Wire {
@@ -62,12 +65,25 @@ impl Wire {
             order: 0,
             counts: BTreeMap::new(),
             parted: BTreeSet::new(),
+            guards: BTreeMap::new(),
         }
+    }
+
+    /// From now on a host is behind a router. Of one that translates, this is the host's address.
+    pub(super) fn guard(&mut self, host: usize, address: Ipv4Addr, guard: Guard) {
+        self.guards.insert(host, (address, guard));
     }
 
     /// From now on nothing of one host arrives at the other, either way.
     pub(super) fn part(&mut self, one: usize, other: usize) {
         self.parted.extend([(one, other), (other, one)]);
+    }
+
+    /// From now on what one host sends the other arrives again, either way.
+    pub(super) fn join(&mut self, one: usize, other: usize) {
+        for pair in [(one, other), (other, one)] {
+            self.parted.remove(&pair);
+        }
     }
 
     /// From now on the link is like this. What waits at a host is still sent at the old pace.
@@ -90,12 +106,17 @@ impl Wire {
             sent += Duration::from_nanos(bytes * 8_000_000_000 / u64::from(rate));
         }
         self.free_at[from] = sent;
+        let packet = match self.guards.get_mut(&from) {
+            None => Some(packet),
+            Some((_, guard)) => guard.let_out(packet),
+        };
         let count = self.count(from, to);
         count.sent_packets += 1;
         count.sent_bytes += bytes;
         if self.dice.random_range(0..1000) < self.conditions.loss {
             return;
         }
+        let Some(packet) = packet else { return };
         self.order += 1;
         self.in_flight.push(Reverse(InFlight {
             arrives: sent + self.conditions.delay,
@@ -123,10 +144,15 @@ impl Wire {
             {
                 continue;
             }
+            let packet = match self.guards.get(&one.to) {
+                None => Some(one.packet),
+                Some((address, guard)) => guard.let_in(*address, one.packet),
+            };
+            let Some(packet) = packet else { continue };
             let count = self.count(one.from, one.to);
             count.arrived_packets += 1;
-            count.arrived_bytes += one.packet.len() as u64;
-            return Some((one.to, one.packet));
+            count.arrived_bytes += packet.len() as u64;
+            return Some((one.to, packet));
         }
         None
     }
@@ -196,6 +222,9 @@ mod tests {
         }
         assert_eq!(arrived, [2, 1]);
         assert_eq!(wire.counted(0, 1).arrived_packets, 0);
+        wire.join(1, 0);
+        wire.offer(SECOND, 0, 1, vec![0; 10]);
+        assert_eq!(wire.arrived(SECOND), Some((1, vec![0; 10])));
     }
 
     #[test]

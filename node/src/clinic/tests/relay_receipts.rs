@@ -22,7 +22,7 @@ fn line(at: &House, of: &House) -> PeerLine {
 fn has_everything(at: &House, of: &House) -> bool {
     let line = line(at, of);
     let said = "has everything that you saved; confirmed just now, through Relay";
-    let agrees = (line.owed_out, line.records) == (0, 0) && line.through.is_some();
+    let agrees = (line.owed_out, line.records) == (0, 0) && line.confirmed_through.is_some();
     assert_eq!(line.summary == said, agrees, "{line:?}");
     agrees
 }

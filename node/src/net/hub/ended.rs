@@ -47,7 +47,9 @@ impl Hub {
         if end.was_in_sync {
             peer.backoff.reset();
         }
-        if current.identified() && !end.begins_anew {
+        // That a relay let go of the link is no news of the peer.
+        let by_circuit = peer.by_circuit && end.is_cut;
+        if current.identified() && !end.begins_anew && !by_circuit {
             let connected = end.was_in_sync;
             let report = SyncReport::unreachable(peer.node, peer.clinic, end.reason.clone());
             answer(
@@ -71,7 +73,8 @@ impl Hub {
             return;
         };
         peer.opening = false;
-        if peer.waiting.is_empty() || peer.lost >= MAX_LOST {
+        let is_urgent = !peer.waiting.is_empty() || std::mem::take(&mut peer.by_circuit);
+        if !is_urgent || peer.lost >= MAX_LOST {
             self.failed(id, reason);
             return;
         }
@@ -87,7 +90,7 @@ impl Hub {
             return;
         };
         peer.opening = false;
-        if peer.session.is_some() || peer.dialling {
+        if peer.session.is_some() || peer.dial.is_some() {
             return;
         }
         peer.lost = 0;

@@ -4,8 +4,10 @@ use chartmesh_protocol::NodeId;
 use libp2p::{Multiaddr, PeerId};
 use tokio::time::Instant;
 
+use super::circuits::MAX_SEEK_AGAIN;
 use super::{Hub, MAX_ADDRESSES, Peer};
 use crate::net::backoff::Backoff;
+use crate::net::path::is_circuit;
 use crate::net::peer_id;
 
 impl Hub {
@@ -24,20 +26,30 @@ impl Hub {
                 .addresses
                 .iter()
                 .filter_map(|text| text.parse().ok())
+                // Through which relays it is called, this node decides by what it knows of them.
+                .filter(|address| !is_circuit(address))
                 .take(MAX_ADDRESSES)
                 .collect::<Vec<Multiaddr>>();
             let peer = self.peer(id, card.node);
             peer.clinic = Some(card.clinic);
-            if peer.dialling && addresses.iter().any(|new| !peer.addresses.contains(new)) {
-                peer.outdated = true;
+            peer.is_relay = card.is_relay();
+            peer.name.clone_from(&card.name);
+            let is_new = addresses.iter().any(|new| !peer.addresses.contains(new));
+            if let Some(dial) = peer.dial.as_mut().filter(|_| is_new) {
+                dial.outdated = true;
                 outdated.push(id);
             }
             peer.addresses = addresses;
-            if peer.session.is_none() && !peer.dialling && !peer.addresses.is_empty() {
+            if peer.session.is_none() && peer.dial.is_none() && !peer.addresses.is_empty() {
                 peer.next_dial = Some(Instant::now());
             }
             self.board.name(card.node, card.clinic, &card.name);
+            if is_new {
+                self.seek_now(id);
+            }
+            self.reserve(id);
         }
+        self.known.replace(keep.iter().copied().collect());
         for id in outdated {
             // A dial that nobody answers would go on for a minute. Its end is told of, and the
             // new addresses are tried then. Where the peer has called meanwhile, that is enough.
@@ -59,23 +71,30 @@ impl Hub {
             }
             let _ = self.swarm.disconnect_peer_id(id);
         }
+        self.forget_reservations();
     }
 
     pub(super) fn peer(&mut self, id: PeerId, node: NodeId) -> &mut Peer {
-        let backoff = Backoff::new(self.options.reconnect_min, self.options.reconnect_max);
+        let (min, max) = (self.options.reconnect_min, self.options.reconnect_max);
+        let backoff = Backoff::new(min, max);
+        let seeking = Backoff::new(max, MAX_SEEK_AGAIN);
         self.peers.entry(id).or_insert_with(|| Peer {
             node,
             clinic: None,
+            name: String::new(),
+            is_relay: false,
             addresses: Vec::new(),
             backoff,
             next_dial: None,
-            dialling: false,
-            outdated: false,
+            dial: None,
             opening: false,
             resting: false,
             lost: 0,
             session: None,
-            connections: Vec::new(),
+            by_circuit: false,
+            is_outdone: false,
+            seeking,
+            next_seek: None,
             waiting: Vec::new(),
         })
     }

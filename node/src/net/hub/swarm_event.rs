@@ -1,14 +1,12 @@
 //! What the swarm tells, and what the hub does about it.
 
-use libp2p::swarm::{ConnectionError, ConnectionId, DialError, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, mdns};
+use libp2p::swarm::SwarmEvent;
+use libp2p::{Multiaddr, PeerId, autonat, identify, mdns, relay};
 use tokio::time::Instant;
 
-use super::{Hub, MAX_ADDRESSES, Peer};
+use super::{Hub, MAX_ADDRESSES};
+use crate::net::path::is_circuit;
 use crate::net::transport::BehaviourEvent;
-
-/// Connections that are kept with one peer: one that each side has dialled.
-const MAX_CONNECTIONS: usize = 2;
 
 impl Hub {
     #[expect(
@@ -22,57 +20,43 @@ impl Hub {
                 connection_id,
                 endpoint,
                 ..
-            } => {
-                self.keep_few(id, connection_id);
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    // Our own dial goes on beside a connection that came in.
-                    peer.dialling &= !endpoint.is_dialer();
-                    peer.outdated &= peer.dialling;
-                    let (node, ready) = (peer.node, peer.session.is_none() && !peer.opening);
-                    self.board.path(node, endpoint.get_remote_address());
-                    if endpoint.is_dialer() && ready {
-                        self.open(id);
-                    }
-                }
-            }
+            } => self.connected(id, connection_id, &endpoint),
             SwarmEvent::ConnectionClosed {
                 peer_id: id,
                 connection_id,
                 num_established,
                 cause,
                 ..
-            } => {
-                self.forget_connection(id, connection_id);
-                // A session that runs ends by itself when its stream breaks, and a dial of ours
-                // tells what became of it.
-                let idle = |peer: &Peer| peer.session.is_none() && !peer.opening && !peer.dialling;
-                if num_established == 0 && self.peers.get(&id).is_some_and(idle) {
-                    self.lost(id, closed_because(cause.as_ref()));
-                }
-            }
+            } => self.disconnected(id, connection_id, num_established, cause.as_ref()),
             SwarmEvent::OutgoingConnectionError {
                 peer_id: Some(id),
+                connection_id,
                 error,
                 ..
-            } => {
-                if let Some(peer) = self.peers.get_mut(&id) {
-                    peer.dialling = false;
-                    if std::mem::take(&mut peer.outdated) {
-                        peer.next_dial = Some(Instant::now());
-                        return;
-                    }
-                }
-                // Where a connection came in meanwhile, the stream goes over that one.
-                if self.swarm.is_connected(&id) {
-                    self.lost(id, dial_failed_because(&error));
-                } else {
-                    self.failed(id, dial_failed_because(&error));
-                }
-            }
-            SwarmEvent::NewListenAddr { address, .. } => self.board.addresses().add(address),
+            } => self.dial_failed(id, connection_id, &error),
+            SwarmEvent::NewListenAddr { address, .. } => self.listens_at(address),
             SwarmEvent::ExpiredListenAddr { address, .. } => {
                 self.board.addresses().remove(&address);
+                self.swarm.remove_external_address(&address);
             }
+            SwarmEvent::ListenerClosed { listener_id, .. } => self.listener_closed(listener_id),
+            SwarmEvent::Behaviour(BehaviourEvent::Circuits(event)) => self.circuit_event(event),
+            SwarmEvent::Behaviour(BehaviourEvent::HolePunching(event)) => {
+                let result = event.result.map(|_| ());
+                tracing::debug!(peer = %event.remote_peer_id, ?result, "a direct way was sought");
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Relay(event)) => {
+                tracing::debug!(?event, "passing links on");
+            }
+            // A stranger may say anything, and others would be sent there.
+            SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received {
+                peer_id: id,
+                info,
+                ..
+            })) if self.known.contains(&id) => {
+                self.swarm.behaviour_mut().seen.at(info.observed_addr);
+            }
+            SwarmEvent::Behaviour(BehaviourEvent::Asking(event)) => self.tested(&event),
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => {
                 for (id, address) in found {
                     self.discovered(id, address);
@@ -83,69 +67,46 @@ impl Hub {
         }
     }
 
-    /// Of many connections with one peer the oldest ones are of a node that was killed and started
-    /// again: they look alive for a while, and would keep new ones out.
-    fn keep_few(&mut self, id: PeerId, new: ConnectionId) {
-        let Some(peer) = self.peers.get_mut(&id) else {
-            return;
-        };
-        peer.connections.push(new);
-        while peer.connections.len() > MAX_CONNECTIONS {
-            let oldest = peer.connections.remove(0);
-            self.swarm.close_connection(oldest);
-        }
-    }
-
-    fn forget_connection(&mut self, id: PeerId, closed: ConnectionId) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.connections.retain(|one| *one != closed);
-        }
-    }
-
     /// A known clinic's node was seen on the local network.
     fn discovered(&mut self, id: PeerId, address: Multiaddr) {
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };
-        if !peer.addresses.contains(&address) && peer.addresses.len() < MAX_ADDRESSES {
+        let has_room = peer.addresses.len() < MAX_ADDRESSES && !is_circuit(&address);
+        let is_new = has_room && !peer.addresses.contains(&address);
+        if is_new {
             peer.addresses.push(address);
         }
-        if peer.session.is_none() && !peer.dialling && peer.clinic.is_some() {
+        if peer.session.is_none() && peer.dial.is_none() && peer.clinic.is_some() {
             peer.next_dial = Some(Instant::now());
         }
-    }
-}
-
-fn closed_because(cause: Option<&ConnectionError>) -> String {
-    let Some(cause) = cause else {
-        return "the connection was closed".to_owned();
-    };
-    let text = cause.to_string();
-    // So QUIC says that the other side ended it as one does that is done (RFC 9000 §10.2).
-    if text.ends_with("closed by peer: 0") {
-        return "the other node ended the connection".to_owned();
-    }
-    text
-}
-
-/// One line a person can act on: libp2p's own text runs over several.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other reasons have a text of one line"
-)]
-fn dial_failed_because(error: &DialError) -> String {
-    match error {
-        DialError::WrongPeerId { .. } => {
-            "another node answers at this address: ask the clinic for its new card".to_owned()
+        if is_new {
+            self.seek_now(id);
         }
-        DialError::Transport(attempts) => {
-            let tried: Vec<String> = attempts
-                .iter()
-                .map(|(address, _)| address.to_string())
-                .collect();
-            format!("no answer at {}", tried.join(", "))
+    }
+
+    /// A relay has called this node at an address, or has tried to.
+    fn tested(&self, event: &autonat::v2::client::Event) {
+        let (address, bytes) = (&event.tested_addr, event.bytes_sent);
+        match &event.result {
+            Ok(()) => {
+                tracing::info!(%address, bytes, "others reach this node here");
+                self.board.addresses().add(address.clone());
+            }
+            Err(reason) => {
+                tracing::info!(%address, bytes, %reason, "nobody reaches this node here")
+            }
         }
-        DialError::NoAddresses => "no address of this clinic is known".to_owned(),
-        other => other.to_string(),
+    }
+
+    fn circuit_event(&mut self, event: relay::client::Event) {
+        if let relay::client::Event::ReservationReqAccepted {
+            relay_peer_id,
+            renewal,
+            ..
+        } = event
+        {
+            self.reserved(relay_peer_id, renewal);
+        }
     }
 }

@@ -21,6 +21,10 @@ const NEWS_DELAY: Duration = Duration::from_secs(1);
 impl Hub {
     /// A visit is over: the next one follows at once for whoever asked meanwhile.
     pub(super) fn visit_over(&mut self, id: PeerId, waiting: Vec<Reply>) {
+        // One that may become a direct one is kept by libp2p for as long as it can.
+        for circuit in self.links.circuits(&id) {
+            self.swarm.close_connection(circuit);
+        }
         let Some(peer) = self.peers.get_mut(&id) else {
             return;
         };

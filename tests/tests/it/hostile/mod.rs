@@ -3,6 +3,7 @@
 //! Whatever it is, it ends with a reason that a person can act on, nothing of it is stored, and
 //! the node goes on.
 
+mod circuits;
 mod control;
 mod corpus;
 mod dialer;

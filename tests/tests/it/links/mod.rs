@@ -1,9 +1,11 @@
 //! Clinics on hosts of their own, and what happens on the link between them.
 
 mod backlog;
+mod circuit;
 mod cut;
 mod moved;
 mod nothing;
+mod reached;
 mod relay;
 mod stick;
 mod stranger;

@@ -127,7 +127,7 @@ fn clinics_that_are_never_online_together_see_that_the_other_has_what_was_saved(
         (&river["owed_out"], &river["records"]),
         (&0.into(), &0.into())
     );
-    assert_eq!(river["through"], "Coast Relay");
+    assert_eq!(river["confirmed_through"], "Coast Relay");
     assert!(river["confirmed"].is_string(), "{river}");
 
     nakato.note(&coast.river, "n2", "the answer");
