@@ -53,8 +53,9 @@ pub const DEFAULT_UP_TO_KIBIBYTES: u64 = 256;
 /// Mebibytes of the store's page cache: less than 4 thrashes, more than 4,096 starves a machine.
 pub const CACHE_MEBIBYTES: RangeInclusive<u64> = 4..=4096;
 
-/// Default mebibytes of the store's page cache: an idle node stays small.
-pub const DEFAULT_CACHE_MEBIBYTES: u64 = 16;
+/// Default mebibytes of the store's page cache: what several thousand charts take. It fills only as
+/// they are read, so an idle node stays small.
+pub const DEFAULT_CACHE_MEBIBYTES: u64 = 64;
 
 /// Mebibytes of one clinic at a relay: less than 16 does not hold a morning, more than a tebibyte
 /// no relay has.

@@ -77,7 +77,7 @@ impl RawConfig {
         section.finish(errors);
 
         let mut section = root.section("store", errors);
-        let cache_mebibytes = section.number("cache-mebibytes", "16", errors);
+        let cache_mebibytes = section.number("cache-mebibytes", "64", errors);
         section.finish(errors);
 
         let mut section = root.section("attachments", errors);

@@ -413,7 +413,7 @@ mod tests {
         assert!(config.http.enabled && !config.network.mdns);
         let nat = config.network.nat;
         assert!(nat.circuits && nat.hole_punching && !nat.reachability_tests);
-        assert_eq!(config.store.cache_bytes(), 16 * 1024 * 1024);
+        assert_eq!(config.store.cache_bytes(), 64 * 1024 * 1024);
     }
 
     #[test]
@@ -433,7 +433,7 @@ mod tests {
             enabled = false
             listen = "[::1]:8080"
             [store]
-            cache-mebibytes = 0x40
+            cache-mebibytes = 0x20
             [log]
             level = "debug"
             format = "json"
@@ -454,7 +454,7 @@ mod tests {
             }
         );
         assert_eq!(config.http.listen.port(), 8080);
-        assert_eq!(config.store.cache_mebibytes, 64);
+        assert_eq!(config.store.cache_mebibytes, 32);
         assert_eq!(
             (config.log.level, config.log.format),
             (LogLevel::Debug, LogFormat::Json)
@@ -504,7 +504,7 @@ mod tests {
         ] {
             let text = fault(&format!("name = \"H\"\n[store]\ncache-mebibytes = {value}"));
             assert!(
-                text.contains("a whole number from 4 to 4096, such as 16"),
+                text.contains("a whole number from 4 to 4096, such as 64"),
                 "{text}"
             );
         }

@@ -11,7 +11,7 @@ use chartmesh_protocol::{ChartId, NodeId};
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
-use super::{Clinic, ClinicError, hybrid, refusal};
+use super::{Clinic, ClinicError, delivered, hybrid, refusal};
 use crate::store::{Batch, Space, StoreError};
 
 /// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
@@ -164,10 +164,7 @@ impl Clinic {
                 }
             }
             if let Origin::Peer(peer) = origin {
-                for feed in &filed {
-                    let key = [peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat();
-                    batch.put(Space::Acknowledged, key, Vec::new());
-                }
+                delivered::mark(view, &mut batch, &peer, &filed)?;
             }
             if !notes.is_empty() {
                 audit::note(view, &mut batch, &identity.node, &notes)?;

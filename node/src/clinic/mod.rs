@@ -41,6 +41,7 @@ mod conflicts;
 mod consent;
 mod custody;
 mod date;
+mod delivered;
 mod draft;
 mod epochs;
 mod error;

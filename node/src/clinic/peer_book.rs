@@ -1,10 +1,11 @@
 //! What is remembered of one peer: how far each side has the other's feed.
 //!
 //! ```text
-//! Cursors       peer node 32           -> Cursor, how far we hold the peer's feed
-//! Acknowledged  peer node 32 | feed 8  -> empty: the peer holds this item of ours
-//! Settings      "peer" | node 32       -> PeerNote, what the peer last told
+//! Cursors   peer node 32      -> Cursor, how far we hold the peer's feed
+//! Settings  "peer" | node 32  -> PeerNote, what the peer last told
 //! ```
+//!
+//! Which items it has confirmed one by one stands in `delivered`.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use chartmesh_protocol::sync::Peer;
 use chartmesh_protocol::{CertificateHash, ClinicId, NodeId};
 use minicbor::{Decode, Encode};
 
-use super::{Clinic, ClinicError, hybrid, items};
+use super::{Clinic, ClinicError, delivered, hybrid, items};
 use crate::store::{Batch, Space};
 
 /// What is remembered of a peer.
@@ -56,13 +57,9 @@ impl PeerBook {
         let secret = clinic.identity.node.agree(&peer);
         let pair_key = PairKey::derive(&secret.map_err(ClinicError::fault)?);
         let cursor = clinic.store.get(Space::Cursors, peer.as_bytes())?;
-        let mut acknowledged = BTreeSet::new();
-        for key in clinic.store.keys(Space::Acknowledged, peer.as_bytes()) {
-            acknowledged.extend(key?.get(NodeId::LEN..).and_then(items::number));
-        }
         let known = Known {
             clinic: clinic.known_clinic_of(&peer)?,
-            acknowledged,
+            acknowledged: delivered::read(&clinic.store, &peer)?,
             cursor: cursor.and_then(|bytes| minicbor::decode(&bytes).ok()),
             holds: clinic.peer_note(&peer)?.holds,
         };
@@ -105,22 +102,27 @@ impl PeerBook {
     pub(super) fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         let ahead_ms = self.clinic.observe(peer.time);
         let mut note = self.clinic.peer_note(&self.peer)?;
-        let mut batch = Batch::new();
+        // Another store: what the old one acknowledged may be gone.
+        let is_other = note.incarnation != peer.incarnation.value();
         let mut known = self.lock();
         known.clinic = Some(peer.clinic);
-        if note.incarnation != peer.incarnation.value() {
-            // Another store: what the old one acknowledged may be gone.
+        if is_other {
             (note.holds, known.holds) = (0, 0);
-            for feed in std::mem::take(&mut known.acknowledged) {
-                batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
-            }
+            known.acknowledged.clear();
         }
         drop(known);
         note.incarnation = peer.incarnation.value();
         note.ahead_ms = ahead_ms;
+        let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         hybrid::remember(&mut batch, self.clinic.clock().last());
-        self.clinic.store.commit(batch)?;
+        let node = self.peer;
+        self.clinic.store.commit_with(move |view| {
+            if is_other {
+                delivered::clear_upto(view, &mut batch, &node, u64::MAX)?;
+            }
+            Ok::<_, ClinicError>((batch, ()))
+        })?;
         Ok(())
     }
 
@@ -158,15 +160,15 @@ impl PeerBook {
         &self,
         feeds: impl IntoIterator<Item = u64>,
     ) -> Result<(), ClinicError> {
-        let mut batch = Batch::new();
-        let mut known = self.lock();
-        for feed in feeds {
-            batch.put(Space::Acknowledged, self.acknowledged_key(feed), Vec::new());
-            known.acknowledged.insert(feed);
-        }
-        drop(known);
+        let feeds: Vec<u64> = feeds.into_iter().collect();
+        self.lock().acknowledged.extend(&feeds);
+        let peer = self.peer;
         // Not waited for: when it is lost, items are sent again and found to be there.
-        drop(self.clinic.store.commit_later(batch));
+        drop(self.clinic.store.commit_with_later(move |view| {
+            let mut batch = Batch::new();
+            delivered::mark(view, &mut batch, &peer, &feeds)?;
+            Ok::<_, ClinicError>((batch, ()))
+        }));
         Ok(())
     }
 
@@ -181,17 +183,18 @@ impl PeerBook {
         let later = known
             .acknowledged
             .split_off(&upto.value().saturating_add(1));
-        let covered = std::mem::replace(&mut known.acknowledged, later);
+        known.acknowledged = later;
         known.holds = upto.value();
         drop(known);
         let mut note = self.clinic.peer_note(&self.peer)?;
         note.holds = upto.value();
         let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
-        for feed in covered {
-            batch.delete(Space::Acknowledged, self.acknowledged_key(feed));
-        }
-        self.clinic.store.commit(batch)?;
+        let peer = self.peer;
+        self.clinic.store.commit_with(move |view| {
+            delivered::clear_upto(view, &mut batch, &peer, upto.value())?;
+            Ok::<_, ClinicError>((batch, ()))
+        })?;
         Ok(())
     }
 
@@ -200,10 +203,6 @@ impl PeerBook {
         let peer = self.peer;
         tracing::warn!(%peer, %seen, "a peer has seen more of this store than it holds");
         self.clinic.draw_incarnations()
-    }
-
-    fn acknowledged_key(&self, feed: u64) -> Vec<u8> {
-        [self.peer.as_bytes().as_slice(), &feed.to_be_bytes()].concat()
     }
 
     /// A panic while it was held leaves numbers behind that only cause work to be done again.

@@ -13,7 +13,7 @@ pub(super) const MAX_BODY_BYTES: usize = 256 << 20;
 /// Size at which a journal segment is closed, in bytes: the last one is read at every start.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// Memory that sled may use for its page cache, in bytes: its default is 1 GiB.
-pub const CACHE_BYTES: u64 = 16 << 20;
+pub const CACHE_BYTES: u64 = 64 << 20;
 /// Size of `journal/reserve`, in bytes: what sled writes when it opens on a full disk.
 pub(super) const RESERVE_BYTES: usize = 1 << 20;
 /// Free space below which nothing is accepted, in bytes: other parts of the node, and sled's
@@ -27,6 +27,8 @@ pub(super) const ROOM_BYTES: u64 = 4 << 20;
 pub(super) const SPACE_FACTOR: u64 = 3;
 /// Bytes after which a group of commits is closed: bounds the memory of one group.
 pub(super) const GROUP_BYTES: usize = 4 << 20;
+/// Writes after which a group is closed: within one batch, sled keeps a copy of a page for each.
+pub(super) const GROUP_WRITES: usize = 1024;
 /// Commits after which a group is closed: bounds how long the first of them waits.
 pub(super) const GROUP_COMMITS: usize = 1024;
 /// Commits that may wait for the writer: beyond it, callers wait (back pressure).

@@ -19,7 +19,7 @@ use super::engine::{Engine, Pending, State};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::journal::{AppendError, Journal};
-use super::limits::{FULL_RETRY, GROUP_BYTES, GROUP_COMMITS, MAX_BATCH_BYTES};
+use super::limits::{FULL_RETRY, GROUP_BYTES, GROUP_COMMITS, GROUP_WRITES, MAX_BATCH_BYTES};
 use super::seal::Sealer;
 use super::segment::{Place, encode_entry};
 use super::view::View;
@@ -304,7 +304,9 @@ impl Group {
     /// Whether more may join. A refused group ends with its first request, so that the next
     /// one finds out whether the reason still holds.
     fn has_room(&self) -> bool {
-        let small = self.entries.len() < GROUP_BYTES && self.waiting.len() < GROUP_COMMITS;
+        let small = self.entries.len() < GROUP_BYTES
+            && self.pending.len() < GROUP_WRITES
+            && self.waiting.len() < GROUP_COMMITS;
         small && self.place.is_ok()
     }
 
