@@ -42,6 +42,7 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
         pair.sync_now().code == Some(0)
     });
     let seconds = begun.elapsed().as_secs();
+    let cuts = seconds / CUTS_EVERY;
     let [after, back_after] = pair.counts();
     let id = &pair.patients[0].id;
     let (wanted, arrived) = (pair.hill.export(id), pair.river.export(id));
@@ -56,11 +57,12 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
         "a 1 MB backlog completes; at most 16 KiB repeated per cut; \
          at most 1.25 × the payload in all",
         format!(
-            "{} B in {seconds} s with {} cuts; sent {} B, {:.2} ×, and {} B back",
+            "{} B in {seconds} s with {cuts} cuts; sent {} B, {:.2} ×: repeated with all headers \
+             {} B a cut; {} B back",
             count(payload),
-            seconds / CUTS_EVERY,
             count(sent),
             sent as f64 / payload as f64,
+            count(sent.saturating_sub(payload) / cuts.max(1)),
             count(back),
         ),
     );
