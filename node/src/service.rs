@@ -67,17 +67,9 @@ impl Service {
             Request::AttachmentFetch { patient, resource } => {
                 self.fetch_attachments(patient, resource, &report).await
             }
-            Request::AttachmentList { patient } => {
-                let (clinic, links) = (Arc::clone(&self.clinic), self.links());
-                check_role(
-                    &clinic,
-                    &Request::AttachmentList {
-                        patient: patient.clone(),
-                    },
-                )?;
-                let list = move || clinic.attachments(&patient, &links);
-                let lines = tokio::task::spawn_blocking(list).await.map_err(stopped)??;
-                Answer::done(&lines)
+            Request::AttachmentList { ref patient } => {
+                check_role(&self.clinic, &request)?;
+                Answer::done(&self.attachments(patient.clone()).await?)
             }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
@@ -143,16 +135,16 @@ impl Service {
         let missed = reports.iter_mut().filter(|one| was_missed(one));
         for report in missed {
             let node = report.node;
-            let clinic = Arc::clone(&self.clinic);
-            let look = tokio::task::spawn_blocking(move || clinic.passed_on(&node));
-            report.passed_on = look.await.map_err(stopped)??;
+            report.passed_on =
+                on_clinic(&self.clinic, move |clinic| clinic.passed_on(&node)).await?;
         }
         Ok(())
     }
 
     fn sync_status(&self) -> Result<Answer, Failure> {
-        let peers = self.clinic.sync_status(self.links())?;
-        let attachments = self.clinic.awaited(&self.links())?;
+        let links = self.links();
+        let attachments = self.clinic.awaited(&links)?;
+        let peers = self.clinic.sync_status(links)?;
         Answer::done(&serde_json::json!({ "peers": peers, "attachments": attachments }))
     }
 
@@ -167,6 +159,16 @@ impl Service {
             .map(|network| network.board().all())
             .unwrap_or_default()
     }
+}
+
+/// Asks the store, which waits for the disk, on a thread of its own.
+async fn on_clinic<T: Send + 'static>(
+    clinic: &Arc<Clinic>,
+    ask: impl FnOnce(&Arc<Clinic>) -> Result<T, ClinicError> + Send + 'static,
+) -> Result<T, Failure> {
+    let clinic = Arc::clone(clinic);
+    let asked = tokio::task::spawn_blocking(move || ask(&clinic)).await;
+    Ok(asked.map_err(stopped)??)
 }
 
 /// Syncs, and says every second how far that has come.

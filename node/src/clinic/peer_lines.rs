@@ -106,10 +106,11 @@ impl Clinic {
             links.into_iter().map(|link| (link.node, link)).collect();
         let mut labels = self.peer_labels()?;
         let mut lines = Vec::new();
-        for peer in self.peers()? {
+        let peers = self.peers()?;
+        for peer in &peers {
             let link = links.get(&peer.node);
             let label = labels.remove(&peer.node);
-            let line = self.peer_line(peer, link)?;
+            let line = self.peer_line(&peers, peer, link)?;
             lines.push(PeerLine { label, ..line });
         }
         Ok(lines)
@@ -117,7 +118,8 @@ impl Clinic {
 
     fn peer_line(
         self: &Arc<Self>,
-        peer: KnownPeer,
+        peers: &[KnownPeer],
+        peer: &KnownPeer,
         link: Option<&PeerStatus>,
     ) -> Result<PeerLine, ClinicError> {
         let note = self.peer_note(&peer.node)?;
@@ -132,7 +134,7 @@ impl Clinic {
         } else if peer.is_relay() {
             self.waiting(store.unsent_items())?
         } else {
-            let left = self.left_by_claims(&peer, store.owed_items())?;
+            let left = self.left_by_claims(peers, peer, store.owed_items())?;
             owed_out = u64::try_from(left.items.len()).unwrap_or(u64::MAX);
             word = left.word;
             self.waiting(left.items.iter().map(|one| one.id))?
@@ -149,10 +151,10 @@ impl Clinic {
             (true, _) => mail_summary(state, &when, &waiting, standing),
         };
         if !waiting.is_empty() && !peer.is_relay() && !self.is_relay() {
-            said.push_str(&self.at_relays(&waiting)?);
+            said.push_str(&self.at_relays(peers, &waiting)?);
         }
         let through = link.and_then(|link| link.through.clone());
-        if let Some(relay) = through.as_ref().filter(|_| is_open(state)) {
+        if let Some(relay) = through.as_ref().filter(|_| state.is_open()) {
             said.push_str(&format!("; through {relay}"));
         }
         if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
@@ -161,7 +163,7 @@ impl Clinic {
         }
         Ok(PeerLine {
             clinic: peer.clinic,
-            name: peer.name,
+            name: peer.name.clone(),
             node: peer.node,
             label: None,
             state,
@@ -177,9 +179,13 @@ impl Clinic {
     }
 
     /// What of that which waits lies at a relay, in words.
-    fn at_relays(self: &Arc<Self>, waiting: &Waiting) -> Result<String, ClinicError> {
+    fn at_relays(
+        self: &Arc<Self>,
+        peers: &[KnownPeer],
+        waiting: &Waiting,
+    ) -> Result<String, ClinicError> {
         let items: Vec<ItemId> = waiting.items();
-        let carried = self.carried(&items)?;
+        let carried = self.carried(peers, &items)?;
         Ok(carried.map_or_else(String::new, |carried| {
             let of_them = of_them(carried.most, waiting.count());
             format!("; {of_them} at {}", carried.relay)
@@ -190,19 +196,10 @@ impl Clinic {
 fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
     let heard_ms = link.heard_ms.unwrap_or(now_ms);
     let is_silent = now_ms.saturating_sub(heard_ms) > STALLED_AFTER_MS;
-    let is_open = matches!(link.state, LinkState::Syncing | LinkState::InSync);
-    if is_open && owed_out > 0 && is_silent {
+    if link.state.is_open() && owed_out > 0 && is_silent {
         LinkState::Stalled
     } else {
         link.state
-    }
-}
-
-/// Whether a link is up.
-fn is_open(state: LinkState) -> bool {
-    match state {
-        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => true,
-        LinkState::Connecting | LinkState::Disconnected => false,
     }
 }
 

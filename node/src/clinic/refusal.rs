@@ -11,7 +11,7 @@ use chartmesh_protocol::{ClinicId, StatementId};
 
 use super::items::{self, NewItem};
 use super::open_chart::OpenChart;
-use super::{ClinicError, date};
+use super::{ClinicError, date, short};
 use crate::store::{Batch, Space, Store, View};
 
 /// What the keys of the times begin with at which revocations were heard of.
@@ -73,8 +73,7 @@ pub(super) fn refused_write(
 
 /// How a grant has ended; the weightier, the later in order.
 fn ending(store: &Store, view: &GrantView) -> Option<(u8, String)> {
-    let id: String = view.id.to_string().chars().take(8).collect();
-    let look = format!("`chartmesh consent show {id}` tells more");
+    let look = format!("`chartmesh consent show {}` tells more", short(&view.id));
     match &view.state {
         GrantState::Revoked(by) | GrantState::FallsWithParent(by) => {
             let heard = by.iter().filter_map(|id| heard_at(store, id)).min();

@@ -8,7 +8,7 @@ use super::patient::{self, ALLERGY, PHONE, PRESCRIPTION, PRESSURE, VILLAGE};
 use super::sharing::same_at_both;
 use super::stage::Stage;
 use super::told::{Told, claim, needed, quoted};
-use crate::clinic::ConflictView;
+use crate::clinic::{ConflictView, short};
 use crate::control::{Failure, Resolution};
 
 /// Cuts the links, and writes at both clinics.
@@ -82,7 +82,7 @@ pub(super) fn merged(stage: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure>
 /// Shows the conflict, and decides it at River Hospital.
 pub(super) fn decided(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Failure> {
     let id = needed(stage.patient, "patient")?.to_string();
-    let short: String = id.chars().take(8).collect();
+    let short = short(&id);
     let conflicts = stage.river.clinic.conflicts(&id)?;
     let at_hill = stage.hill.clinic.conflicts(&id)?;
     let shown = |conflicts: &[ConflictView]| (screen.conflicts)(conflicts, &short);

@@ -12,7 +12,7 @@ use super::patient::{self, LATER};
 use super::sharing::nothing_at;
 use super::stage::Stage;
 use super::told::{Told, claim, needed};
-use crate::clinic::AccessState;
+use crate::clinic::{AccessState, short};
 use crate::control::Failure;
 
 /// Revokes the patient's grant, and writes at Hill Clinic.
@@ -37,7 +37,7 @@ pub(super) fn revoked(stage: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure
     let new = records.len().saturating_sub(stage.shared.len());
     claim(new > 0, "Hill Clinic has written new records")?;
     stage.sync(&|| ())?;
-    let short: String = grant.chars().take(8).collect();
+    let short = short(&grant);
     Ok(Told::new(
         vec![
             format!("Grant {short} is revoked, and River Hospital knows it."),

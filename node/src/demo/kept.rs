@@ -5,6 +5,7 @@ use std::path::Path;
 use chartmesh_protocol::ChartId;
 
 use super::stage::PASSPHRASE_FILE;
+use crate::clinic::short;
 
 /// Commands to type next, as this program was called and where it was called.
 pub(super) fn what_next(folder: &Path, chart: &ChartId) -> String {
@@ -13,7 +14,7 @@ pub(super) fn what_next(folder: &Path, chart: &ChartId) -> String {
     let (dir, passphrase) = (quoted(folder), quoted(&folder.join(PASSPHRASE_FILE)));
     let clinic = |name: &str| format!("{program} --dir {}", quoted(&folder.join(name)));
     let (hill, river, far) = (clinic("hill"), clinic("river"), clinic("far"));
-    let id: String = chart.to_string().chars().take(8).collect();
+    let id = short(&chart);
     format!(
         "
 The three clinics are kept in {dir}: their keys open with the passphrase in the file

@@ -8,7 +8,7 @@ use super::Screen;
 use super::patient;
 use super::stage::Stage;
 use super::told::{Told, claim, needed};
-use crate::clinic::GrantsMade;
+use crate::clinic::{GrantsMade, short};
 use crate::clock;
 use crate::control::{Exit, Failure, GrantRequest, Progress};
 
@@ -20,7 +20,7 @@ pub(super) fn clinics(stage: &mut Stage, _: &Screen<'_>) -> Result<Told, Failure
     let mut cards = Vec::new();
     for member in stage.members() {
         let card = member.clinic.own_card()?;
-        let id: String = card.clinic_id.to_string().chars().take(8).collect();
+        let id = short(&card.clinic_id);
         lines.push(format!("{:<14}  clinic {id}", member.name));
         cards.push(card);
     }
@@ -66,12 +66,12 @@ pub(super) fn patients(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, F
         .unwrap_or(usize::MAX)
         .saturating_add(1);
     claim(charts == wanted, "Hill Clinic has a chart of every patient")?;
-    let short: String = registered.id.to_string().chars().take(8).collect();
+    let id = short(&registered.id);
     stage.patient = Some(registered.id);
     Ok(Told::new(
         vec![
             format!(
-                "{}, born 1987-04-02: chart {short}, {hers} resources",
+                "{}, born 1987-04-02: chart {id}, {hers} resources",
                 registered.name
             ),
             format!("{total} invented patients: {resources} resources, as FHIR, in {seconds} ms"),

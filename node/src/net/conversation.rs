@@ -157,31 +157,29 @@ impl<S: PeerStore> Conversation<S> {
         let begins_anew = effects.iter().any(is_behind);
         let is_in_sync = |effect: &Effect| matches!(effect, Effect::InSync(_));
         let in_sync = effects.iter().any(is_in_sync);
-        effects
-            .into_iter()
-            .for_each(|effect| self.carry_out(effect));
+        self.carry_out_all(effects);
         if in_sync && self.over.is_none() {
             // What was put down with it may be news to the peer.
             let effects = self.session.handle(now_ms, Event::NewItems, &self.store);
-            effects
-                .into_iter()
-                .for_each(|effect| self.carry_out(effect));
+            self.carry_out_all(effects);
         }
         if !knew_peer && self.store.knows_peer() && self.over.is_none() {
             // Our HELLO was of a store that shares nothing: two such stores are equal.
             let event = Event::SyncRequested;
             let effects = self.session.handle(now_ms, event, &self.store);
-            effects
-                .into_iter()
-                .for_each(|effect| self.carry_out(effect));
+            self.carry_out_all(effects);
         }
         if begins_anew && self.over.is_none() {
             let effects = self.session.handle(now_ms, Event::Shutdown, &self.store);
-            effects
-                .into_iter()
-                .for_each(|effect| self.carry_out(effect));
+            self.carry_out_all(effects);
             self.over = Some(Ending::BeginsAnew);
         }
+    }
+
+    fn carry_out_all(&mut self, effects: Vec<Effect>) {
+        effects
+            .into_iter()
+            .for_each(|effect| self.carry_out(effect));
     }
 
     fn carry_out(&mut self, effect: Effect) {

@@ -27,6 +27,17 @@ pub enum LinkState {
     Stalled,
 }
 
+impl LinkState {
+    /// Whether a stream is open.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::InSync | Self::Syncing | Self::Stalled => true,
+            Self::Connecting | Self::Disconnected => false,
+        }
+    }
+}
+
 /// One peer's link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerStatus {

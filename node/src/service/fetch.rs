@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 
-use super::{Report, Service, stopped, synced};
-use crate::clinic::{Clinic, ClinicError};
+use super::{Report, Service, on_clinic, stopped, synced};
+use crate::clinic::{AttachmentLine, Clinic};
 use crate::control::{Answer, Exit, Failure, Progress};
-use crate::net::{LinkState, Network};
+use crate::net::Network;
 
 /// How often the progress is looked at.
 const STEP: Duration = Duration::from_millis(50);
@@ -47,9 +47,7 @@ impl Service {
                 }
             }
         };
-        let links = self.links();
-        let list = move |clinic: &Clinic| clinic.attachments(&patient, &links);
-        let lines = on_clinic(&self.clinic, list).await?;
+        let lines = self.attachments(patient).await?;
         let value = serde_json::json!({ "fetched": fetched, "attachments": lines });
         let exit = if fetched {
             Exit::Done
@@ -57,6 +55,16 @@ impl Service {
             Exit::Unreachable
         };
         Ok(Answer::done(&value)?.ending(exit))
+    }
+
+    /// The attachments of a chart, as the links stand.
+    pub(super) async fn attachments(
+        &self,
+        patient: String,
+    ) -> Result<Vec<AttachmentLine>, Failure> {
+        let links = self.links();
+        let list = move |clinic: &Arc<Clinic>| clinic.attachments(&patient, &links);
+        on_clinic(&self.clinic, list).await
     }
 }
 
@@ -96,9 +104,8 @@ async fn fetched(
 /// Waits until the visits to all peers are over: attachments come behind the records, and nobody
 /// here gives them when this program has ended.
 pub(super) async fn until_over(visit: &Network, report: &Report) {
-    let is_open = |state| matches!(state, LinkState::Syncing | LinkState::InSync);
     let mut waited = Duration::ZERO;
-    while visit.board().all().iter().any(|link| is_open(link.state)) {
+    while visit.board().all().iter().any(|link| link.state.is_open()) {
         if waited > PATIENCE {
             report(Progress {
                 what: "exchanging attachments; seconds:".to_owned(),
@@ -109,14 +116,4 @@ pub(super) async fn until_over(visit: &Network, report: &Report) {
         waited = waited.saturating_add(STEP);
         tokio::time::sleep(STEP).await;
     }
-}
-
-/// Asks the store, which waits for the disk, on a thread of its own.
-async fn on_clinic<T: Send + 'static>(
-    clinic: &Arc<Clinic>,
-    ask: impl FnOnce(&Clinic) -> Result<T, ClinicError> + Send + 'static,
-) -> Result<T, Failure> {
-    let clinic = Arc::clone(clinic);
-    let asked = tokio::task::spawn_blocking(move || ask(&clinic)).await;
-    Ok(asked.map_err(stopped)??)
 }

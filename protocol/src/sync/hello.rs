@@ -97,7 +97,7 @@ impl Bounded for Hello {
     }
 }
 
-/// The comparison at the end of an exchange, made when everything of both sides is durable.
+/// The comparison at the end of an exchange, made when all that came from the other side is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(super) struct Check {

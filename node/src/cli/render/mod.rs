@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::args::{Audit, Chart, Command, Consent, Export, Node, Patient, Peer, Sync};
-use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard};
+use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard, short};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
 pub(super) use chart::view;
@@ -250,11 +250,6 @@ fn audit_check(check: &AuditCheck) -> String {
         line(&mut out, &format!("  {problem}"));
     }
     out
-}
-
-/// The beginning of an id that a person can type.
-fn short(id: &impl ToString) -> String {
-    id.to_string().chars().take(8).collect()
 }
 
 /// A number with its noun.

@@ -6,36 +6,37 @@ use std::collections::BTreeSet;
 use chartmesh_protocol::ChartId;
 
 use crate::clinic::{Clinic, ClinicError, KnownPeer};
-use crate::net::{LinkState, PeerStatus};
+use crate::net::PeerStatus;
 
 /// The names of those who could bring something, while none of them is connected.
 pub(crate) type Absent = BTreeSet<String>;
 
 impl Clinic {
-    /// Who could bring the attachments of a chart, by name; none while one of them is connected.
+    /// Who of the peers could bring the attachments of a chart, by name; none while one of them is
+    /// connected.
     pub(crate) fn absent_givers(
         &self,
+        peers: &[KnownPeer],
         chart: &ChartId,
         links: &[PeerStatus],
     ) -> Result<Option<Absent>, ClinicError> {
         let ledger = self.ledger(chart)?;
         let decision = self.decide(&ledger);
         let own = self.clinic_id();
-        let may_give = |peer: &KnownPeer| {
+        let may_give = |peer: &&KnownPeer| {
             !peer.is_relay() && (peer.clinic == own || decision.may_read_any(&peer.clinic))
         };
-        let givers: Vec<KnownPeer> = self.peers()?.into_iter().filter(may_give).collect();
-        let is_open = |state| matches!(state, LinkState::Syncing | LinkState::InSync);
-        let is_here = |peer: &KnownPeer| {
+        let givers: Vec<&KnownPeer> = peers.iter().filter(may_give).collect();
+        let is_here = |peer: &&KnownPeer| {
             let mut links = links.iter();
-            links.any(|link| link.node == peer.node && is_open(link.state))
+            links.any(|link| link.node == peer.node && link.state.is_open())
         };
         if givers.iter().any(is_here) {
             return Ok(None);
         }
-        let name = |peer: KnownPeer| match peer.clinic == own {
+        let name = |peer: &KnownPeer| match peer.clinic == own {
             true => format!("another node of {}", peer.name),
-            false => peer.name,
+            false => peer.name.clone(),
         };
         Ok(Some(givers.into_iter().map(name).collect()))
     }

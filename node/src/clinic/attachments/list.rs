@@ -85,7 +85,7 @@ impl Clinic {
     ) -> Result<Vec<AttachmentLine>, ClinicError> {
         let chart = self.find_chart(id)?;
         let mut lines = self.with_chart(&chart, |open| self.attachment_lines(open))?;
-        let absent = self.absent_givers(&chart, links)?;
+        let absent = self.absent_givers(&self.peers()?, &chart, links)?;
         let wanted = |one: &&mut AttachmentLine| one.state == AttachmentState::Wanted;
         for line in lines.iter_mut().filter(wanted) {
             line.waits_for.clone_from(&absent);
@@ -208,7 +208,9 @@ impl Clinic {
             (None, _) | (_, None) => None,
         };
         let Some(content) = content else {
-            let from = self.absent_givers(&chart, &[])?.unwrap_or_default();
+            let from = self
+                .absent_givers(&self.peers()?, &chart, &[])?
+                .unwrap_or_default();
             return Err(ClinicError::NotHere {
                 reason: format!(
                     "the content of this attachment is not here yet: `chartmesh attachment fetch \
@@ -233,10 +235,10 @@ impl Clinic {
                 .collect()
         };
         let mut awaited = Awaited::default();
-        let mut absent = Some(BTreeSet::new());
+        let (peers, mut absent) = (self.peers()?, Some(BTreeSet::new()));
         let charts: BTreeSet<ChartId> = wanted.iter().map(|(name, _)| name.place.chart).collect();
         for chart in charts {
-            absent = match (absent, self.absent_givers(&chart, links)?) {
+            absent = match (absent, self.absent_givers(&peers, &chart, links)?) {
                 (Some(mut absent), Some(more)) => {
                     absent.extend(more);
                     Some(absent)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use crate::clinic::{Clinic, ClinicError, date};
+use crate::clinic::{Clinic, ClinicError, date, short};
 
 /// A node of this clinic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ impl Clinic {
         let nodes_of = |clinic: &ClinicId| peers.iter().filter(|one| one.clinic == *clinic).count();
         let mut labels = BTreeMap::new();
         for peer in &peers {
-            let id: String = peer.node.to_string().chars().take(8).collect();
+            let id = short(&peer.node);
             if peer.clinic == own {
                 let name = self.label_of(&peer.node)?.filter(|name| !name.is_empty());
                 let name = name.unwrap_or_else(|| "the first node".to_owned());

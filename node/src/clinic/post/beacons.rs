@@ -13,7 +13,6 @@ use chartmesh_protocol::reconcile::FeedNumber;
 use chartmesh_protocol::{ChartId, ClinicId, MailboxId, NodeId};
 
 use super::log::Post;
-use super::mailbox::Use;
 use super::table::Source;
 use crate::clinic::records::of_compartment;
 use crate::clinic::share::{parties, tags};
@@ -132,20 +131,11 @@ impl Post {
         mailbox: &MailboxId,
         bytes: Vec<u8>,
     ) -> Result<Source, ClinicError> {
-        let usage = self.boxes.get(mailbox).map(|one| one.usage);
-        let (Some(Use::Pair(other) | Use::FormerPair(other)), Ok(beacon)) =
-            (usage, Verified::<Beacon>::decode(&bytes))
-        else {
+        let Ok(beacon) = Verified::<Beacon>::decode(&bytes) else {
             return Ok(Source::Refused);
         };
         let beacon = beacon.payload();
-        let is_theirs = {
-            let certificates = clinic.certificates_read();
-            certificates.book().belongs(&beacon.author, &other)
-                || certificates
-                    .book()
-                    .belongs(&beacon.author, &clinic.clinic_id())
-        };
+        let is_theirs = self.is_of_pair(clinic, mailbox, &beacon.author);
         if beacon.relay != self.relay.node || !is_theirs {
             return Ok(Source::Refused);
         }

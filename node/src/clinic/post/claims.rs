@@ -48,13 +48,13 @@ impl Clinic {
     /// of its nodes counts: the clinic has it. Of our own clinic, only that of the node itself.
     pub(in crate::clinic) fn left_by_claims(
         &self,
+        peers: &[KnownPeer],
         peer: &KnownPeer,
         owed: Vec<FeedEntry>,
     ) -> Result<Left, ClinicError> {
-        let relays = self.peers()?;
-        let mut relays = relays.iter().filter(|one| one.is_relay()).peekable();
+        let mut relays = peers.iter().filter(|one| one.is_relay()).peekable();
         let mut left = Left::default();
-        if relays.peek().is_none() {
+        if owed.is_empty() || relays.peek().is_none() {
             left.items = owed;
             return Ok(left);
         }

@@ -1,12 +1,13 @@
 //! What is fetched from a relay: opened, checked by our own ledgers, and taken in.
 
-use chartmesh_protocol::MailboxId;
 use chartmesh_protocol::identity::{SignedError, Verified};
 use chartmesh_protocol::mail::{Content, Mail, MailError};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::{ItemKind, Refusal};
+use chartmesh_protocol::{MailboxId, NodeId};
 
 use super::log::Post;
+use super::mailbox::Use;
 use super::table::{Entry, Source};
 use crate::clinic::draft::Origin;
 use crate::clinic::receive::Intake;
@@ -57,6 +58,18 @@ impl Inside {
 }
 
 impl Post {
+    /// Whether a node is of the clinic with which we share a box, or of our own: of those that put
+    /// something into it, their word counts.
+    pub(super) fn is_of_pair(&self, clinic: &Clinic, mailbox: &MailboxId, node: &NodeId) -> bool {
+        let usage = self.boxes.get(mailbox).map(|one| one.usage);
+        let Some(Use::Pair(other) | Use::FormerPair(other)) = usage else {
+            return false;
+        };
+        let certificates = clinic.certificates_read();
+        let book = certificates.book();
+        book.belongs(node, &other) || book.belongs(node, &clinic.clinic_id())
+    }
+
     /// Opens what the relay has sent. None for what is known.
     ///
     /// # Errors

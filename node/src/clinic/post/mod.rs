@@ -19,7 +19,6 @@
 
 mod beacons;
 mod carrier;
-
 mod choose;
 mod claims;
 mod fetch;
@@ -64,10 +63,11 @@ impl Clinic {
     /// may have fetched it.
     pub(super) fn carried(
         self: &Arc<Self>,
+        peers: &[KnownPeer],
         lacking: &[ItemId],
     ) -> Result<Option<Carried>, ClinicError> {
         let mut carried: Option<Carried> = None;
-        for relay in self.peers()?.into_iter().filter(KnownPeer::is_relay) {
+        for relay in peers.iter().filter(|peer| peer.is_relay()) {
             let held = Carrier::open(Arc::clone(self), relay.node)?.holds_of(lacking);
             let count = u64::try_from(held.len()).unwrap_or(u64::MAX);
             match &mut carried {
@@ -75,13 +75,13 @@ impl Clinic {
                 Some(known) => {
                     known.items.extend(held);
                     if count > known.most {
-                        (known.most, known.relay) = (count, relay.name);
+                        (known.most, known.relay) = (count, relay.name.clone());
                     }
                 }
                 None => {
                     carried = Some(Carried {
                         most: count,
-                        relay: relay.name,
+                        relay: relay.name.clone(),
                         items: held,
                     });
                 }

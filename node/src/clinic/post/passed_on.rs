@@ -53,7 +53,7 @@ impl Clinic {
             let served = Served::NothingWaits;
             return Ok(relay.map(|relay| PassedOn { relay, served }));
         }
-        let left = self.left_by_claims(peer, owed)?;
+        let left = self.left_by_claims(&peers, peer, owed)?;
         if left.items.is_empty() {
             let served = Served::Arrived;
             let told = left.word.map(|word| word.relay);
@@ -61,7 +61,7 @@ impl Clinic {
         }
         let left: BTreeSet<ItemId> = left.items.iter().map(|one| one.id).collect();
         let lacking: Vec<ItemId> = left.iter().copied().collect();
-        let carried = self.carried(&lacking)?;
+        let carried = self.carried(&peers, &lacking)?;
         let whole = carried.filter(|carried| carried.items == left);
         Ok(whole.map(|carried| PassedOn {
             relay: carried.relay,

@@ -8,6 +8,7 @@
 //! while the patient lets it carry the chart. When a statement of the chart is new, all of the
 //! chart is told again: who may have what may have changed.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::identity::Verified;
@@ -22,7 +23,6 @@ use chartmesh_protocol::{
 use minicbor::{Decode, Encode};
 
 use super::log::Post;
-use super::mailbox::Use;
 use super::table::Source;
 use crate::clinic::records::{Listed, of_compartment};
 use crate::clinic::share::{parties, tags};
@@ -72,7 +72,7 @@ impl Post {
             if after == now.upto {
                 continue;
             }
-            if let std::collections::btree_map::Entry::Vacant(entry) = since.entry(after) {
+            if let Entry::Vacant(entry) = since.entry(after) {
                 entry.insert(items::charts_since(&clinic.store, FeedNumber::new(after))?);
             }
             let mut held = Held::default();
@@ -174,20 +174,11 @@ impl Post {
         mailbox: &MailboxId,
         bytes: Vec<u8>,
     ) -> Result<Source, ClinicError> {
-        let usage = self.boxes.get(mailbox).map(|one| one.usage);
-        let (Some(Use::Pair(other) | Use::FormerPair(other)), Ok(receipt)) =
-            (usage, Verified::<Receipt>::decode(&bytes))
-        else {
+        let Ok(receipt) = Verified::<Receipt>::decode(&bytes) else {
             return Ok(Source::Refused);
         };
         let receipt = receipt.payload();
-        let is_theirs = {
-            let certificates = clinic.certificates_read();
-            let own = clinic.clinic_id();
-            let book = certificates.book();
-            book.belongs(&receipt.holder, &other) || book.belongs(&receipt.holder, &own)
-        };
-        if !is_theirs {
+        if !self.is_of_pair(clinic, mailbox, &receipt.holder) {
             return Ok(Source::Refused);
         }
         if receipt.holder != clinic.node_id() {

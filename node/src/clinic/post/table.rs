@@ -163,16 +163,7 @@ impl Table {
 
     /// How far authors' records go, by their beacons.
     pub(super) fn reaches(&self, store: &Store) -> Result<Vec<(NodeId, Reach)>, ClinicError> {
-        let prefix = self.key(REACH, &[]);
-        let mut reaches = Vec::new();
-        for pair in store.scan_prefix(Space::Post, &prefix) {
-            let (key, value) = pair?;
-            let author = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
-            if let (Some(author), Ok(reach)) = (author, minicbor::decode(&value)) {
-                reaches.push((NodeId::new(*author), reach));
-            }
-        }
-        Ok(reaches)
+        self.of_nodes(store, REACH)
     }
 
     pub(super) fn put_reach(&mut self, author: &NodeId, reach: &Reach) -> Result<(), ClinicError> {
@@ -208,16 +199,7 @@ impl Table {
     }
 
     pub(super) fn holders(&self, store: &Store) -> Result<Vec<(NodeId, Holder)>, ClinicError> {
-        let prefix = self.key(HOLDER, &[]);
-        let mut holders = Vec::new();
-        for pair in store.scan_prefix(Space::Post, &prefix) {
-            let (key, value) = pair?;
-            let node = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
-            if let (Some(node), Ok(holder)) = (node, minicbor::decode(&value)) {
-                holders.push((NodeId::new(*node), holder));
-            }
-        }
-        Ok(holders)
+        self.of_nodes(store, HOLDER)
     }
 
     pub(super) fn put_holder(&mut self, node: &NodeId, holder: &Holder) -> Result<(), ClinicError> {
@@ -300,6 +282,24 @@ impl Table {
     fn statement_key(&self, holder: &NodeId, prefix: &StatementPrefix) -> Vec<u8> {
         let rest = [holder.as_bytes().as_slice(), prefix.as_bytes()].concat();
         self.key(STATEMENT, &rest)
+    }
+
+    /// Everything of a part whose keys begin with a node.
+    fn of_nodes<T: for<'b> Decode<'b, ()>>(
+        &self,
+        store: &Store,
+        part: u8,
+    ) -> Result<Vec<(NodeId, T)>, ClinicError> {
+        let prefix = self.key(part, &[]);
+        let mut found = Vec::new();
+        for pair in store.scan_prefix(Space::Post, &prefix) {
+            let (key, value) = pair?;
+            let node = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
+            if let (Some(node), Ok(value)) = (node, minicbor::decode(&value)) {
+                found.push((NodeId::new(*node), value));
+            }
+        }
+        Ok(found)
     }
 
     /// What does not read is derived, and as good as absent.

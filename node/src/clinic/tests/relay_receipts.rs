@@ -292,14 +292,17 @@ fn a_node_that_was_cut_off_has_no_word() {
     let left = || {
         let owed = home.clinic.peer_store(node).unwrap().owed_items();
         assert!(!owed.is_empty());
-        home.clinic.left_by_claims(peer, owed).unwrap()
+        home.clinic.left_by_claims(&peers, peer, owed).unwrap()
     };
     assert!(left().items.is_empty() && left().word.is_some());
     // What is owed is asked for before: to a node that was cut off nothing is.
     let owed = home.clinic.peer_store(node).unwrap().owed_items();
     let revocation = revocation_of(away);
     home.clinic.certificates_write().cut_off(&revocation);
-    let left = home.clinic.left_by_claims(peer, owed.clone()).unwrap();
+    let left = home
+        .clinic
+        .left_by_claims(&peers, peer, owed.clone())
+        .unwrap();
     assert_eq!(left.items, owed);
     assert_eq!(left.word, None);
 }

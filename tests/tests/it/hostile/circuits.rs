@@ -13,13 +13,13 @@ use futures::{AsyncReadExt, StreamExt};
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder};
-use libp2p::{identity, noise, relay, tcp, yamux};
+use libp2p::{Multiaddr, PeerId, Swarm, SwarmBuilder};
+use libp2p::{noise, relay, tcp, yamux};
 use zeroize::Zeroizing;
 
+use super::dialer::{PROTOCOL, keypair};
 use crate::PROGRAM;
 
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/chartmesh/sync/1");
 /// How long a daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -62,9 +62,7 @@ impl Caller {
     }
 
     fn swarm(&self) -> Swarm<Behaviour> {
-        let mut secret = self.node.to_bytes();
-        let keypair = identity::Keypair::ed25519_from_bytes(secret.as_mut_slice()).unwrap();
-        SwarmBuilder::with_existing_identity(keypair)
+        SwarmBuilder::with_existing_identity(keypair(&self.node))
             .with_tokio()
             .with_tcp(
                 tcp::Config::default().nodelay(true),

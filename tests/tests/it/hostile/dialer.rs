@@ -11,7 +11,7 @@ use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder};
 use libp2p::{identity, noise, tcp, yamux};
 use tokio::runtime::Runtime;
 
-const PROTOCOL: StreamProtocol = StreamProtocol::new("/chartmesh/sync/1");
+pub(super) const PROTOCOL: StreamProtocol = StreamProtocol::new("/chartmesh/sync/1");
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a stream is opened: the daemon may be dialling at the same time, and gives ours up.
@@ -96,10 +96,14 @@ impl Line {
     }
 }
 
-async fn connect(clinic: &Clinic, key: &NodeKey) -> Stream {
+/// A node's key as libp2p has it.
+pub(super) fn keypair(key: &NodeKey) -> identity::Keypair {
     let mut secret = key.to_bytes();
-    let keypair = identity::Keypair::ed25519_from_bytes(secret.as_mut_slice()).unwrap();
-    let mut swarm = SwarmBuilder::with_existing_identity(keypair)
+    identity::Keypair::ed25519_from_bytes(secret.as_mut_slice()).unwrap()
+}
+
+async fn connect(clinic: &Clinic, key: &NodeKey) -> Stream {
+    let mut swarm = SwarmBuilder::with_existing_identity(keypair(key))
         .with_tokio()
         .with_tcp(
             tcp::Config::default().nodelay(true),

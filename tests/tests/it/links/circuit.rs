@@ -1,22 +1,17 @@
 //! Two clinics that have no way to each other, and a relay that passes their link on.
 
+use chartmesh_tests::Clinic;
 use chartmesh_tests::link::{Conditions, Network};
 use chartmesh_tests::wait::wait_until;
-use chartmesh_tests::{Clinic, introduce};
 use serde_json::Value;
 
-use super::{PATIENCE, digits};
-use crate::PROGRAM;
+use super::{HILL, PATIENCE, RELAY, RELAY_NAME, RIVER, around_a_relay, digits};
 use crate::stories::{NakatoShared, shared_with};
 
-const HILL: usize = 0;
-const RIVER: usize = 1;
-const RELAY: usize = 2;
 /// Where the clinics are later.
 const HILL_MOVED: usize = 3;
 const RIVER_MOVED: usize = 4;
 const HOSTS: u8 = 5;
-const RELAY_NAME: &str = "Coast Relay";
 /// What is on its way when a link is cut, as it is sealed.
 const LONG_NOTE: usize = 60_000;
 
@@ -34,19 +29,8 @@ impl Coast {
     /// None where the machine has no namespaces.
     fn new() -> Option<Self> {
         let network = Network::required(HOSTS)?;
-        network.part(HILL, RIVER);
-        let create = |host: usize, name: &str, role: &str| {
-            let mut clinic = Clinic::create_as(PROGRAM, name, network.place(host), role);
-            clinic.configure("max-seconds = 300", "max-seconds = 2");
-            clinic.start();
-            clinic
-        };
-        let relay = create(RELAY, RELAY_NAME, "relay");
-        let hill = create(HILL, "Hill Clinic", "clinic");
-        let river = create(RIVER, "River Hospital", "clinic");
-        introduce(&hill, &river);
-        introduce(&hill, &relay);
-        introduce(&river, &relay);
+        let clinics = around_a_relay(&network, "max-seconds = 300", "max-seconds = 2");
+        let [hill, river, relay] = clinics;
         Some(Self {
             hill,
             river,

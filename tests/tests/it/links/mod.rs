@@ -80,6 +80,31 @@ impl Valley {
     }
 }
 
+/// Clinics on hosts that are parted from each other, and a relay that both reach.
+const HILL: usize = 0;
+const RIVER: usize = 1;
+const RELAY: usize = 2;
+const RELAY_NAME: &str = "Coast Relay";
+
+/// Starts a relay and two clinics that know each other, on the first hosts of a network. One line
+/// of each configuration is written anew.
+fn around_a_relay(network: &Network, line: &str, instead: &str) -> [Clinic; 3] {
+    network.part(HILL, RIVER);
+    let create = |host: usize, name: &str, role: &str| {
+        let mut clinic = Clinic::create_as(PROGRAM, name, network.place(host), role);
+        clinic.configure(line, instead);
+        clinic.start();
+        clinic
+    };
+    let relay = create(RELAY, RELAY_NAME, "relay");
+    let hill = create(HILL, "Hill Clinic", "clinic");
+    let river = create(RIVER, "River Hospital", "clinic");
+    introduce(&hill, &river);
+    introduce(&hill, &relay);
+    introduce(&river, &relay);
+    [hill, river, relay]
+}
+
 /// Hexadecimal digits by chance: sealed, they take half their length.
 fn digits(seed: u64, length: usize) -> String {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);

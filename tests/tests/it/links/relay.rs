@@ -3,35 +3,18 @@
 use chartmesh_tests::bundle::resources;
 use chartmesh_tests::link::{Conditions, Network};
 use chartmesh_tests::wait::wait_until;
-use chartmesh_tests::{Clinic, introduce};
 
-use super::PATIENCE;
-use crate::PROGRAM;
+use super::{HILL, PATIENCE, RIVER, around_a_relay};
 use crate::stories::shared_with;
-
-const HILL: usize = 0;
-const RIVER: usize = 1;
-const RELAY: usize = 2;
 
 #[test]
 fn what_is_saved_reaches_a_clinic_that_only_the_relay_can_reach() {
     let Some(network) = Network::required(3) else {
         return;
     };
-    network.part(HILL, RIVER);
-    let create = |host: usize, name: &str, role: &str| {
-        let mut clinic = Clinic::create_as(PROGRAM, name, network.place(host), role);
-        // No link goes through the relay: it passes mail on.
-        clinic.configure("circuits = true", "circuits = false");
-        clinic.start();
-        clinic
-    };
-    let relay = create(RELAY, "Coast Relay", "relay");
-    let hill = create(HILL, "Hill Clinic", "clinic");
-    let river = create(RIVER, "River Hospital", "clinic");
-    introduce(&hill, &river);
-    introduce(&hill, &relay);
-    introduce(&river, &relay);
+    // No link goes through the relay: it passes mail on.
+    let clinics = around_a_relay(&network, "circuits = true", "circuits = false");
+    let [hill, river, relay] = clinics;
     let nakato = shared_with(&hill, &river);
     let to = relay.id();
     let mut grant = vec!["consent", "grant", "--rights", "relay", "--to", &to];
