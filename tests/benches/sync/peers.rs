@@ -18,18 +18,30 @@ const POUCHDB: System = ("PouchDB 9.0", "pouchdb.mjs", 10_000);
 
 type System = (&'static str, &'static str, usize);
 
+/// How long each may take with everything, in seconds: ours takes half a minute.
+const LONGEST_SECONDS: u32 = 20 * 60;
+/// What coreutils' `timeout` ends with when it has ended the command.
+const TIMED_OUT: i32 = 124;
+
 /// Runs each with so many charts, of which so many change, and puts its figures beside ours.
 pub(crate) fn measure(table: &mut Table, charts: usize, changed: usize) {
     if let Some(program) = samod() {
-        run(table, SAMOD, Command::new(program), charts, changed);
+        run(table, SAMOD, bounded(&program), charts, changed);
     }
     if let Some(folder) = npm() {
         for system in [AUTOMERGE_REPO, POUCHDB] {
-            let mut command = Command::new("node");
+            let mut command = bounded(Path::new("node"));
             command.current_dir(&folder).arg(system.1);
             run(table, system, command, charts, changed);
         }
     }
+}
+
+/// A command that is ended when it takes too long.
+fn bounded(program: &Path) -> Command {
+    let mut command = Command::new("timeout");
+    command.arg(LONGEST_SECONDS.to_string()).arg(program);
+    command
 }
 
 fn run(table: &mut Table, system: System, mut command: Command, charts: usize, changed: usize) {
@@ -44,9 +56,11 @@ fn run(table: &mut Table, system: System, mut command: Command, charts: usize, c
 
     progress(&format!("{system}: {charts} charts"));
     let output = command.stdin(Stdio::null()).output().unwrap();
+    let mut missing = vec!["first", "nothing", "changed"];
     for line in String::from_utf8_lossy(&output.stdout).lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let (row, figures) = (line["row"].as_str().unwrap(), &line["figures"]);
+        missing.retain(|one| *one != row);
         let bytes = |way: &str| figures[way].as_u64().unwrap_or_default();
         let (there, back) = (bytes("there"), bytes("back"));
         let text = match row {
@@ -72,8 +86,13 @@ fn run(table: &mut Table, system: System, mut command: Command, charts: usize, c
         let last = said.lines().rfind(|line| !line.trim().is_empty());
         let reason = last.unwrap_or("it said nothing");
         progress(&format!("{system} ended with {}: {reason}", output.status));
-        for row in ["first", "nothing", "changed"] {
-            table.beside(system, row, "did not finish");
+        let charts = count(charts);
+        let why = match output.status.code() {
+            Some(TIMED_OUT) => format!("{charts} not done after {LONGEST_SECONDS} s"),
+            Some(_) | None => format!("did not finish with {charts}"),
+        };
+        for row in missing {
+            table.beside(system, row, &why);
         }
     }
 }
