@@ -1,14 +1,16 @@
 //! Each other node in one line: whether its clinic has what was saved here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chartmesh_protocol::reconcile::ItemId;
+use chartmesh_protocol::sync::{FeedEntry, Holdings};
 use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::peer_store::{PeerStore, Standing};
-use super::post::Word;
+use super::peer_store::PeerStore;
+use super::peer_words::{Confirmed, Patients, Told, of_them};
+use super::share::ends_grant_to;
 use super::waiting::Waiting;
 use super::{Clinic, ClinicError, KnownPeer, date};
 use crate::net::{LinkState, PeerStatus};
@@ -50,46 +52,16 @@ pub struct PeerLine {
     /// Records that somebody saved among these.
     #[serde(default)]
     pub records: u64,
+    /// The patients whose records it may have.
+    #[serde(default)]
+    pub patients: Patients,
+    /// Patients of whose consent that has ended it has not heard yet.
+    #[serde(default)]
+    pub untold: u64,
     /// Why the last attempt or session ended.
     pub error: Option<String>,
     /// What a person should know: in one line, whether the clinic has what was saved here.
     pub summary: String,
-}
-
-/// When a clinic was last known to have what it was to have.
-#[derive(Debug, Clone, Default)]
-struct Confirmed {
-    /// In milliseconds since 1970; 0 for never.
-    at_ms: u64,
-    /// The relay through which the word came.
-    through: Option<String>,
-}
-
-impl Confirmed {
-    /// The later one of a comparison of both stores and a word that came through a relay.
-    fn of(compared_ms: u64, word: Option<Word>) -> Self {
-        match word.filter(|word| word.at_ms > compared_ms) {
-            Some(word) => Self {
-                at_ms: word.at_ms,
-                through: Some(word.relay),
-            },
-            None => Self {
-                at_ms: compared_ms,
-                through: None,
-            },
-        }
-    }
-
-    fn words(&self, now_ms: u64) -> String {
-        if self.at_ms == 0 {
-            return "never compared yet".to_owned();
-        }
-        let when = date::ago(self.at_ms, now_ms);
-        match &self.through {
-            Some(relay) => format!("confirmed {when}, through {relay}"),
-            None => format!("confirmed {when}"),
-        }
-    }
 }
 
 impl Clinic {
@@ -107,10 +79,11 @@ impl Clinic {
         let mut labels = self.peer_labels()?;
         let mut lines = Vec::new();
         let peers = self.peers()?;
+        let here = u64::try_from(self.all_charts()?.len()).unwrap_or(u64::MAX);
         for peer in &peers {
             let link = links.get(&peer.node);
             let label = labels.remove(&peer.node);
-            let line = self.peer_line(&peers, peer, link)?;
+            let line = self.peer_line(&peers, peer, link, here)?;
             lines.push(PeerLine { label, ..line });
         }
         Ok(lines)
@@ -121,6 +94,7 @@ impl Clinic {
         peers: &[KnownPeer],
         peer: &KnownPeer,
         link: Option<&PeerStatus>,
+        here: u64,
     ) -> Result<PeerLine, ClinicError> {
         let note = self.peer_note(&peer.node)?;
         let store = self.peer_store(peer.node)?;
@@ -128,6 +102,7 @@ impl Clinic {
         let state = link.map_or(LinkState::Disconnected, |link| {
             state_of(link, standing.owed_out, self.now_ms())
         });
+        let between_clinics = !peer.is_relay() && !self.is_relay();
         let (mut owed_out, mut word) = (standing.owed_out, None);
         let waiting = if self.is_relay() {
             Waiting::of_mail(owed_out)
@@ -141,16 +116,30 @@ impl Clinic {
         };
         let confirmed = Confirmed::of(note.confirmed_ms, word);
         let when = confirmed.words(self.now_ms());
-        let is_used = standing.shares || standing.owed_out > 0;
-        let mut said = match (peer.is_relay() || self.is_relay(), is_used) {
-            (false, false) => nothing_shared(state).to_owned(),
-            (false, true) if owed_out == 0 && confirmed.through.is_some() => {
-                told_through_relay(state, &when)
-            }
-            (false, true) => summary(state, &when, &waiting),
-            (true, _) => mail_summary(state, &when, &waiting, standing),
+        let untold = match between_clinics {
+            true => self.charts_not_told(peers, peer, store.untold(), &waiting)?,
+            false => 0,
         };
-        if !waiting.is_empty() && !peer.is_relay() && !self.is_relay() {
+        let patients = Patients {
+            whole: standing.charts_whole,
+            in_part: standing.charts_in_part,
+            here,
+        };
+        let told = Told {
+            state,
+            confirmed: confirmed.at_ms > 0,
+            from_afar: owed_out == 0 && confirmed.through.is_some(),
+            when: &when,
+            waiting: &waiting,
+            patients: (peer.clinic != self.clinic_id()).then_some(patients),
+            is_used: standing.shares || standing.owed_out > 0,
+            untold,
+        };
+        let mut said = match between_clinics {
+            true => told.words(),
+            false => told.words_of_mail(standing),
+        };
+        if between_clinics && !waiting.is_empty() {
             said.push_str(&self.at_relays(peers, &waiting)?);
         }
         let through = link.and_then(|link| link.through.clone());
@@ -173,9 +162,32 @@ impl Clinic {
             confirmed_through: confirmed.through,
             owed_out,
             records: waiting.records(),
+            patients,
+            untold,
             error: link.and_then(|link| link.error.clone()),
             summary: said,
         })
+    }
+
+    /// Charts of which a consent of a clinic has ended without its being known to have heard of it:
+    /// that waits, or is nothing that is shared any more.
+    fn charts_not_told(
+        &self,
+        peers: &[KnownPeer],
+        peer: &KnownPeer,
+        untold: Vec<FeedEntry>,
+        waiting: &Waiting,
+    ) -> Result<u64, ClinicError> {
+        let left = self.left_by_claims(peers, peer, untold)?;
+        let left = self.waiting(left.items.iter().map(|one| one.id))?;
+        let mut charts = BTreeSet::new();
+        for (chart, id) in waiting.ended().chain(left.ended()) {
+            let ledger = self.ledger(chart)?;
+            if ends_grant_to(&self.decide(&ledger), id, &peer.clinic) {
+                charts.insert(*chart);
+            }
+        }
+        Ok(u64::try_from(charts.len()).unwrap_or(u64::MAX))
     }
 
     /// What of that which waits lies at a relay, in words.
@@ -203,76 +215,9 @@ fn state_of(link: &PeerStatus, owed_out: u64, now_ms: u64) -> LinkState {
     }
 }
 
-/// A clinic that no chart was ever granted to has nothing, and not everything.
-fn nothing_shared(state: LinkState) -> &'static str {
-    match state {
-        LinkState::InSync | LinkState::Syncing | LinkState::Stalled => {
-            "connected; no chart is shared with it"
-        }
-        LinkState::Connecting => "being called; no chart is shared with it",
-        LinkState::Disconnected => "not connected; no chart is shared with it",
-    }
-}
-
-/// The clinic has sent word that it has everything, and was not met since.
-fn told_through_relay(state: LinkState, when: &str) -> String {
-    match state {
-        LinkState::Syncing => format!("being compared, nothing waits; {when}"),
-        LinkState::InSync
-        | LinkState::Stalled
-        | LinkState::Connecting
-        | LinkState::Disconnected => format!("has everything that you saved; {when}"),
-    }
-}
-
-/// How many of those that wait.
-fn of_them(count: u64, all: u64) -> String {
-    match (count, all) {
-        (1, 1) => "it lies".to_owned(),
-        (1, _) => "1 of them lies".to_owned(),
-        (count, all) if count >= all => "all of them lie".to_owned(),
-        (count, _) => format!("{count} of them lie"),
-    }
-}
-
-/// A relay passes on: that it has everything does not say that anybody has fetched it.
-fn mail_summary(state: LinkState, when: &str, waiting: &Waiting, standing: Standing) -> String {
-    let mut said =
-        summary(state, when, waiting).replacen("has everything", "all mail is exchanged", 1);
-    if standing.is_full {
-        said.push_str("; it has no more room for this clinic: ask its operator");
-    }
-    if standing.withheld > 0 {
-        let records = match standing.withheld {
-            1 => "1 record".to_owned(),
-            count => format!("{count} records"),
-        };
-        said.push_str(&format!(
-            "; it KEEPS BACK {records} that others have put there: ask its operator"
-        ));
-    }
-    said
-}
-
-fn summary(state: LinkState, when: &str, waiting: &Waiting) -> String {
-    let wait = waiting.wait();
-    match (state, waiting.is_empty()) {
-        (LinkState::InSync, true) => format!("has everything; {when}"),
-        (LinkState::Syncing, true) => format!("being compared, nothing waits; {when}"),
-        (LinkState::InSync | LinkState::Syncing, false) => {
-            format!("{}; {when}", waiting.are_on_the_way())
-        }
-        (LinkState::Stalled, _) => format!("stalled: {wait}, and nothing comes back; {when}"),
-        (LinkState::Connecting, _) => format!("being called, {wait}; {when}"),
-        (LinkState::Disconnected, _) => format!("not connected, {wait}; {when}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NEVER: &str = "never compared yet";
 
     #[test]
     fn a_link_has_stalled_when_an_answer_is_owed_and_none_comes() {
@@ -299,62 +244,5 @@ mod tests {
         }
         let lost = link(LinkState::Disconnected, silent);
         assert_eq!(state_of(&lost, 1, now), LinkState::Disconnected);
-        let said = |state, owed| summary(state, NEVER, &Waiting::of_mail(owed));
-        let stalled = said(LinkState::Stalled, 3);
-        assert!(
-            stalled.starts_with("stalled: 3 pieces of mail wait, and"),
-            "{stalled}"
-        );
-        assert!(said(LinkState::Connecting, 0).starts_with("being called, nothing waits;"));
-        assert!(said(LinkState::Syncing, 0).starts_with("being compared, nothing waits;"));
-        assert!(said(LinkState::InSync, 1).starts_with("1 piece of mail is on the way;"));
-        assert!(said(LinkState::Disconnected, 1).starts_with("not connected, 1 piece of mail"));
-    }
-
-    #[test]
-    fn a_relay_that_has_everything_is_not_said_to_be_a_clinic_that_has() {
-        let said = |owed, standing| {
-            mail_summary(LinkState::InSync, NEVER, &Waiting::of_mail(owed), standing)
-        };
-        let fine = said(0, Standing::default());
-        assert!(fine.starts_with("all mail is exchanged;"), "{fine}");
-        let withheld = Standing {
-            withheld: 2,
-            ..Standing::default()
-        };
-        let held_back = said(0, withheld);
-        assert!(
-            held_back.contains("KEEPS BACK 2 records that"),
-            "{held_back}"
-        );
-        let full = Standing {
-            is_full: true,
-            ..Standing::default()
-        };
-        let full = said(3, full);
-        assert!(
-            full.starts_with("3 pieces of mail are on the way;"),
-            "{full}"
-        );
-        assert!(full.contains("no more room for this clinic"), "{full}");
-    }
-
-    #[test]
-    fn the_later_one_of_a_comparison_and_a_word_through_a_relay_is_told() {
-        let word = |at_ms| {
-            Some(Word {
-                at_ms,
-                relay: "Coast Relay".to_owned(),
-            })
-        };
-        let minute = 60_000;
-        let said = |compared, word| Confirmed::of(compared, word).words(100 * minute);
-        assert_eq!(said(0, None), NEVER);
-        assert_eq!(said(99 * minute, None), "confirmed 1 minute ago");
-        assert_eq!(said(99 * minute, word(minute)), "confirmed 1 minute ago");
-        assert_eq!(
-            said(minute, word(97 * minute)),
-            "confirmed 3 minutes ago, through Coast Relay"
-        );
     }
 }

@@ -145,6 +145,10 @@ pub struct Standing {
     pub owed_out: u64,
     /// Whether it may have any record of what is here.
     pub shares: bool,
+    /// Charts of which it may have all that is here.
+    pub charts_whole: u64,
+    /// Charts of which it may have some of what is here.
+    pub charts_in_part: u64,
     /// Records of others that lie at a relay and that it keeps back.
     pub withheld: u64,
     /// Whether a relay has no more room for what we put.

@@ -280,9 +280,12 @@ impl PeerStore for Replica {
         &self.book
     }
     fn standing(&self) -> Standing {
+        let extent = self.ask(|share, _| Ok(share.extent()));
         Standing {
             owed_out: self.owed_out(),
             shares: self.shares_records(),
+            charts_whole: extent.whole,
+            charts_in_part: extent.in_part,
             ..Standing::default()
         }
     }

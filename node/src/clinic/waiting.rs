@@ -7,6 +7,7 @@ use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::ItemKind;
+use chartmesh_protocol::{ChartId, StatementId};
 
 use super::items::{self, Arrival, What};
 use super::{Clinic, ClinicError};
@@ -18,6 +19,8 @@ pub(super) struct Waiting {
     records: BTreeSet<ItemId>,
     /// Grants and revocations, where no record waits: with the records they go unsaid.
     consents: BTreeSet<ItemId>,
+    /// Revocations, with their charts.
+    ended: BTreeSet<(ChartId, StatementId)>,
     /// Pieces of mail at a relay, which cannot tell what is in them.
     mail: u64,
 }
@@ -39,6 +42,11 @@ impl Waiting {
     /// What is counted.
     pub(super) fn items(&self) -> Vec<ItemId> {
         self.records.union(&self.consents).copied().collect()
+    }
+
+    /// The revocations among it.
+    pub(super) fn ended(&self) -> impl Iterator<Item = &(ChartId, StatementId)> {
+        self.ended.iter()
     }
 
     /// How many records that somebody saved are among it.
@@ -93,13 +101,21 @@ impl Clinic {
         items: impl IntoIterator<Item = ItemId>,
     ) -> Result<Waiting, ClinicError> {
         let mut waiting = Waiting::default();
-        let mut statements = Vec::new();
+        let mut consents = BTreeSet::new();
         for id in items.into_iter().collect::<BTreeSet<ItemId>>() {
             let Some(stored) = items::stored(&self.store, &id)? else {
                 continue;
             };
             if stored.kind == ItemKind::Statement {
-                statements.push((id, stored.bytes));
+                match Verified::<Statement>::recall(&stored.bytes).map(|one| one.body().clone()) {
+                    Ok(Body::Grant(_)) => {}
+                    Ok(Body::Revocation(_)) => {
+                        let id = StatementId::new(*id.as_bytes());
+                        waiting.ended.insert((stored.chart, id));
+                    }
+                    Ok(_) | Err(_) => continue,
+                }
+                consents.insert(id);
                 continue;
             }
             let arrival = Arrival {
@@ -114,15 +130,7 @@ impl Clinic {
             }
         }
         if waiting.records.is_empty() {
-            let is_consent = |bytes: &[u8]| {
-                let statement = Verified::<Statement>::recall(bytes);
-                statement
-                    .is_ok_and(|one| matches!(one.body(), Body::Grant(_) | Body::Revocation(_)))
-            };
-            let consents = statements
-                .into_iter()
-                .filter(|(_, bytes)| is_consent(bytes));
-            waiting.consents.extend(consents.map(|(id, _)| id));
+            waiting.consents = consents;
         }
         Ok(waiting)
     }

@@ -173,7 +173,7 @@ fn served(passed: &PassedOn) -> String {
     let relay = &passed.relay;
     match passed.served {
         Served::Lies => format!("what you saved lies at {relay} for it"),
-        Served::Arrived => format!("it has everything that you saved, as it told through {relay}"),
+        Served::Arrived => format!("it has all that is shared with it, as it told through {relay}"),
         Served::NothingWaits => format!("nothing waits for it; {relay} passes on what comes"),
     }
 }

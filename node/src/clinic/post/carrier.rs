@@ -121,6 +121,7 @@ impl PeerStore for Carrier {
             shares: post.is_used(),
             withheld: post.table.withheld(&self.clinic().store).unwrap_or(0),
             is_full: post.is_paused(self.clinic().now_ms()),
+            ..Standing::default()
         }
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {

@@ -51,6 +51,20 @@ pub(super) struct ChartShare {
     /// items: ascending.
     #[n(8)]
     pub(super) untold: Vec<u64>,
+    /// Records that are here and not shared, without those that a compaction stands for.
+    #[n(9)]
+    kept_back: u64,
+}
+
+/// How much of a chart a clinic may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Nothing.
+    Nothing,
+    /// Not all that is here.
+    Part,
+    /// All that is here.
+    Whole,
 }
 
 /// An item that is shared.
@@ -155,6 +169,8 @@ impl ChartShare {
         for one in unknown {
             if share.is_shared(clinic, pair, &one.header) {
                 share.push(pair, one.feed, &ItemId::from(one.id), &one.header);
+            } else {
+                share.keep_back();
             }
         }
         share.items.sort_unstable_by_key(|item| item.feed);
@@ -174,6 +190,8 @@ impl ChartShare {
         for one in records {
             if self.is_shared(clinic, pair, &one.header) {
                 shared.push(*one);
+            } else {
+                self.keep_back();
             }
         }
         let mut covered = BTreeSet::new();
@@ -222,8 +240,27 @@ impl ChartShare {
         header: &Header,
     ) {
         let newest = self.items.last().map(|last| last.feed);
-        if newest.is_none_or(|last| last < feed) && self.is_shared(clinic, pair, header) {
+        if newest.is_some_and(|last| last >= feed) {
+            return;
+        }
+        if self.is_shared(clinic, pair, header) {
             self.push(pair, feed, id, header);
+        } else {
+            self.keep_back();
+        }
+    }
+
+    fn keep_back(&mut self) {
+        self.kept_back = self.kept_back.saturating_add(1);
+    }
+
+    /// How much of the chart the peer may have now.
+    pub(super) fn extent(&self) -> Extent {
+        let reads = self.rules.iter().any(|rule| rule.peer != Access::Nothing);
+        match (reads || self.whole, self.kept_back) {
+            (false, _) => Extent::Nothing,
+            (true, 0) => Extent::Whole,
+            (true, _) => Extent::Part,
         }
     }
 
@@ -343,7 +380,7 @@ fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
 }
 
 /// Whether a statement ends a grant to a clinic, its own or one that it stands on.
-fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
+pub(crate) fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
     let mut theirs = decision
         .grants()
         .filter(|view| view.grant.grantee == *clinic);

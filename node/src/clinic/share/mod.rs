@@ -28,11 +28,12 @@ use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use lru::LruCache;
 
 pub(super) use audience::Audience;
-pub(super) use chart::{next_turn, tags};
+pub(super) use chart::{ends_grant_to, next_turn, tags};
 
 use super::items::{self, Arrival, Header, What};
 use super::{Clinic, ClinicError};
 use chart::{ChartShare, Pair};
+pub(super) use table::SharedCharts;
 use table::{Table, Whole};
 
 /// Charts whose shares are kept at hand: items travel lane by lane, and a chart comes up again
@@ -163,9 +164,11 @@ impl Share {
         chart: ChartId,
         share: ChartShare,
     ) -> Result<(), ClinicError> {
-        if let Some(old) = self.chart(clinic, &chart)? {
+        let old = self.chart(clinic, &chart)?;
+        if let Some(old) = &old {
             self.whole.digests = without(self.whole.digests, old.digests);
         }
+        self.whole.extent = self.whole.extent.replace(old.as_deref(), &share);
         self.whole.digests = combine(self.whole.digests, share.digests);
         self.next_turn = self.next_turn.into_iter().chain(share.turns_at).min();
         let share = Arc::new(share);
@@ -219,6 +222,11 @@ impl Share {
 
     pub(super) fn newest(&self) -> FeedNumber {
         FeedNumber::new(self.whole.upto)
+    }
+
+    /// How many charts are shared, and how.
+    pub(super) fn extent(&self) -> SharedCharts {
+        self.whole.extent
     }
 
     /// What the peer may have with a feed number above `after`, or of a chart that was granted to
@@ -291,6 +299,9 @@ impl Share {
         clinic: &Clinic,
         is_held: &dyn Fn(u64) -> bool,
     ) -> Result<Vec<FeedEntry>, ClinicError> {
+        if self.whole.extent.ending == 0 {
+            return Ok(Vec::new());
+        }
         self.write(clinic)?;
         let mut feeds: Vec<u64> = Vec::new();
         for chart in self.table.charts(&clinic.store) {

@@ -17,12 +17,12 @@ use chartmesh_protocol::reconcile::SharedDigests;
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use minicbor::{Decode, Encode};
 
-use super::chart::ChartShare;
+use super::chart::{ChartShare, Extent};
 use crate::clinic::{ClinicError, items};
 use crate::store::{Batch, Space, Store};
 
 /// The rules by which shares are worked out; another number makes all of them anew.
-const RULES: u32 = 5;
+const RULES: u32 = 6;
 /// Keys that are deleted in one batch: far below what a batch may hold.
 const DELETED_AT_ONCE: usize = 4096;
 
@@ -46,6 +46,46 @@ pub(super) struct Whole {
     pub(super) upto: u64,
     #[n(4)]
     pub(super) digests: SharedDigests,
+    #[n(5)]
+    pub(super) extent: SharedCharts,
+}
+
+/// How many charts are shared with a peer, and how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(in crate::clinic) struct SharedCharts {
+    /// Those of which the peer may have all that is here.
+    #[n(0)]
+    pub(in crate::clinic) whole: u64,
+    /// Those of which it may have some.
+    #[n(1)]
+    pub(in crate::clinic) in_part: u64,
+    /// Those with statements that end a grant and that are not shared any more.
+    #[n(2)]
+    pub(in crate::clinic) ending: u64,
+}
+
+impl SharedCharts {
+    /// What one chart counts for.
+    fn of(share: &ChartShare) -> Self {
+        let extent = share.extent();
+        Self {
+            whole: u64::from(extent == Extent::Whole),
+            in_part: u64::from(extent == Extent::Part),
+            ending: u64::from(!share.untold.is_empty()),
+        }
+    }
+
+    /// One chart counts for something else than before.
+    pub(super) fn replace(self, old: Option<&ChartShare>, new: &ChartShare) -> Self {
+        let (old, new) = (old.map(Self::of).unwrap_or_default(), Self::of(new));
+        let count = |all: u64, old: u64, new: u64| all.saturating_sub(old).saturating_add(new);
+        Self {
+            whole: count(self.whole, old.whole, new.whole),
+            in_part: count(self.in_part, old.in_part, new.in_part),
+            ending: count(self.ending, old.ending, new.ending),
+        }
+    }
 }
 
 impl Whole {
@@ -56,6 +96,7 @@ impl Whole {
             certificates,
             upto: 0,
             digests: SharedDigests::default(),
+            extent: SharedCharts::default(),
         }
     }
 

@@ -20,6 +20,7 @@ mod relay_hostile;
 mod relay_random;
 mod relay_receipts;
 mod sharing;
+mod told;
 mod twins;
 
 use std::collections::VecDeque;

@@ -8,22 +8,18 @@ use chartmesh_protocol::{RecordLink, Sequence};
 
 use super::relay::{Coast, meet};
 use super::sharing::visit;
+use super::told::line;
 use super::*;
-use crate::clinic::PeerLine;
 use crate::clinic::compact::Occasion;
-
-/// What one clinic is told of another.
-fn line(at: &House, of: &House) -> PeerLine {
-    let lines = at.clinic.sync_status(Vec::new()).unwrap();
-    let node = of.clinic.node_id();
-    lines.into_iter().find(|line| line.node == node).unwrap()
-}
 
 fn has_everything(at: &House, of: &House) -> bool {
     let line = line(at, of);
-    let said = "has everything that you saved; confirmed just now, through Relay";
+    let has = line.summary.starts_with("has ");
     let agrees = (line.owed_out, line.records) == (0, 0) && line.confirmed_through.is_some();
-    assert_eq!(line.summary == said, agrees, "{line:?}");
+    let dated = line
+        .summary
+        .ends_with("; confirmed just now, through Relay");
+    assert_eq!((has, has && dated), (agrees, agrees), "{line:?}");
     agrees
 }
 

@@ -190,7 +190,7 @@ fn a_clinic_without_any_grant_is_not_said_to_have_everything() {
     let [hill, river] = ["Hill Clinic", "River Hospital"].map(|name| Clinic::create(PROGRAM, name));
     introduce(&hill, &river);
     register(&hill, "1987-04-02");
-    let line = |word: &str| hill.ok(&[word]).contains("no chart is shared with it");
+    let line = |word: &str| hill.ok(&[word]).contains("no patient is shared with it");
     assert!(line("status"));
     let river = river.id();
     let to_all = ["consent", "grant", "--patient", "all", "--to", &river];

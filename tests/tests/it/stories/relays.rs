@@ -162,7 +162,7 @@ fn a_sync_is_no_failure_when_a_relay_holds_what_an_absent_clinic_lacks() {
     coast.visit(&coast.river);
     coast.visit(&coast.hill);
     let output = coast.hill.ok(&["sync", "now", "--peer", &river]);
-    let has = "River Hospital: was not reached; it has everything that you saved, as it told \
+    let has = "River Hospital: was not reached; it has all that is shared with it, as it told \
                through Coast Relay\n";
     assert!(output.contains(has), "{output}");
 }

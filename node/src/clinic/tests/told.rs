@@ -1,0 +1,121 @@
+//! What people are told of another clinic: that it has what was saved is said of no more than what
+//! it may have.
+
+use super::relay::Coast;
+use super::sharing::visit;
+use super::*;
+use crate::clinic::PeerLine;
+
+/// What one clinic is told of another.
+pub(super) fn line(at: &House, of: &House) -> PeerLine {
+    let lines = at.clinic.sync_status(Vec::new()).unwrap();
+    let node = of.clinic.node_id();
+    lines.into_iter().find(|line| line.node == node).unwrap()
+}
+
+fn said(at: &House, of: &House) -> String {
+    line(at, of).summary
+}
+
+#[test]
+fn a_patient_who_was_not_granted_is_not_among_what_a_clinic_has() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let amina = home.register("Amina");
+    assert_eq!(
+        said(&home, &away),
+        "not connected; no patient is shared with it"
+    );
+    home.grant(&amina, &away, "all", "read,write");
+    assert!(said(&home, &away).starts_with("not connected, 1 record waits;"));
+    sync(&home, &away).unwrap();
+    let has = "has everything that you saved; confirmed just now; not connected";
+    assert_eq!(said(&home, &away), has);
+    // Who comes later is shared with nobody.
+    let peter = home.register("Peter");
+    assert_eq!(
+        said(&home, &away),
+        "has everything that you saved of 1 of 2 patients; confirmed just now; not connected"
+    );
+    home.grant(&peter, &away, "summary", "read");
+    home.import(&visit(&home, &peter, "v0"));
+    sync(&home, &away).unwrap();
+    assert_eq!(
+        said(&home, &away),
+        "has everything that you saved of 1 of 2 patients, and of 1 what is shared with it; \
+         confirmed just now; not connected"
+    );
+    home.grant(&peter, &away, "all", "read");
+    sync(&home, &away).unwrap();
+    assert_eq!(said(&home, &away), has);
+}
+
+#[test]
+fn a_clinic_whose_consent_has_ended_is_not_said_to_have_everything() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let amina = home.register("Amina");
+    let grant = home.grant(&amina, &away, "all", "read,write");
+    let grant = grant.grant.unwrap();
+    sync(&home, &away).unwrap();
+    home.clinic
+        .revoke(&grant.to_string(), "moved away", None)
+        .unwrap();
+    home.import(&visit(&home, &amina, "v0"));
+    assert_eq!(
+        said(&home, &away),
+        "not connected, 1 change of consent waits; confirmed just now; it has NOT HEARD yet that \
+         a consent has ended (1 patient)"
+    );
+    sync(&home, &away).unwrap();
+    assert_eq!(
+        said(&home, &away),
+        "not connected; no patient is shared with it"
+    );
+}
+
+#[test]
+fn through_a_relay_a_clinic_is_said_to_have_no_more_than_it_may_have() {
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
+    home.import(&visit(home, &amina, "v0"));
+    for place in [0, 1, 0] {
+        coast.visit(place).unwrap();
+    }
+    let has = "has everything that you saved; confirmed just now, through Relay";
+    assert_eq!(said(home, away), has);
+    let peter = home.register("Peter");
+    assert_eq!(
+        said(home, away),
+        "has everything that you saved of 1 of 2 patients; confirmed just now, through Relay"
+    );
+    home.grant(&peter, away, "all", "read,write");
+    assert!(!said(home, away).starts_with("has "));
+    coast.carry(&peter);
+    for place in [0, 1, 0] {
+        coast.visit(place).unwrap();
+    }
+    let grants = home.clinic.grants(Some(&amina)).unwrap();
+    for one in grants
+        .iter()
+        .filter(|one| one.to == away.clinic.clinic_id())
+    {
+        home.clinic
+            .revoke(&one.grant.to_string(), "moved away", None)
+            .unwrap();
+    }
+    let not_heard = "it has NOT HEARD yet that a consent has ended (1 patient)";
+    assert!(
+        said(home, away).ends_with(not_heard),
+        "{}",
+        said(home, away)
+    );
+    for place in [0, 1, 0] {
+        coast.visit(place).unwrap();
+    }
+    assert!(
+        !said(home, away).contains("NOT HEARD"),
+        "{}",
+        said(home, away)
+    );
+}
