@@ -146,8 +146,9 @@ fn part_ended(
 async fn keep_cards_fresh(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow::Result<()> {
     let mut news = clinic.subscribe();
     loop {
-        let refreshing = Arc::clone(&clinic);
-        let refreshed = tokio::task::spawn_blocking(move || refreshing.refresh_cards()).await?;
+        let (refreshing, over) = (Arc::clone(&clinic), end.clone());
+        let refresh = move || refreshing.refresh_cards_until(&|| over.is_cancelled());
+        let refreshed = tokio::task::spawn_blocking(refresh).await?;
         if let Err(error) = refreshed {
             tracing::error!(%error, "index cards cannot be made");
         }
@@ -179,8 +180,9 @@ async fn compact_when_idle(clinic: Arc<Clinic>, end: CancellationToken) -> anyho
                 () = end.cancelled() => return Ok(()),
             }
         }
-        let compacting = Arc::clone(&clinic);
-        let compacted = tokio::task::spawn_blocking(move || compacting.compact_saved()).await?;
+        let (compacting, over) = (Arc::clone(&clinic), end.clone());
+        let compact = move || compacting.compact_saved_until(&|| over.is_cancelled());
+        let compacted = tokio::task::spawn_blocking(compact).await?;
         if let Err(error) = compacted {
             tracing::error!(%error, "charts cannot be compacted");
         }

@@ -36,14 +36,26 @@ impl Clinic {
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be read or written.
     pub fn refresh_cards(&self) -> Result<(), ClinicError> {
-        match self.refresh_all_cards() {
+        self.refresh_cards_until(&|| false)
+    }
+
+    /// The same, until it is over: the rest is made another time. After a first sync there may be
+    /// cards to make for minutes.
+    ///
+    /// # Errors
+    /// As [`refresh_cards`](Self::refresh_cards).
+    pub(crate) fn refresh_cards_until(
+        &self,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<(), ClinicError> {
+        match self.refresh_all_cards(is_over) {
             // The cards that there are can be read.
             Err(ClinicError::Store(StoreError::Full)) => Ok(()),
             outcome => outcome,
         }
     }
 
-    fn refresh_all_cards(&self) -> Result<(), ClinicError> {
+    fn refresh_all_cards(&self, is_over: &dyn Fn() -> bool) -> Result<(), ClinicError> {
         for _ in 0..ROUNDS {
             let mut stale = BTreeSet::new();
             for key in self.store.keys(Space::Stale, &[]) {
@@ -54,6 +66,9 @@ impl Clinic {
             }
             let stale: Vec<ChartId> = stale.into_iter().collect();
             for charts in stale.chunks(CARDS_AT_ONCE) {
+                if is_over() {
+                    return Ok(());
+                }
                 let drafts = charts.iter().map(|chart| self.draft_card(chart));
                 let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
                 self.write_cards(drafts.into_iter().flatten().collect())?;

@@ -63,12 +63,26 @@ impl Clinic {
     /// [`ClinicError::Store`] when the store cannot be read or written. A chart that cannot be
     /// read is passed over.
     pub fn compact_saved(&self) -> Result<usize, ClinicError> {
+        self.compact_saved_until(&|| false)
+    }
+
+    /// The same, until it is over: what is left becomes due again with the next save.
+    ///
+    /// # Errors
+    /// As [`compact_saved`](Self::compact_saved).
+    pub(crate) fn compact_saved_until(
+        &self,
+        is_over: &dyn Fn() -> bool,
+    ) -> Result<usize, ClinicError> {
         let saved = {
             let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *saved)
         };
         let mut made = 0;
         for chart in saved {
+            if is_over() {
+                break;
+            }
             match self.compact(&chart, |_| true, Occasion::Saved) {
                 Ok(one) => made += one,
                 Err(error @ ClinicError::Store(_)) => return Err(error),

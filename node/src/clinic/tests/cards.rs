@@ -1,6 +1,7 @@
 //! Index cards that change while they are made.
 
 use super::*;
+use crate::store::Space;
 
 fn found(house: &House, word: &str) -> usize {
     house.clinic.search(&[word.to_owned()]).unwrap().len()
@@ -41,4 +42,19 @@ fn renamed(house: &House, id: &str, given: &str) -> String {
         r#"{{"resourceType":"Patient","id":"{patient}","birthDate":"1987-04",
         "name":[{{"given":["{given}"],"family":"Okello"}}]}}"#
     )
+}
+
+#[test]
+fn a_daemon_that_ends_does_not_wait_for_cards() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let amina = home.register("Amina");
+    home.grant(&amina, &away, "all", "read");
+    sync(&home, &away).unwrap();
+    let stale = || away.clinic.store.keys(Space::Stale, &[]).count();
+    assert_eq!(stale(), 1);
+    away.clinic.refresh_cards_until(&|| true).unwrap();
+    assert_eq!(stale(), 1);
+    away.clinic.refresh_cards().unwrap();
+    assert_eq!(stale(), 0);
 }
