@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, MutexGuard, PoisonError};
 
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordForm, VerifiedRecord};
 use chartmesh_protocol::{ChartId, NodeId};
 
+use super::attachments::note_saved;
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
@@ -23,6 +25,8 @@ const MAX_UNNOTED: usize = 10_000;
 pub(crate) struct Draft {
     pub(crate) items: Vec<NewItem>,
     pub(crate) batch: Batch,
+    /// What the records lead to.
+    pub(crate) attachments: Vec<(AttachmentName, Shape)>,
     notes: Vec<(Action, Option<ChartId>)>,
     origin: Origin,
 }
@@ -116,10 +120,12 @@ impl Clinic {
     pub(crate) fn file(&self, draft: Draft) -> Result<Vec<u64>, ClinicError> {
         let Draft {
             items,
-            batch,
+            mut batch,
+            attachments,
             notes,
             origin,
         } = draft;
+        note_saved(&mut batch, &attachments);
         let is_ours = origin == Origin::Here;
         let at_ms = self.now_ms();
         let user = self.identity.user_id().to_string();
@@ -176,6 +182,7 @@ impl Clinic {
             self.unnoted().splice(0..0, waiting);
         })?;
         self.house_filed(&house);
+        self.attachments_were_saved(attachments);
         if !filed.is_empty() {
             self.saved_records(saved);
             self.changed(&charts, !is_ours);

@@ -145,7 +145,7 @@ use crate::blobs::Blobs;
 use crate::keys::{Keyring, Passphrase};
 use crate::net::Addresses;
 use crate::store::{Opened, Options, Space, Store};
-use attachments::Wants;
+use attachments::{Saved, Wants};
 use audit::Note;
 use certificates::Certificates;
 use house::Joining;
@@ -199,6 +199,7 @@ pub struct Clinic {
     news: News,
     /// Attachments that are wanted.
     wants: Mutex<Wants>,
+    attachments_saved: Mutex<Saved>,
     /// Charts with records that were saved here and may make a compaction due.
     saved: Mutex<BTreeSet<ChartId>>,
     writing: Mutex<()>,
@@ -308,6 +309,7 @@ impl Clinic {
             reason: format!("{}: {error}", dir.join(BLOBS).display()),
         })?;
         let wants = Wants::read(&store)?;
+        let attachments_saved = Saved::read(&store)?;
         let clinic = Self {
             name: config.name.to_string(),
             config,
@@ -327,6 +329,7 @@ impl Clinic {
             from_peers: AtomicU64::new(0),
             news: News::new(),
             wants: Mutex::new(wants),
+            attachments_saved: Mutex::new(attachments_saved),
             saved: Mutex::new(BTreeSet::new()),
             writing: Mutex::new(()),
             unnoted: Mutex::new(Vec::new()),

@@ -111,6 +111,9 @@ impl PeerBook {
             known.acknowledged.clear();
         }
         drop(known);
+        if is_other {
+            self.clinic.forget_attachments_held(&self.peer)?;
+        }
         note.incarnation = peer.incarnation.value();
         note.ahead_ms = ahead_ms;
         let mut batch = Batch::new();

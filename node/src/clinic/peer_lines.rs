@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::{FeedEntry, Holdings};
 use chartmesh_protocol::{ClinicId, NodeId};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::peer_store::PeerStore;
 use super::peer_words::{Confirmed, Patients, Told, of_them};
+use super::post::Word;
 use super::share::ends_grant_to;
 use super::waiting::Waiting;
 use super::{Clinic, ClinicError, KnownPeer, date};
@@ -58,10 +60,23 @@ pub struct PeerLine {
     /// Patients of whose consent that has ended it has not heard yet.
     #[serde(default)]
     pub untold: u64,
+    /// Attachments that were saved here, that it may have and that it is not known to hold.
+    #[serde(default)]
+    pub attachments: u64,
     /// Why the last attempt or session ended.
     pub error: Option<String>,
     /// What a person should know: in one line, whether the clinic has what was saved here.
     pub summary: String,
+}
+
+/// What a peer lacks, as far as we know.
+struct Owed {
+    /// Items, or pieces of mail.
+    count: u64,
+    /// What of it a person counts.
+    waiting: Waiting,
+    /// By whose word the rest is there.
+    word: Option<Word>,
 }
 
 impl Clinic {
@@ -103,23 +118,19 @@ impl Clinic {
             state_of(link, standing.owed_out, self.now_ms())
         });
         let between_clinics = !peer.is_relay() && !self.is_relay();
-        let (mut owed_out, mut word) = (standing.owed_out, None);
-        let waiting = if self.is_relay() {
-            Waiting::of_mail(owed_out)
-        } else if peer.is_relay() {
-            self.waiting(store.unsent_items())?
-        } else {
-            let left = self.left_by_claims(peers, peer, store.owed_items())?;
-            owed_out = u64::try_from(left.items.len()).unwrap_or(u64::MAX);
-            word = left.word;
-            self.waiting(left.items.iter().map(|one| one.id))?
-        };
+        let Owed {
+            count: owed_out,
+            waiting,
+            word,
+        } = self.owed_to(peers, peer, store.as_ref(), standing.owed_out)?;
         let confirmed = Confirmed::of(note.confirmed_ms, word);
         let when = confirmed.words(self.now_ms());
-        let untold = match between_clinics {
-            true => self.charts_not_told(peers, peer, store.untold(), &waiting)?,
-            false => 0,
-        };
+        let (mut untold, mut attachments) = (0, 0);
+        if between_clinics {
+            untold = self.charts_not_told(peers, peer, store.untold(), &waiting)?;
+            let may_have = |name: &AttachmentName| store.may_have_attachment(name);
+            attachments = self.attachments_not_held(peers, peer, &may_have);
+        }
         let patients = Patients {
             whole: standing.charts_whole,
             in_part: standing.charts_in_part,
@@ -134,6 +145,7 @@ impl Clinic {
             patients: (peer.clinic != self.clinic_id()).then_some(patients),
             is_used: standing.shares || standing.owed_out > 0,
             untold,
+            attachments,
         };
         let mut said = match between_clinics {
             true => told.words(),
@@ -164,8 +176,35 @@ impl Clinic {
             records: waiting.records(),
             patients,
             untold,
+            attachments,
             error: link.and_then(|link| link.error.clone()),
             summary: said,
+        })
+    }
+
+    /// What a peer lacks, as far as we know.
+    fn owed_to(
+        &self,
+        peers: &[KnownPeer],
+        peer: &KnownPeer,
+        store: &dyn PeerStore,
+        owed_out: u64,
+    ) -> Result<Owed, ClinicError> {
+        if self.is_relay() || peer.is_relay() {
+            return Ok(Owed {
+                count: owed_out,
+                waiting: match self.is_relay() {
+                    true => Waiting::of_mail(owed_out),
+                    false => self.waiting(store.unsent_items())?,
+                },
+                word: None,
+            });
+        }
+        let left = self.left_by_claims(peers, peer, store.owed_items())?;
+        Ok(Owed {
+            count: u64::try_from(left.items.len()).unwrap_or(u64::MAX),
+            waiting: self.waiting(left.items.iter().map(|one| one.id))?,
+            word: left.word,
         })
     }
 

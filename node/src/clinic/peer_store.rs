@@ -77,6 +77,22 @@ pub trait PeerStore: Holdings {
     }
     /// The peer does not have these pieces of an attachment for us.
     fn pieces_lacking(&self, _name: AttachmentName, _pieces: &[u32]) {}
+    /// The peer has said which attachments it holds, of those that it was asked about, and which
+    /// not.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn attachments_told(
+        &self,
+        _held: &[AttachmentName],
+        _lacking: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        Ok(())
+    }
+    /// Whether the peer may have an attachment now.
+    fn may_have_attachment(&self, _name: &AttachmentName) -> bool {
+        false
+    }
     /// The peer has said who it is.
     ///
     /// # Errors
@@ -191,6 +207,16 @@ impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
     }
     fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
         (**self).pieces_lacking(name, pieces);
+    }
+    fn attachments_told(
+        &self,
+        held: &[AttachmentName],
+        lacking: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        (**self).attachments_told(held, lacking)
+    }
+    fn may_have_attachment(&self, name: &AttachmentName) -> bool {
+        (**self).may_have_attachment(name)
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         (**self).identified(peer)

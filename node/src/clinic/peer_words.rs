@@ -96,6 +96,8 @@ pub(super) struct Told<'a> {
     pub(super) is_used: bool,
     /// Patients of whose consent that has ended it has not heard yet.
     pub(super) untold: u64,
+    /// Attachments that were saved here and that it is not known to hold.
+    pub(super) attachments: u64,
 }
 
 impl Told<'_> {
@@ -110,7 +112,7 @@ impl Told<'_> {
             }
             true if self.confirmed && self.state != LinkState::Stalled => {
                 let had = self.patients.map_or_else(everything, Patients::had);
-                format!("{had}; {when}{}", self.link())
+                format!("{had}{}; {when}{}", self.but_for(), self.link())
             }
             true | false => waits(self.state, when, &wait, self.waiting),
         };
@@ -152,6 +154,17 @@ impl Told<'_> {
             }
             LinkState::Connecting => "being called; no patient is shared with it",
             LinkState::Disconnected => "not connected; no patient is shared with it",
+        }
+    }
+
+    /// What of that which a clinic may have is outside the records, and not there.
+    fn but_for(&self) -> String {
+        match self.attachments {
+            0 => String::new(),
+            count => {
+                let attachments = many(count, "attachment");
+                format!(", but for {attachments} that it has not fetched")
+            }
         }
     }
 
@@ -223,6 +236,7 @@ mod tests {
             patients: Some(patients),
             is_used: patients.any(),
             untold: 0,
+            attachments: 0,
         }
     }
 
@@ -292,6 +306,24 @@ mod tests {
             ..told(LinkState::InSync, &nothing, all)
         };
         assert_eq!(own.words(), has);
+    }
+
+    #[test]
+    fn a_scan_that_was_not_fetched_is_not_there() {
+        let (nothing, all) = (Waiting::default(), patients(1, 0, 1));
+        let said = |attachments| {
+            let told = Told {
+                attachments,
+                ..told(LinkState::InSync, &nothing, all)
+            };
+            told.words()
+        };
+        assert_eq!(
+            said(1),
+            "has everything that you saved, but for 1 attachment that it has not fetched; \
+             confirmed just now"
+        );
+        assert!(said(2).contains("but for 2 attachments that"));
     }
 
     #[test]

@@ -270,6 +270,14 @@ impl Holdings for Replica {
         self.piece_for_peer(name, shape, number)
     }
 
+    fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        self.attachments_in_doubt(most)
+    }
+
+    fn holds_attachment(&self, name: &AttachmentName, shape: Shape) -> bool {
+        self.tells_of(name, shape)
+    }
+
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.book.clinic.is_cut_off(clinic, node)
     }
@@ -297,6 +305,16 @@ impl PeerStore for Replica {
     }
     fn pieces_lacking(&self, name: AttachmentName, pieces: &[u32]) {
         Self::pieces_lacking(self, name, pieces);
+    }
+    fn attachments_told(
+        &self,
+        held: &[AttachmentName],
+        lacking: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        Self::attachments_told(self, held, lacking)
+    }
+    fn may_have_attachment(&self, name: &AttachmentName) -> bool {
+        self.may_have(name)
     }
     fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         Self::identified(self, peer)

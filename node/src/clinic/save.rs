@@ -114,7 +114,7 @@ impl Clinic {
         }
         let mut saved = Saved::default();
         for (name, edits) in allowed {
-            let edits = self.without_content(open, &name, edits)?;
+            let edits = self.without_content(open, &name, edits, draft)?;
             self.edit_compartment(open, &name, edits, draft, &mut saved)?;
         }
         if saved.resources > 0
@@ -131,6 +131,7 @@ impl Clinic {
         open: &OpenChart,
         name: &CompartmentName,
         edits: Vec<Edit>,
+        draft: &mut Draft,
     ) -> Result<Vec<Edit>, ClinicError> {
         let Some(compartment) = open.tag(name) else {
             return Ok(edits);
@@ -142,7 +143,9 @@ impl Clinic {
             Edit::Put(resource) => Ok(Edit::Put(self.take_out(resource, content, &mut known)?)),
             edit @ Edit::Resolve { .. } => Ok(edit),
         });
-        taken.collect()
+        let taken = taken.collect();
+        draft.attachments.extend(known.taken);
+        taken
     }
 
     fn edit_compartment(

@@ -196,6 +196,9 @@ impl<S: PeerStore> Conversation<S> {
                 bytes,
             }),
             Effect::PiecesLacking { name, pieces } => self.store.pieces_lacking(name, &pieces),
+            Effect::AttachmentsTold { held, lacking } => {
+                self.note(|store| store.attachments_told(&held, &lacking));
+            }
             Effect::PeerIdentified(peer) => {
                 self.acts.push(Act::Identified);
                 self.note(|store| store.identified(&peer));

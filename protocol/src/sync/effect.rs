@@ -46,6 +46,14 @@ pub enum Effect {
         /// The numbers of the pieces.
         pieces: Vec<u32>,
     },
+    /// The peer has said of attachments of which we were [in doubt](super::Holdings::in_doubt)
+    /// whether it holds them. If it is lost, the peer is asked again.
+    AttachmentsTold {
+        /// It holds all of each of these.
+        held: Vec<AttachmentName>,
+        /// These it does not hold, or not yet.
+        lacking: Vec<AttachmentName>,
+    },
     /// Everything up to here in the peer's feed is stored: store this cursor. If it is lost, items
     /// are sent again; if it is stored before the items are durable, items are missed.
     CursorAdvanced(Cursor),

@@ -108,6 +108,9 @@ pub enum SyncError {
     /// The peer asked for pieces that no attachment has, or for more at a time than it may.
     #[error("the peer asked for what no attachment has, or for too much at a time")]
     ImpossibleWant,
+    /// The peer answered what it was not asked about attachments.
+    #[error("the peer said of attachments that it holds them, and was not asked")]
+    UnaskedAnswer,
     /// The peer's count of sent items is not what arrived.
     #[error("the peer says that it sent {claimed} items, {arrived} arrived")]
     Miscounted {
@@ -176,6 +179,7 @@ impl SyncError {
             | Self::ImpossibleAck { .. }
             | Self::UnaskedPiece { .. }
             | Self::ImpossibleWant
+            | Self::UnaskedAnswer
             | Self::FeedChanged => CloseCode::Unexpected,
             Self::OtherCertificate | Self::Certificate(_) | Self::OtherNode { .. } => {
                 CloseCode::BadCertificate

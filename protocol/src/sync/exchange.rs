@@ -32,6 +32,7 @@ impl Session {
                 Phase::Live => {
                     self.phase = Phase::Live;
                     self.push_news(holdings);
+                    self.tell_of_attachments(holdings);
                     self.ask_for_pieces(now_ms, holdings);
                     Step::Waiting
                 }

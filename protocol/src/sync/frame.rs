@@ -37,8 +37,8 @@ use super::hello::{Check, Hello, Standing, VERSION};
 use super::item::Lane;
 use super::limits::{MAX_HELLO_BYTES, MAX_PAYLOAD_BYTES};
 use super::payload::{
-    AckFrame, FurtherFrame, ItemFrame, LackFrame, MoreFrame, Nothing, One, PieceFrame, RangesFrame,
-    RestFrame, SymbolsFrame, WantFrame, WantedFrame, one,
+    AckFrame, AskFrame, FurtherFrame, HeldFrame, ItemFrame, LackFrame, MoreFrame, Nothing, One,
+    PieceFrame, RangesFrame, RestFrame, SymbolsFrame, WantFrame, WantedFrame, one,
 };
 use crate::codec::{self, CodecError, at_most};
 use crate::limits::MAX_CERTIFICATE_BYTES;
@@ -163,6 +163,10 @@ frame_types! {
     Lack = 21 "LACK",
     /// The sender wants no more pieces.
     Enough = 22 "ENOUGH",
+    /// Whether the receiver holds attachments.
+    Ask = 23 "ASK",
+    /// Which of them the sender holds.
+    Held = 24 "HELD",
 }
 
 /// A frame, read.
@@ -190,6 +194,8 @@ pub(super) enum Frame {
     Rest(Vec<u8>),
     Lack(LackFrame),
     Enough,
+    Ask(AskFrame),
+    Held(HeldFrame),
 }
 
 impl Frame {
@@ -218,6 +224,8 @@ impl Frame {
             Self::Rest(_) => FrameType::Rest,
             Self::Lack(_) => FrameType::Lack,
             Self::Enough => FrameType::Enough,
+            Self::Ask(_) => FrameType::Ask,
+            Self::Held(_) => FrameType::Held,
         }
     }
 
@@ -258,6 +266,8 @@ impl Frame {
                 bytes: bytes.clone(),
             }),
             Self::Lack(lack) => codec::encode(lack),
+            Self::Ask(ask) => codec::encode(ask),
+            Self::Held(held) => codec::encode(held),
         }
     }
 
@@ -294,6 +304,8 @@ impl Frame {
             }
             FrameType::Lack => codec::decode(payload).map(Self::Lack),
             FrameType::Enough => nothing(Self::Enough),
+            FrameType::Ask => codec::decode(payload).map(Self::Ask),
+            FrameType::Held => codec::decode(payload).map(Self::Held),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::effect::{Effect, Peer, Tier, Traffic};
 use super::error::{Refusal, SyncError};
 use super::frame::Frame;
-use super::hello::{Hello, KNOWS_ATTACHMENTS, Plan, Standing};
+use super::hello::{Hello, KNOWS_ATTACHMENTS, KNOWS_QUESTIONS, Plan, Standing};
 use super::holdings::Holdings;
 use super::round::Round;
 use super::session::{Hellos, Phase, Session};
@@ -25,7 +25,7 @@ impl Session {
             standing: Standing::of(holdings),
             time: holdings.time(),
             quiet_s: self.setup.patience.wish(),
-            knows: Some(KNOWS_ATTACHMENTS),
+            knows: Some(KNOWS_ATTACHMENTS | KNOWS_QUESTIONS),
         };
         Frame::Hello(hello).write(&mut self.out);
         self.phase = Phase::Greeting(hello);

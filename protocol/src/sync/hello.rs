@@ -23,6 +23,9 @@ pub(super) const VERSION: u8 = 1;
 /// In what a HELLO says that its sender knows: the frames of attachments.
 pub(super) const KNOWS_ATTACHMENTS: u8 = 1;
 
+/// The same of the questions whether attachments are held.
+pub(super) const KNOWS_QUESTIONS: u8 = 2;
+
 /// Where a store stands towards a peer: all that is needed to tell whether anything is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -85,6 +85,19 @@ pub trait Holdings {
         let _ = (name, shape, number);
         None
     }
+
+    /// Attachments that were saved here, that the peer may have and that it is not known to hold,
+    /// at most `most`. What was returned once is not returned again in this session.
+    fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        let _ = most;
+        Vec::new()
+    }
+
+    /// Whether we hold all of an attachment. Not of one that the peer may not have.
+    fn holds_attachment(&self, name: &AttachmentName, shape: Shape) -> bool {
+        let _ = (name, shape);
+        false
+    }
 }
 
 /// A store behind a pointer: which kind it is may depend on the peer.
@@ -133,6 +146,12 @@ impl<T: Holdings + ?Sized> Holdings for Box<T> {
     }
     fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
         (**self).piece(name, shape, number)
+    }
+    fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        (**self).in_doubt(most)
+    }
+    fn holds_attachment(&self, name: &AttachmentName, shape: Shape) -> bool {
+        (**self).holds_attachment(name, shape)
     }
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         (**self).is_cut_off(clinic, node)

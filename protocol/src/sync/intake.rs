@@ -45,6 +45,8 @@ impl Session {
             Frame::Piece(piece) => self.take_piece(piece),
             Frame::Rest(bytes) => self.take_rest(&bytes),
             Frame::Lack(lack) => self.take_lack(&lack),
+            Frame::Ask(ask) => self.telling.take_question(&ask),
+            Frame::Held(held) => self.take_held(&held),
             Frame::Enough => {
                 self.enough_heard = true;
                 Ok(())

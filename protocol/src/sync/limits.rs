@@ -60,6 +60,13 @@ pub const WANTED_MOST_PIECES: usize = 256;
 /// Spans of pieces in one WANT: no more than pieces are asked for at a time.
 pub const WANTED_SPANS_A_FRAME: usize = 64;
 
+/// Names of attachments in one ASK: what fits the payload.
+pub const ASKED_NAMES_A_FRAME: usize = 48;
+
+/// Attachments of which a session asks whether the peer holds them: 20 KB of questions. What is in
+/// doubt beyond that is asked in a later one.
+pub const QUESTIONED_MOST_NAMES: usize = 256;
+
 /// When to look on for what is wanted, where there is too much to look through at once.
 pub const LOOK_AGAIN_MS: u64 = 20;
 

@@ -6,8 +6,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::item::{ItemKind, Lane};
 use super::limits::{
-    FRAGMENT_BYTES, SYMBOLS_FILL_BYTES, WANTED_KEYS_A_FRAME, WANTED_MOST_PIECES,
-    WANTED_SPANS_A_FRAME,
+    ASKED_NAMES_A_FRAME, FRAGMENT_BYTES, SYMBOLS_FILL_BYTES, WANTED_KEYS_A_FRAME,
+    WANTED_MOST_PIECES, WANTED_SPANS_A_FRAME,
 };
 use crate::attachment::AttachmentName;
 use crate::codec::{self, Bounded, CodecError, at_most};
@@ -186,6 +186,38 @@ pub(super) struct LackFrame {
     pub(super) pieces: Vec<Span>,
 }
 
+/// A question whether the receiver holds attachments.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct AskFrame {
+    /// By which the answers name it.
+    #[n(0)]
+    pub(super) number: u32,
+    #[n(1)]
+    pub(super) of: Vec<InDoubt>,
+}
+
+/// An attachment of which it is not known whether the peer holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct InDoubt {
+    #[n(0)]
+    pub(super) name: AttachmentName,
+    /// Bytes of the content.
+    #[n(1)]
+    pub(super) length: u64,
+}
+
+/// Which of the attachments of a question the sender holds, by their places in it, ascending.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub(super) struct HeldFrame {
+    #[n(0)]
+    pub(super) number: u32,
+    #[n(1)]
+    pub(super) held: Vec<u32>,
+}
+
 /// A payload of one value, or of none.
 #[derive(Debug, Encode, Decode)]
 #[cbor(array)]
@@ -274,6 +306,24 @@ impl Bounded for RestFrame {
 impl Bounded for LackFrame {
     fn check(&self) -> Result<(), CodecError> {
         check_spans(&self.pieces)
+    }
+}
+
+impl Bounded for AskFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        if self.of.is_empty() {
+            return Err(CodecError::OutOfBounds { what: "names" });
+        }
+        at_most("names", self.of.len(), ASKED_NAMES_A_FRAME)
+    }
+}
+
+impl Bounded for HeldFrame {
+    fn check(&self) -> Result<(), CodecError> {
+        if !self.held.is_sorted_by(|one, next| one < next) {
+            return Err(CodecError::OutOfBounds { what: "names" });
+        }
+        at_most("names", self.held.len(), ASKED_NAMES_A_FRAME)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A session: one stream to one peer, from HELLO to the end.
 
-use super::attachment::{Asking, Serving};
+use super::attachment::{Asking, Serving, Telling};
 use super::close::CloseCode;
 use super::effect::{CloseReason, Effect, Traffic};
 use super::error::{Refusal, SyncError};
@@ -69,6 +69,8 @@ pub struct Session {
     pub(super) asking: Asking,
     /// Pieces of attachments that the peer has asked for.
     pub(super) serving: Serving,
+    /// Which attachments each side holds.
+    pub(super) telling: Telling,
     /// Whether the peer was told that we ask for nothing more, and whether it told us.
     pub(super) enough_said: bool,
     pub(super) enough_heard: bool,
@@ -141,6 +143,7 @@ impl Session {
             comparisons: 0,
             asking: Asking::default(),
             serving: Serving::default(),
+            telling: Telling::default(),
             enough_said: false,
             enough_heard: false,
             opened_ms: 0,
@@ -327,6 +330,7 @@ impl Session {
                     || !self.sender.is_sent()
                     || self.asking.outstanding() > 0
                     || self.may_be_asked()
+                    || self.telling.is_waiting()
             }
             Phase::Greeting(_)
             | Phase::Certifying(_)

@@ -26,6 +26,8 @@ pub(crate) struct PeerPieces {
     asked: BTreeSet<(AttachmentName, u32)>,
     /// What the peer does not have for us.
     lacking: BTreeSet<(AttachmentName, u32)>,
+    /// What the peer was asked about: whether it holds it.
+    pub(super) questioned: BTreeSet<AttachmentName>,
 }
 
 impl Replica {
@@ -102,6 +104,7 @@ impl Replica {
         shape: Shape,
         number: u32,
     ) -> Option<Vec<u8>> {
+        self.is_fetching(name);
         self.ask(|share, clinic| {
             if !share.serves(clinic, &name.place)? {
                 return Ok(None);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `take_out` | saving: content leaves the text, before the record is made |
 //! | `put_back` | exporting: content comes back, or is said not to be here |
+//! | `saved` | what was saved here, and who holds it |
 //! | `wants` | what is not here and wanted, by the configuration or by a person |
 //! | `list` | a chart's attachments, for people |
 //! | `givers` | who could bring content that is not here |
@@ -18,6 +19,7 @@ mod exchange;
 mod givers;
 mod list;
 mod put_back;
+mod saved;
 mod take_out;
 mod wants;
 
@@ -38,6 +40,7 @@ pub(crate) use givers::named;
 pub use list::{AttachmentLine, AttachmentState, Awaited};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
+pub(crate) use saved::{Saved, note_saved};
 pub(crate) use take_out::Known;
 pub(crate) use wants::{Wants, found_in};
 

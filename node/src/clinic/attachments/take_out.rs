@@ -25,12 +25,18 @@ const LEAST_CHARACTERS: usize = INSIDE_BYTES / 3 * 4;
 pub(crate) struct Known {
     place: AttachmentPlace,
     marks: Option<HashMap<[u8; 32], Mark>>,
+    /// What was taken out.
+    pub(crate) taken: Vec<(AttachmentName, Shape)>,
 }
 
 impl Known {
     /// Of a compartment in which nothing has been looked for.
     pub(crate) fn of(place: AttachmentPlace) -> Self {
-        Self { place, marks: None }
+        Self {
+            place,
+            marks: None,
+            taken: Vec::new(),
+        }
     }
 
     /// The marks, looked for in what stands in the compartment now.
@@ -69,13 +75,18 @@ impl Clinic {
             }
             let digest = *blake3::hash(&bytes).as_bytes();
             let place = known.place;
-            let marks = known.marks(content);
-            let mark = match marks.get(&digest) {
-                Some(mark) if self.is_kept(&place, mark, &bytes)? => mark.clone(),
-                _ => self.keep_content(&place, &bytes, digest)?,
+            let earlier = known.marks(content).get(&digest).cloned();
+            let mark = match earlier {
+                Some(mark) if self.is_kept(&place, &mark, &bytes)? => mark,
+                Some(_) | None => {
+                    let mark = self.keep_content(&place, &bytes, digest)?;
+                    let name = AttachmentName { place, id: mark.id };
+                    known.taken.push((name, mark.shape));
+                    mark
+                }
             };
             let mark = Mark { spelling, ..mark };
-            marks.insert(digest, mark.clone());
+            known.marks(content).insert(digest, mark.clone());
             Ok(Some(mark_text(&mark)))
         };
         resource.take_out(LEAST_CHARACTERS, &mut keep)?;

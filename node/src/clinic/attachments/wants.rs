@@ -103,7 +103,7 @@ impl Wants {
     }
 }
 
-fn key_of(name: &AttachmentName) -> Vec<u8> {
+pub(super) fn key_of(name: &AttachmentName) -> Vec<u8> {
     let AttachmentPlace { chart, compartment } = name.place;
     [
         chart.as_bytes().as_slice(),
@@ -113,7 +113,7 @@ fn key_of(name: &AttachmentName) -> Vec<u8> {
     .concat()
 }
 
-fn name_of(key: &[u8]) -> Option<AttachmentName> {
+pub(super) fn name_of(key: &[u8]) -> Option<AttachmentName> {
     let (chart, rest) = key.split_at_checked(ChartId::LEN)?;
     let (compartment, id) = rest.split_at_checked(CompartmentTag::LEN)?;
     Some(AttachmentName {

@@ -169,7 +169,7 @@ fn a_file_with_a_mark_and_one_that_is_too_large_are_refused() {
 }
 
 /// Two clinics that know each other, the first with a patient and a document of this content.
-fn valley(content: &[u8]) -> (House, House) {
+pub(super) fn valley(content: &[u8]) -> (House, House) {
     let hill = House::new("Hill Clinic");
     let river = House::new("River Hospital");
     introduce(&hill, &river);
@@ -177,7 +177,7 @@ fn valley(content: &[u8]) -> (House, House) {
     (hill, river)
 }
 
-fn grant(hill: &House, river: &House, compartments: &str) -> GrantMade {
+pub(super) fn grant(hill: &House, river: &House, compartments: &str) -> GrantMade {
     hill.grant("p1", river, compartments, "read,write")
 }
 

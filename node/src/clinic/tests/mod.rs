@@ -282,6 +282,9 @@ impl End {
                     };
                     effects.extend(self.session.handle(0, event, &self.replica));
                 }
+                Effect::AttachmentsTold { held, lacking } => {
+                    self.replica.attachments_told(&held, &lacking).unwrap();
+                }
                 Effect::PiecesLacking { name, pieces } => {
                     self.replica.pieces_lacking(name, &pieces);
                 }

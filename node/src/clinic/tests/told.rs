@@ -1,6 +1,7 @@
 //! What people are told of another clinic: that it has what was saved is said of no more than what
 //! it may have.
 
+use super::attachments::{grant, scan, valley};
 use super::relay::Coast;
 use super::sharing::visit;
 use super::*;
@@ -118,4 +119,41 @@ fn through_a_relay_a_clinic_is_said_to_have_no_more_than_it_may_have() {
         "{}",
         said(home, away)
     );
+}
+
+#[test]
+fn a_scan_that_was_not_fetched_is_not_among_what_a_clinic_has() {
+    for bytes in [200_000, 300_000] {
+        let (hill, river) = valley(&scan(bytes, 8));
+        grant(&hill, &river, "all");
+        sync(&hill, &river).unwrap();
+        let has = "has everything that you saved; confirmed just now; not connected";
+        if bytes > 256 * 1024 {
+            assert_eq!(
+                said(&hill, &river),
+                "has everything that you saved, but for 1 attachment that it has not fetched; \
+                 confirmed just now; not connected"
+            );
+            assert_eq!(said(&river, &hill), has, "it saved none");
+            // What was known is known after a restart.
+            let hill = hill.reopen();
+            assert_eq!(line(&hill, &river).attachments, 1);
+            river.clinic.request_attachments("p1", None).unwrap();
+            sync(&hill, &river).unwrap();
+            assert_eq!(said(&hill, &river), has);
+            let hill = hill.reopen();
+            assert_eq!(said(&hill, &river), has);
+        } else {
+            assert_eq!(said(&hill, &river), has);
+        }
+    }
+}
+
+#[test]
+fn a_scan_of_a_compartment_that_is_not_shared_is_not_missed() {
+    let (hill, river) = valley(&scan(300_000, 9));
+    grant(&hill, &river, "summary");
+    sync(&hill, &river).unwrap();
+    assert_eq!(line(&hill, &river).attachments, 0);
+    assert!(said(&hill, &river).starts_with("has what is shared with it of 1 of 1 patient;"));
 }

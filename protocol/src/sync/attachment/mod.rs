@@ -15,30 +15,65 @@
 //! Fragments of pieces share the window of the items, and wait while any lane has anything to
 //! send: a visit note waits behind no more of a scan than is on its way already.
 //!
+//! Who has saved an attachment wants to know whether it has arrived, which may be by another way:
+//!
+//! ```text
+//!   in sync:  ASK [number, names with lengths] -->
+//!                                   <-- HELD [number, places of what is held whole], at once
+//!                                   <-- HELD [number, places]   when more has become whole
+//! ```
+//!
 //! A session that ends once the stores are equal (a visit) waits for ENOUGH of the peer, which says
 //! that it asks for nothing more.
 
 mod asking;
 mod serving;
+mod telling;
 
 pub(super) use asking::Asking;
 pub use asking::{Wanted, WantedPieces};
 pub(super) use serving::Serving;
+pub(super) use telling::Telling;
 
 use super::effect::Effect;
 use super::error::SyncError;
 use super::frame::Frame;
-use super::hello::KNOWS_ATTACHMENTS;
+use super::hello::{KNOWS_ATTACHMENTS, KNOWS_QUESTIONS};
 use super::holdings::Holdings;
 use super::limits::{ASK_BELOW_PIECES, ASKED_MOST_PIECES, LOOK_AGAIN_MS};
-use super::payload::{LackFrame, PieceFrame};
+use super::payload::{HeldFrame, LackFrame, PieceFrame};
 use super::session::{Role, Session};
 
 impl Session {
     /// Whether the peer reads the frames of attachments.
     fn peer_knows_attachments(&self) -> bool {
+        self.peer_knows(KNOWS_ATTACHMENTS)
+    }
+
+    fn peer_knows(&self, what: u8) -> bool {
         let knows = self.hellos.and_then(|hellos| hellos.theirs.knows);
-        knows.is_some_and(|knows| knows & KNOWS_ATTACHMENTS != 0)
+        knows.is_some_and(|knows| knows & what != 0)
+    }
+
+    /// Asks whether the peer holds what was saved here, and tells it what it asked.
+    pub(super) fn tell_of_attachments(&mut self, holdings: &dyn Holdings) {
+        for held in self.telling.tell(holdings) {
+            Frame::Held(held).write(&mut self.out);
+        }
+        if self.peer_knows(KNOWS_QUESTIONS) {
+            for ask in self.telling.ask(holdings) {
+                Frame::Ask(ask).write(&mut self.out);
+            }
+        } else {
+            self.telling.give_up();
+        }
+    }
+
+    /// The peer holds some of what it was asked about.
+    pub(super) fn take_held(&mut self, frame: &HeldFrame) -> Result<(), SyncError> {
+        let (held, lacking) = self.telling.take_answer(frame)?;
+        self.effects.push(Effect::AttachmentsTold { held, lacking });
+        Ok(())
     }
 
     /// Asks for what is wanted, as long as little enough is on its way.
@@ -76,7 +111,10 @@ impl Session {
 
     /// Whether nothing of attachments is under way, either way.
     pub(super) fn is_done_with_attachments(&self) -> bool {
-        self.asking.is_over() && self.serving.is_over() && !self.may_be_asked()
+        self.asking.is_over()
+            && self.serving.is_over()
+            && self.telling.is_over()
+            && !self.may_be_asked()
     }
 
     /// Takes the first fragment of a piece.
@@ -112,11 +150,13 @@ impl Session {
     /// The next `pieces` delivered pieces are kept.
     pub(super) fn pieces_stored(&mut self, now_ms: u64, pieces: usize) -> Result<(), SyncError> {
         self.pulse.useful(now_ms);
+        self.telling.look();
         self.asking.stored(pieces)
     }
 
     /// Something may be wanted that was not before, such as that of a record that came.
     pub(super) fn look_for_pieces(&mut self) {
         self.asking.look();
+        self.telling.look();
     }
 }

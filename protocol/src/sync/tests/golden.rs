@@ -15,8 +15,8 @@ use crate::reconcile::{
 use crate::sync::frame::{Frame, FrameReader};
 use crate::sync::hello::{Check, Hello, KNOWS_ATTACHMENTS, Standing};
 use crate::sync::payload::{
-    AckFrame, FurtherFrame, ItemFrame, LackFrame, MoreFrame, PieceFrame, RangesFrame, Span,
-    SymbolsFrame, WantFrame, WantedFrame, WantedKeys,
+    AckFrame, AskFrame, FurtherFrame, HeldFrame, InDoubt, ItemFrame, LackFrame, MoreFrame,
+    PieceFrame, RangesFrame, Span, SymbolsFrame, WantFrame, WantedFrame, WantedKeys,
 };
 use crate::sync::{CloseCode, ItemKind, Lane};
 use crate::time::HybridTime;
@@ -211,6 +211,23 @@ fn attachment_frames() -> Vec<(&'static str, Frame)> {
             }),
         ),
         ("enough", Frame::Enough),
+        (
+            "ask",
+            Frame::Ask(AskFrame {
+                number: 3,
+                of: vec![InDoubt {
+                    name: want().name,
+                    length: 20_000_000,
+                }],
+            }),
+        ),
+        (
+            "held",
+            Frame::Held(HeldFrame {
+                number: 3,
+                held: vec![0, 2, 40],
+            }),
+        ),
     ]
 }
 

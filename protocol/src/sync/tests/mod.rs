@@ -1,6 +1,7 @@
 //! Tests of the session: two of them on a simulated link, each with a store in memory.
 
 mod attachments;
+mod attachments_held;
 mod bundle;
 mod bundle_pieces;
 mod golden;

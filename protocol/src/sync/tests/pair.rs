@@ -219,6 +219,7 @@ impl Pair {
             | Effect::Certificate(_)
             | Effect::CursorAdvanced(_)
             | Effect::PiecesLacking { .. }
+            | Effect::AttachmentsTold { .. }
             | Effect::PeerAcknowledged(_)
             | Effect::PeerHolds(_) => {}
         }

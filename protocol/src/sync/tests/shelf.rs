@@ -30,6 +30,10 @@ pub(super) struct Shelf {
     kept: BTreeMap<AttachmentName, Kept>,
     wanted: BTreeSet<AttachmentName>,
     pub(super) withdrawn: BTreeSet<AttachmentName>,
+    /// Saved here, and not known to be held by the peer.
+    doubtful: BTreeMap<AttachmentName, Shape>,
+    /// Those of which the peer was asked in this session.
+    questioned: RefCell<BTreeSet<AttachmentName>>,
     /// Asked for and not come, or not to be had.
     passed: RefCell<BTreeSet<(AttachmentName, u32)>>,
 }
@@ -75,6 +79,35 @@ impl Shelf {
         (name, shape)
     }
 
+    /// Keeps a whole attachment that was saved here: does the peer hold it?
+    pub(super) fn save(&mut self, length: usize) -> (AttachmentName, Shape) {
+        let (name, shape) = self.keep(length);
+        self.doubtful.insert(name, shape);
+        (name, shape)
+    }
+
+    /// Whether it is not known that the peer holds an attachment that was saved here.
+    pub(super) fn doubts(&self, name: &AttachmentName) -> bool {
+        self.doubtful.contains_key(name)
+    }
+
+    /// The peer holds these.
+    pub(super) fn held(&mut self, names: &[AttachmentName]) {
+        for name in names {
+            assert!(self.questioned.borrow().contains(name));
+            self.doubtful.remove(name);
+        }
+    }
+
+    pub(super) fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        let mut questioned = self.questioned.borrow_mut();
+        let all = self.doubtful.iter().map(|(name, shape)| (*name, *shape));
+        let new: Vec<_> = all.filter(|(name, _)| !questioned.contains(name)).collect();
+        let new: Vec<_> = new.into_iter().take(most).collect();
+        questioned.extend(new.iter().map(|(name, _)| *name));
+        new
+    }
+
     /// Wants an attachment.
     pub(super) fn want(&mut self, name: AttachmentName, shape: Shape) {
         self.wanted.insert(name);
@@ -114,6 +147,7 @@ impl Shelf {
     /// A new session may ask for all that has not come.
     pub(super) fn begin_session(&self) {
         self.passed.borrow_mut().clear();
+        self.questioned.borrow_mut().clear();
     }
 
     pub(super) fn wanted(&self, most: usize) -> Wanted {

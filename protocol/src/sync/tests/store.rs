@@ -282,6 +282,7 @@ impl Store {
                 }
             }
             Effect::PiecesLacking { name, pieces } => self.shelf.lacks(*name, pieces),
+            Effect::AttachmentsTold { held, .. } => self.shelf.held(held),
             Effect::Send(_)
             | Effect::Deliver { .. }
             | Effect::Piece { .. }
@@ -375,6 +376,14 @@ impl Holdings for Store {
 
     fn piece(&self, name: &AttachmentName, shape: Shape, number: u32) -> Option<Vec<u8>> {
         self.shelf.piece(name, shape, number)
+    }
+
+    fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        self.shelf.in_doubt(most)
+    }
+
+    fn holds_attachment(&self, name: &AttachmentName, _: Shape) -> bool {
+        self.shelf.is_whole(name) && !self.shelf.withdrawn.contains(name)
     }
 
     fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {

@@ -183,6 +183,7 @@ pub(super) fn converse(
                 | Effect::StoreIsBehind { .. }
                 | Effect::Piece { .. }
                 | Effect::PiecesLacking { .. }
+                | Effect::AttachmentsTold { .. }
                 | Effect::WakeAt { .. } => {}
             }
         }

@@ -1,0 +1,211 @@
+//! Attachments that were saved here, and which other nodes hold them.
+//!
+//! ```text
+//! Settings  "attachment saved/" chart 16 | compartment 8 | id 32            -> length
+//! Settings  "attachment held/" node 32 | chart 16 | compartment 8 | id 32   -> empty
+//! ```
+//!
+//! A record goes without the content of its attachments, and whoever saved both wants to know of
+//! both whether they have arrived. Nodes are asked; what one has said to lack it is asked again
+//! after a while, or when it has fetched some of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{MutexGuard, PoisonError};
+
+use chartmesh_protocol::NodeId;
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
+
+use super::lock;
+use super::wants::{key_of, name_of};
+use crate::clinic::{Clinic, ClinicError, KnownPeer, Replica, items};
+use crate::store::{Batch, Space, Store};
+
+const SAVED: &[u8] = b"attachment saved/";
+const HELD: &[u8] = b"attachment held/";
+
+/// After how long a node is asked again about what it has said to lack, in milliseconds: what it
+/// fetches from us is asked about at once, and only what came by another way waits for this.
+const ASKED_AGAIN_MS: u64 = 6 * 3_600_000;
+
+/// What was saved here, and who holds it.
+#[derive(Debug, Default)]
+pub(crate) struct Saved {
+    shapes: BTreeMap<AttachmentName, Shape>,
+    held: BTreeMap<NodeId, BTreeSet<AttachmentName>>,
+    /// When a node last said that it lacks one.
+    lacking: BTreeMap<(NodeId, AttachmentName), u64>,
+}
+
+impl Saved {
+    /// What was known when the store was last open.
+    pub(crate) fn read(store: &Store) -> Result<Self, ClinicError> {
+        let mut saved = Self::default();
+        for pair in store.scan_prefix(Space::Settings, SAVED) {
+            let (key, value) = pair?;
+            let name = key.get(SAVED.len()..).and_then(name_of);
+            let shape = items::number(&value).and_then(|length| Shape::new(length).ok());
+            saved.shapes.extend(name.zip(shape));
+        }
+        for key in store.keys(Space::Settings, HELD) {
+            let key = key?;
+            let rest = key.get(HELD.len()..).unwrap_or_default();
+            if let Some((node, name)) = rest.split_first_chunk()
+                && let Some(name) = name_of(name)
+            {
+                let held = saved.held.entry(NodeId::new(*node)).or_default();
+                held.insert(name);
+            }
+        }
+        Ok(saved)
+    }
+
+    /// What a node is not known to hold.
+    fn in_doubt(&self, node: &NodeId) -> impl Iterator<Item = (AttachmentName, Shape)> {
+        let held = self.held.get(node);
+        let is_held = move |name: &AttachmentName| held.is_some_and(|held| held.contains(name));
+        let all = self.shapes.iter().map(|(name, shape)| (*name, *shape));
+        all.filter(move |(name, _)| !is_held(name))
+    }
+
+    fn is_held_by_any(&self, name: &AttachmentName, nodes: &[NodeId]) -> bool {
+        let mut held = nodes.iter().filter_map(|node| self.held.get(node));
+        held.any(|held| held.contains(name))
+    }
+}
+
+/// What is written down of attachments that are about to be saved.
+pub(crate) fn note_saved(batch: &mut Batch, attachments: &[(AttachmentName, Shape)]) {
+    for (name, shape) in attachments {
+        let key = [SAVED, &key_of(name)].concat();
+        batch.put(Space::Settings, key, shape.length().to_be_bytes().to_vec());
+    }
+}
+
+fn held_key(node: &NodeId, name: &AttachmentName) -> Vec<u8> {
+    [HELD, node.as_bytes(), &key_of(name)].concat()
+}
+
+impl Clinic {
+    fn attachments_saved(&self) -> MutexGuard<'_, Saved> {
+        // Each change is one step: a panic leaves nothing half-done.
+        let saved = &self.attachments_saved;
+        saved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// These were saved, and are written down.
+    pub(crate) fn attachments_were_saved(&self, attachments: Vec<(AttachmentName, Shape)>) {
+        self.attachments_saved().shapes.extend(attachments);
+    }
+
+    /// A node holds all of these.
+    pub(crate) fn attachments_held(
+        &self,
+        node: &NodeId,
+        names: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        for name in names {
+            batch.put(Space::Settings, held_key(node, name), Vec::new());
+        }
+        self.store.commit(batch)?;
+        let mut saved = self.attachments_saved();
+        saved.held.entry(*node).or_default().extend(names);
+        drop(saved);
+        Ok(())
+    }
+
+    /// The store of a node is another than it was: what it held it may have lost.
+    pub(crate) fn forget_attachments_held(&self, node: &NodeId) -> Result<(), ClinicError> {
+        let held = self.attachments_saved().held.remove(node);
+        let mut batch = Batch::new();
+        for name in held.iter().flatten() {
+            batch.delete(Space::Settings, held_key(node, name));
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+        }
+        Ok(())
+    }
+
+    /// How many of the attachments that were saved here and that a peer's clinic may have it is not
+    /// known to hold. Of another clinic, any of its nodes may hold them.
+    pub(crate) fn attachments_not_held(
+        &self,
+        peers: &[KnownPeer],
+        peer: &KnownPeer,
+        may_have: &dyn Fn(&AttachmentName) -> bool,
+    ) -> u64 {
+        let is_meant = |one: &&KnownPeer| match peer.clinic == self.clinic_id() {
+            true => one.node == peer.node,
+            false => one.clinic == peer.clinic,
+        };
+        let nodes: Vec<NodeId> = peers.iter().filter(is_meant).map(|one| one.node).collect();
+        let lacking: Vec<AttachmentName> = {
+            let saved = self.attachments_saved();
+            let names = saved.shapes.keys();
+            names
+                .filter(|name| !saved.is_held_by_any(name, &nodes))
+                .copied()
+                .collect()
+        };
+        let lacking = lacking.iter().filter(|name| may_have(name));
+        u64::try_from(lacking.count()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Replica {
+    /// Whether the peer may have an attachment now.
+    pub(crate) fn may_have(&self, name: &AttachmentName) -> bool {
+        self.ask(|share, clinic| share.serves(clinic, &name.place))
+    }
+
+    /// See [`chartmesh_protocol::sync::Holdings::in_doubt`].
+    pub(crate) fn attachments_in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        let (clinic, peer) = (&self.book.clinic, self.book.peer);
+        let now = clinic.now_ms();
+        let doubtful: Vec<(AttachmentName, Shape)> = {
+            let saved = clinic.attachments_saved();
+            let is_recent = |name: &AttachmentName| {
+                let lacking = saved.lacking.get(&(peer, *name));
+                lacking.is_some_and(|at| now.saturating_sub(*at) < ASKED_AGAIN_MS)
+            };
+            let all = saved.in_doubt(&peer);
+            all.filter(|(name, _)| !is_recent(name)).collect()
+        };
+        let is_new = |name: &AttachmentName| !self.lock().pieces.questioned.contains(name);
+        let doubtful = doubtful.into_iter();
+        let new = doubtful.filter(|(name, _)| is_new(name) && self.may_have(name));
+        let new: Vec<(AttachmentName, Shape)> = new.take(most).collect();
+        let names = new.iter().map(|(name, _)| *name);
+        self.lock().pieces.questioned.extend(names);
+        new
+    }
+
+    /// The peer has said what it holds of that which it was asked about.
+    pub(crate) fn attachments_told(
+        &self,
+        held: &[AttachmentName],
+        lacking: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        let (clinic, peer) = (&self.book.clinic, self.book.peer);
+        let now = clinic.now_ms();
+        let lacking = lacking.iter().map(|name| ((peer, *name), now));
+        clinic.attachments_saved().lacking.extend(lacking);
+        match held {
+            [] => Ok(()),
+            held => clinic.attachments_held(&peer, held),
+        }
+    }
+
+    /// The peer fetches an attachment: soon it may hold it.
+    pub(crate) fn is_fetching(&self, name: &AttachmentName) {
+        let mut saved = self.book.clinic.attachments_saved();
+        saved.lacking.remove(&(self.book.peer, *name));
+    }
+
+    /// Whether all of an attachment is here, and the peer may know it.
+    pub(crate) fn tells_of(&self, name: &AttachmentName, shape: Shape) -> bool {
+        self.may_have(name)
+            && self.ask(|_, clinic| Ok(lock(&*clinic.blob(name, shape)?).is_whole()))
+    }
+}
