@@ -163,7 +163,7 @@ impl Told<'_> {
             0 => String::new(),
             count => {
                 let attachments = many(count, "attachment");
-                format!(", but for {attachments} that it has not fetched")
+                format!(", but for {attachments} that it is not known to have")
             }
         }
     }
@@ -320,7 +320,7 @@ mod tests {
         };
         assert_eq!(
             said(1),
-            "has everything that you saved, but for 1 attachment that it has not fetched; \
+            "has everything that you saved, but for 1 attachment that it is not known to have; \
              confirmed just now"
         );
         assert!(said(2).contains("but for 2 attachments that"));

@@ -42,6 +42,8 @@ pub(super) struct Shelf {
     kept: BTreeMap<AttachmentName, Kept>,
     wanted: AttachmentName,
     asked: BTreeSet<u32>,
+    /// Its own, until the peer was asked whether it holds it.
+    doubtful: Option<AttachmentName>,
 }
 
 /// The attachment of a node: its name, its shape and its pieces.
@@ -73,6 +75,7 @@ impl Shelf {
             kept: BTreeMap::from([kept(own, pieces), kept(wanted, BTreeMap::new())]),
             wanted,
             asked: BTreeSet::new(),
+            doubtful: Some(own),
         }
     }
 
@@ -99,6 +102,17 @@ impl Shelf {
                 .collect(),
             more: false,
         }
+    }
+
+    pub(super) fn in_doubt(&mut self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        let doubtful = self.doubtful.take_if(|_| most > 0);
+        let shape = |name| (name, self.kept[&name].outline.shape());
+        doubtful.map(shape).into_iter().collect()
+    }
+
+    pub(super) fn is_whole(&self, name: &AttachmentName) -> bool {
+        let kept = self.kept.get(name);
+        kept.is_some_and(|kept| kept.pieces.len() == kept.outline.shape().pieces() as usize)
     }
 
     pub(super) fn piece(&self, name: &AttachmentName, number: u32) -> Option<Vec<u8>> {

@@ -193,6 +193,12 @@ impl Holdings for StandIn {
     fn piece(&self, name: &AttachmentName, _: Shape, number: u32) -> Option<Vec<u8>> {
         self.shelf.borrow().piece(name, number)
     }
+    fn in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
+        self.shelf.borrow_mut().in_doubt(most)
+    }
+    fn holds_attachment(&self, name: &AttachmentName, _: Shape) -> bool {
+        self.shelf.borrow().is_whole(name)
+    }
 
     fn is_cut_off(&self, _: &ClinicId, _: &NodeId) -> bool {
         false

@@ -131,7 +131,7 @@ fn a_scan_that_was_not_fetched_is_not_among_what_a_clinic_has() {
         if bytes > 256 * 1024 {
             assert_eq!(
                 said(&hill, &river),
-                "has everything that you saved, but for 1 attachment that it has not fetched; \
+                "has everything that you saved, but for 1 attachment that it is not known to have; \
                  confirmed just now; not connected"
             );
             assert_eq!(said(&river, &hill), has, "it saved none");
