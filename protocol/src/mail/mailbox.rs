@@ -5,12 +5,14 @@ use core::cmp::Ordering;
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
+use crate::attachment::AttachmentName;
 use crate::id::{ChartId, CompartmentTag, MailboxId};
 use crate::identity::{Context, SharedSecret, Signature, sign};
 use crate::seal::EpochKey;
 
 const EPOCH_CONTEXT: &str = "chartmesh 2026-11 mailbox of an epoch";
 const PAIR_CONTEXT: &str = "chartmesh 2026-11 mailbox of a pair of clinics";
+const ATTACHMENT_CONTEXT: &str = "chartmesh 2026-11 mailbox of an attachment";
 const SIGNING_CONTEXT: &str = "chartmesh 2026-11 mailbox signing key";
 const CIPHER_CONTEXT: &str = "chartmesh 2026-11 mailbox cipher key";
 const NONCE_CONTEXT: &str = "chartmesh 2026-11 mailbox nonce key";
@@ -31,6 +33,16 @@ impl MailboxKey {
     /// The box for the statements that two clinics share.
     pub fn of_pair(secret: &SharedSecret) -> Self {
         Self::from_bytes(secret.derive(PAIR_CONTEXT))
+    }
+
+    /// The box for the pieces of an attachment. Its id is a hash over what was sealed with a random
+    /// key: who has no record that names it cannot guess it.
+    pub fn of_attachment(name: &AttachmentName) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(ATTACHMENT_CONTEXT);
+        hasher.update(name.place.chart.as_bytes());
+        hasher.update(name.place.compartment.as_bytes());
+        hasher.update(name.id.as_bytes());
+        Self::from_bytes(Zeroizing::new(*hasher.finalize().as_bytes()))
     }
 
     /// The key with these bytes, as `to_bytes` gave them.

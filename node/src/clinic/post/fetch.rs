@@ -41,6 +41,7 @@ impl Inside {
             Content::Certificate(bytes) => Self::Certificate(bytes.to_vec()),
             Content::Beacon(bytes) => Self::Beacon(bytes.to_vec()),
             Content::Receipt(bytes) => Self::Receipt(bytes.to_vec()),
+            Content::Request(_) | Content::Piece(..) => Self::Nothing,
         }
     }
 
