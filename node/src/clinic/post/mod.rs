@@ -7,6 +7,8 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `log` | what lies at a relay, as far as we put or fetched it |
+//! | `doors` | from which boxes we fetch |
+//! | `offer` | what a session with the relay compares and puts |
 //! | `mailbox` | one box and its key |
 //! | `table` | where all of it stands in the store |
 //! | `choose` | what of a chart is put, and which boxes are fetched from |
@@ -21,9 +23,11 @@ mod beacons;
 mod carrier;
 mod choose;
 mod claims;
+mod doors;
 mod fetch;
 mod log;
 mod mailbox;
+mod offer;
 mod passed_on;
 mod receipts;
 mod table;
