@@ -12,10 +12,12 @@
 //! | `wants` | what is not here and wanted, by the configuration or by a person |
 //! | `list` | a chart's attachments, for people |
 //! | `givers` | who could bring content that is not here |
+//! | `keep` | keeping pieces that came |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
 mod exchange;
 mod givers;
+mod keep;
 mod list;
 mod put_back;
 mod take_out;

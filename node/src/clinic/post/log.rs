@@ -11,6 +11,7 @@ use chartmesh_protocol::sync::ItemKind;
 use chartmesh_protocol::{ChartId, ClinicId, MailboxId};
 
 use super::Relay;
+use super::giving::Requests;
 use super::mailbox::{Mailbox, Use};
 use super::table::{Entry, Source, Table};
 use crate::clinic::{Clinic, ClinicError};
@@ -27,6 +28,14 @@ pub(crate) struct Post {
     inside: BTreeMap<([u8; 32], MailboxId), u64>,
     /// What was last said of us, by box.
     pub(super) accesses: BTreeMap<MailboxId, u64>,
+    /// The numbers of pieces that lie in the box of an attachment, by their place in it.
+    pub(super) pieces: BTreeMap<MailboxId, BTreeMap<u32, u64>>,
+    /// What others want of attachments.
+    pub(super) requests: Requests,
+    /// Whether something has changed that bears on which attachments are asked for or given.
+    pub(super) parcels_due: bool,
+    /// How often what is wanted here had changed when it was last looked at.
+    pub(super) wants_seen: Option<u64>,
     pub(super) digests: SharedDigests,
     newest: u64,
     /// Our feed up to which charts were looked at.
@@ -34,6 +43,8 @@ pub(crate) struct Post {
     pub(super) turns: BTreeSet<(u64, ChartId)>,
     /// Until when, in milliseconds since 1970, nothing is put: the relay has no room.
     pub(super) full_until_ms: u64,
+    /// The same of pieces of attachments alone.
+    pub(super) pieces_full_until_ms: u64,
 }
 
 impl Post {
@@ -49,11 +60,16 @@ impl Post {
             numbers: BTreeMap::new(),
             inside: BTreeMap::new(),
             accesses: BTreeMap::new(),
+            pieces: BTreeMap::new(),
+            requests: table.requests(store)?,
+            parcels_due: true,
+            wants_seen: None,
             digests: SharedDigests::default(),
             newest: table.newest(store)?,
             upto: table.upto(store)?,
             turns: table.turns(store)?,
             full_until_ms: 0,
+            pieces_full_until_ms: 0,
             table,
         };
         for (number, entry) in &post.entries {
@@ -62,6 +78,10 @@ impl Post {
                 .extend(entry.stored().map(|stored| (stored, *number)));
             if entry.is_access() {
                 post.accesses.insert(entry.mailbox, *number);
+            }
+            if let Some(piece) = entry.piece() {
+                let there = post.pieces.entry(entry.mailbox).or_default();
+                there.insert(piece, *number);
             }
             let digest = match entry.kind() {
                 ItemKind::Statement => &mut post.digests.statements,
@@ -125,6 +145,10 @@ impl Post {
         if entry.is_access() {
             self.accesses.insert(entry.mailbox, self.newest);
         }
+        if let Some(piece) = entry.piece() {
+            let there = self.pieces.entry(entry.mailbox).or_default();
+            there.insert(piece, self.newest);
+        }
         let (key, id) = (self.key.clone(), ItemId::new(entry.id));
         self.digest_of(entry.kind()).add(&key, &id);
         self.entries.insert(self.newest, entry);
@@ -138,6 +162,10 @@ impl Post {
             self.numbers.remove(&entry.id);
             if let Some(stored) = entry.stored() {
                 self.inside.remove(&stored);
+            }
+            if let (Some(piece), Some(there)) = (entry.piece(), self.pieces.get_mut(&entry.mailbox))
+            {
+                there.remove(&piece);
             }
             self.table.delete_entry(number);
         }
@@ -205,6 +233,23 @@ impl Entry {
             Source::Access(_)
             | Source::Beacon(_)
             | Source::Receipt(_)
+            | Source::Request(_)
+            | Source::Piece(_)
+            | Source::Waiting(_)
+            | Source::Refused => None,
+        }
+    }
+
+    /// The number of the piece of an attachment that it holds.
+    pub(super) fn piece(&self) -> Option<u32> {
+        match self.source {
+            Source::Piece(number) => Some(number),
+            Source::Access(_)
+            | Source::Item(_)
+            | Source::Certificate(_)
+            | Source::Beacon(_)
+            | Source::Receipt(_)
+            | Source::Request(_)
             | Source::Waiting(_)
             | Source::Refused => None,
         }

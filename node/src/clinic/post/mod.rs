@@ -16,20 +16,30 @@
 //! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
 //! | `fetch` | what is fetched, opened and taken in |
 //! | `receipts` | telling others what of theirs is here, and hearing it of what is ours |
+//! | `parcels` | attachments: their boxes |
+//! | `asking` | asking others for attachments |
+//! | `giving` | giving those that others ask for |
+//! | `pieces` | what lies in the boxes of attachments |
+//! | `rights` | whose attachments may lie at the relay, for whom |
 //! | `passed_on` | whether relays do for a clinic that is not reached |
 //! | `claims` | what another clinic holds by its own word |
 
+mod asking;
 mod beacons;
 mod carrier;
 mod choose;
 mod claims;
 mod doors;
 mod fetch;
+mod giving;
 mod log;
 mod mailbox;
 mod offer;
+mod parcels;
 mod passed_on;
+mod pieces;
 mod receipts;
+mod rights;
 mod table;
 
 use std::collections::BTreeSet;

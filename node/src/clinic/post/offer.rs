@@ -13,9 +13,16 @@ use crate::clinic::{Clinic, ClinicError, items};
 const WHILE_FULL_MS: u64 = 3_600_000;
 
 impl Post {
-    /// The relay has no room for more.
-    pub(super) fn is_full(&mut self, now_ms: u64) {
-        self.full_until_ms = now_ms.saturating_add(WHILE_FULL_MS);
+    /// The relay has no room for more. Where pieces of attachments wait, it is taken to have none
+    /// for them: records go on.
+    pub(super) fn is_full(&mut self, now_ms: u64, is_held: &dyn Fn(u64) -> bool) {
+        let until = now_ms.saturating_add(WHILE_FULL_MS);
+        let mut pieces = self.pieces.values().flat_map(|there| there.values());
+        if pieces.any(|number| !is_held(*number)) && !self.are_pieces_paused(now_ms) {
+            self.pieces_full_until_ms = until;
+        } else {
+            self.full_until_ms = until;
+        }
     }
 
     /// Whether nothing is put for now.
@@ -23,12 +30,26 @@ impl Post {
         now_ms < self.full_until_ms
     }
 
+    /// Whether no piece of an attachment is put for now.
+    pub(super) fn are_pieces_paused(&self, now_ms: u64) -> bool {
+        now_ms < self.pieces_full_until_ms || self.is_paused(now_ms)
+    }
+
+    /// Whether something is not put for now, though it is to lie there.
+    fn is_kept_back(&self, now_ms: u64, entry: &Entry) -> bool {
+        match entry.kind() {
+            ItemKind::Statement => false,
+            ItemKind::Record if entry.piece().is_some() => self.are_pieces_paused(now_ms),
+            ItemKind::Record => self.is_paused(now_ms),
+        }
+    }
+
     /// The digests of all that counts.
     pub(super) fn digests(&self, now_ms: u64, is_held: &dyn Fn(u64) -> bool) -> SharedDigests {
         let mut digests = self.digests;
-        if self.is_paused(now_ms) {
+        if self.are_pieces_paused(now_ms) {
             for (number, entry) in &self.entries {
-                if entry.kind() == ItemKind::Record && !is_held(*number) {
+                if self.is_kept_back(now_ms, entry) && !is_held(*number) {
                     digests.records.remove(&self.key, &ItemId::new(entry.id));
                 }
             }
@@ -43,11 +64,9 @@ impl Post {
         after: u64,
         is_held: &dyn Fn(u64) -> bool,
     ) -> Vec<FeedEntry> {
-        let is_full = self.is_paused(now_ms);
         let newer = self.entries.range(after.saturating_add(1)..);
-        let owed = newer.filter(|(number, entry)| {
-            !is_held(**number) && (entry.kind() == ItemKind::Statement || !is_full)
-        });
+        let owed =
+            newer.filter(|(number, entry)| !is_held(**number) && !self.is_kept_back(now_ms, entry));
         owed.map(|(number, entry)| self.entry(*number, entry))
             .collect()
     }
@@ -67,6 +86,8 @@ impl Post {
             | Source::Certificate(_)
             | Source::Beacon(_)
             | Source::Receipt(_)
+            | Source::Request(_)
+            | Source::Piece(_)
             | Source::Waiting(_)
             | Source::Refused => None,
         });
@@ -80,11 +101,9 @@ impl Post {
         kind: ItemKind,
         is_held: &dyn Fn(u64) -> bool,
     ) -> Vec<FeedEntry> {
-        let is_full = self.is_paused(now_ms) && kind == ItemKind::Record;
-        let mine = self
-            .entries
-            .iter()
-            .filter(|(number, entry)| entry.kind() == kind && (!is_full || is_held(**number)));
+        let mine = self.entries.iter().filter(|(number, entry)| {
+            entry.kind() == kind && (!self.is_kept_back(now_ms, entry) || is_held(**number))
+        });
         mine.map(|(number, entry)| self.entry(*number, entry))
             .collect()
     }
@@ -97,6 +116,8 @@ impl Post {
             kind: entry.kind(),
             lane: match (entry.kind(), first) {
                 (ItemKind::Statement, _) => Lane::Urgent,
+                // A scan never delays a visit note.
+                (ItemKind::Record, _) if entry.piece().is_some() => Lane::Attachment,
                 (ItemKind::Record, true) => Lane::Summary,
                 (ItemKind::Record, false) => Lane::Recent,
             },
@@ -122,6 +143,11 @@ impl Post {
             Source::Access(bytes) => Some(bytes.clone()),
             Source::Beacon(bytes) => sealed(Content::Beacon(bytes)),
             Source::Receipt(bytes) => sealed(Content::Receipt(bytes)),
+            Source::Request(bytes) => sealed(Content::Request(bytes)),
+            Source::Piece(number) => {
+                let piece = self.piece_at(clinic, &entry.mailbox, *number)?;
+                piece.and_then(|piece| sealed(Content::Piece(*number, &piece)))
+            }
             Source::Certificate(hash) => {
                 let bytes = clinic.certificate(&CertificateHash::new(*hash));
                 bytes.and_then(|bytes| sealed(Content::Certificate(&bytes)))
