@@ -19,8 +19,12 @@ impl Post {
         first: bool,
     ) -> Result<bool, ClinicError> {
         let id = key.id();
-        if self.boxes.get(&id).is_some_and(|known| known.opens) {
-            return Ok(false);
+        match self.boxes.get(&id) {
+            Some(known) if known.opens => return Ok(false),
+            Some(_) => {}
+            // What came while its key was not here is fetched again.
+            None if self.has_access(&id) => self.forget_inside(&id),
+            None => {}
         }
         let mailbox = Mailbox {
             key,
@@ -39,16 +43,25 @@ impl Post {
             return Ok(());
         };
         if mailbox.opens {
-            let inside = self.entries.iter();
-            let inside = inside.filter(|(_, entry)| entry.mailbox == *id && !entry.is_access());
-            let inside: Vec<u64> = inside.map(|(number, _)| *number).collect();
-            inside.into_iter().for_each(|number| self.remove(number));
+            self.forget_inside(id);
             mailbox.opens = false;
             mailbox.at = clinic.tick();
             return self.say(clinic, mailbox);
         }
         self.boxes.insert(*id, mailbox);
         Ok(())
+    }
+
+    /// Whether something was said of us in a box.
+    pub(super) fn has_access(&self, id: &MailboxId) -> bool {
+        self.accesses.contains_key(id)
+    }
+
+    fn forget_inside(&mut self, id: &MailboxId) {
+        let inside = self.entries.iter();
+        let inside = inside.filter(|(_, entry)| entry.mailbox == *id && !entry.is_access());
+        let inside: Vec<u64> = inside.map(|(number, _)| *number).collect();
+        inside.into_iter().for_each(|number| self.remove(number));
     }
 
     /// Signs what a box says of us now, in place of what it said before.

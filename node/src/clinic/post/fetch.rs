@@ -119,13 +119,17 @@ impl Post {
         if self.has(&id) {
             return Ok(None);
         }
-        let known = self.boxes.get(&mailbox).ok_or(Refusal::NotAsked)?;
-        if !known.opens {
+        let inside = match self.boxes.get(&mailbox) {
+            Some(known) if known.opens => {
+                let opened = mail.open(&known.key, Inside::of);
+                opened.unwrap_or(Inside::Nothing)
+            }
             // It was on its way when we closed the box.
-            return Ok(None);
-        }
-        let opened = mail.open(&known.key, Inside::of);
-        let inside = opened.unwrap_or(Inside::Nothing);
+            Some(_) => return Ok(None),
+            // We opened the box, and this store was put back to before that.
+            None if self.has_access(&mailbox) => Inside::Nothing,
+            None => return Err(Refusal::NotAsked),
+        };
         Ok(Some(Letter {
             id,
             mailbox,
