@@ -36,7 +36,7 @@ use crate::store::StoreError;
 
 pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
-pub(crate) use givers::named;
+pub use givers::Absent;
 pub use list::{AttachmentLine, AttachmentState, Awaited};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
