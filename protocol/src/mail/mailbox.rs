@@ -5,7 +5,7 @@ use core::cmp::Ordering;
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
-use crate::attachment::AttachmentName;
+use crate::attachment::{AttachmentKey, AttachmentName};
 use crate::id::{ChartId, CompartmentTag, MailboxId};
 use crate::identity::{Context, SharedSecret, Signature, sign};
 use crate::seal::EpochKey;
@@ -35,13 +35,14 @@ impl MailboxKey {
         Self::from_bytes(secret.derive(PAIR_CONTEXT))
     }
 
-    /// The box for the pieces of an attachment. Its id is a hash over what was sealed with a random
-    /// key: who has no record that names it cannot guess it.
-    pub fn of_attachment(name: &AttachmentName) -> Self {
+    /// The box for the pieces of an attachment. Only who has a record with its mark has its key: who
+    /// may read the compartment from a later day on, and was asked for it, has no way into the box.
+    pub fn of_attachment(name: &AttachmentName, key: &AttachmentKey) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(ATTACHMENT_CONTEXT);
         hasher.update(name.place.chart.as_bytes());
         hasher.update(name.place.compartment.as_bytes());
         hasher.update(name.id.as_bytes());
+        hasher.update(key.to_bytes().as_ref());
         Self::from_bytes(Zeroizing::new(*hasher.finalize().as_bytes()))
     }
 

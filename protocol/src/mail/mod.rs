@@ -10,9 +10,8 @@
 //!   the next epoch. It holds the records sealed under that epoch, one copy for all readers.
 //! - The box of a **pair** of clinics is derived from their sealing keys. It holds the statements
 //!   that both may have, and so the keys of the boxes of epochs.
-//! - The box of an **attachment** is derived from its name, which stands in records only: nobody
-//!   but a reader can guess it. It holds the pieces for as long as somebody wants them. That they
-//!   are opened with a key which stands in the record alone makes it no matter who finds the box.
+//! - The box of an **attachment** is derived from its name and key, which stand in the record
+//!   beside which it lies. It holds the pieces for as long as somebody wants them.
 //!
 //! A mail is padded, sealed under a key that belongs to its box, and signed by the box. The same
 //! content makes the same mail, whoever puts it: two clinics that hold the same records have

@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::attachment::{AttachmentName, AttachmentPlace, MAX_ATTACHMENT_BYTES, MAX_PIECE_BYTES};
+use crate::attachment::{
+    AttachmentKey, AttachmentName, AttachmentPlace, MAX_ATTACHMENT_BYTES, MAX_PIECE_BYTES,
+};
 use crate::codec::CodecError;
 use crate::golden::golden;
 use crate::id::{
@@ -305,6 +307,14 @@ fn name(number: u8) -> AttachmentName {
     }
 }
 
+fn content_key(number: u8) -> AttachmentKey {
+    AttachmentKey::from_bytes([number; 32])
+}
+
+fn box_of_attachment() -> MailboxKey {
+    MailboxKey::of_attachment(&name(1), &content_key(1))
+}
+
 fn wanted(number: u8, length: u64) -> WantedAttachment {
     let name = name(number);
     WantedAttachment { name, length }
@@ -366,20 +376,25 @@ fn only_who_asks_signs_a_request_and_no_byte_of_it_changes() {
 }
 
 #[test]
-fn the_box_of_an_attachment_follows_from_all_of_its_name() {
-    let same = MailboxKey::of_attachment(&name(1)).id();
-    assert_eq!(MailboxKey::of_attachment(&name(1)).id(), same);
+fn the_box_of_an_attachment_follows_from_all_of_its_name_and_its_key() {
+    let same = MailboxKey::of_attachment(&name(1), &content_key(1)).id();
+    assert_eq!(box_of_attachment().id(), same);
+    let other = MailboxKey::of_attachment(&name(1), &content_key(2)).id();
+    assert_ne!(other, same);
     let mut elsewhere = [name(2), name(1), name(1)];
     elsewhere[1].place.chart = ChartId::new([4; 16]);
     elsewhere[2].place.compartment = CompartmentTag::new([2; 8]);
     for other in elsewhere {
-        assert_ne!(MailboxKey::of_attachment(&other).id(), same);
+        assert_ne!(
+            MailboxKey::of_attachment(&other, &content_key(1)).id(),
+            same
+        );
     }
 }
 
 #[test]
 fn a_piece_has_its_number_and_full_ones_are_of_one_size() {
-    let key = MailboxKey::of_attachment(&name(1));
+    let key = box_of_attachment();
     let piece = vec![0x5a; MAX_PIECE_BYTES];
     for number in [0, 7, u32::MAX] {
         let content = Content::Piece(number, &piece);
@@ -418,7 +433,7 @@ fn mail_and_what_lies_in_it_are_written_as_ever() {
     let request = request(vec![wanted(2, 300_000), wanted(1, 20_000_000)]).unwrap();
     let file = golden("mail-request.bin", &request.to_bytes());
     assert_eq!(Verified::<Request>::decode(&file).unwrap(), request);
-    let attachment = MailboxKey::of_attachment(&name(1));
+    let attachment = box_of_attachment();
     golden("mailbox-of-attachment.bin", attachment.id().as_bytes());
     let piece = Mail::seal(&attachment, Content::Piece(3, b"a piece")).unwrap();
     let file = golden("mail-piece.bin", piece.as_bytes());

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::MailboxId;
 use chartmesh_protocol::attachment::AttachmentName;
-use chartmesh_protocol::mail::{Content, MailboxKey, Request, WantedAttachment};
+use chartmesh_protocol::mail::{Content, Request, WantedAttachment};
 
+use super::keys::Keys;
 use super::log::Post;
 use super::parcels::Parcels;
 use super::rights::Rights;
@@ -25,6 +26,7 @@ impl Post {
         &mut self,
         clinic: &Clinic,
         rights: &mut Rights<'_>,
+        keys: &mut Keys,
     ) -> Result<Parcels, ClinicError> {
         let before = self.table.asked(&clinic.store)?;
         let known: BTreeSet<AttachmentName> =
@@ -47,11 +49,14 @@ impl Post {
                 self.parcels_due = true;
                 continue;
             }
+            let Some(id) = keys.box_of(self, clinic, &one.name)? else {
+                continue;
+            };
             for (mailbox, other) in &pairs {
                 let all = now.entry(*mailbox).or_default();
                 if all.len() < Request::MOST && rights.may_fetch(&one.name.place, other)? {
                     all.push(one);
-                    asked.insert(MailboxKey::of_attachment(&one.name).id(), one);
+                    asked.insert(id, one);
                 }
             }
         }

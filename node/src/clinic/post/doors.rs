@@ -82,6 +82,9 @@ impl Post {
         };
         self.add(entry)?;
         self.table.put_box(&mailbox);
+        if let Use::Attachment(name, _) = mailbox.usage {
+            self.parcel_boxes.insert(name, mailbox.id());
+        }
         self.boxes.insert(mailbox.id(), mailbox);
         Ok(())
     }

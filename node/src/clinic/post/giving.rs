@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 
 use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::Verified;
-use chartmesh_protocol::mail::{MailboxKey, Request};
+use chartmesh_protocol::mail::{Request, WantedAttachment};
 use chartmesh_protocol::{ClinicId, MailboxId, NodeId};
 
+use super::keys::Keys;
 use super::log::Post;
 use super::mailbox::Use;
 use super::parcels::Parcels;
@@ -65,25 +66,29 @@ impl Post {
         &self,
         clinic: &Clinic,
         rights: &mut Rights<'_>,
+        keys: &mut Keys,
     ) -> Result<Parcels, ClinicError> {
         let mut all = Parcels::new();
         for ((mailbox, node), request) in &self.requests {
             let Some(asker) = self.asker(clinic, mailbox, node) else {
                 continue;
             };
-            let wanted = request.wanted.iter();
-            let mut wanted: Vec<_> = wanted
-                .map(|one| (MailboxKey::of_attachment(&one.name).id(), one))
-                .collect();
+            let is_open = |one: &&WantedAttachment| {
+                let id = self.parcel_boxes.get(&one.name);
+                let known = id.and_then(|id| self.boxes.get(id));
+                known.is_some_and(|known| known.opens)
+            };
             // What lies there already goes on lying there until it is fetched.
-            wanted.sort_by_key(|(id, _)| !self.boxes.get(id).is_some_and(|known| known.opens));
+            let mut wanted: Vec<&WantedAttachment> = request.wanted.iter().collect();
+            wanted.sort_by_key(|one| !is_open(one));
             let mut room = MOST_PIECES;
-            for (id, one) in wanted {
+            for one in wanted {
                 let Some(shape) = one.shape() else { continue };
                 let fits = shape.pieces() <= room || room == MOST_PIECES;
                 if fits
                     && rights.may_fetch(&one.name.place, &asker)?
-                    && self.has_something(clinic, &id, one)?
+                    && self.has_something(clinic, one)?
+                    && let Some(id) = keys.box_of(self, clinic, &one.name)?
                 {
                     room = room.saturating_sub(shape.pieces());
                     all.insert(id, *one);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::mail::{Content, Mail};
 use chartmesh_protocol::reconcile::{Digest, FeedNumber, ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::ItemKind;
@@ -28,6 +29,8 @@ pub(crate) struct Post {
     inside: BTreeMap<([u8; 32], MailboxId), u64>,
     /// What was last said of us, by box.
     pub(super) accesses: BTreeMap<MailboxId, u64>,
+    /// The boxes of attachments, open ones and others.
+    pub(super) parcel_boxes: BTreeMap<AttachmentName, MailboxId>,
     /// The numbers of pieces that lie in the box of an attachment, by their place in it.
     pub(super) pieces: BTreeMap<MailboxId, BTreeMap<u32, u64>>,
     /// What others want of attachments.
@@ -60,6 +63,7 @@ impl Post {
             numbers: BTreeMap::new(),
             inside: BTreeMap::new(),
             accesses: BTreeMap::new(),
+            parcel_boxes: BTreeMap::new(),
             pieces: BTreeMap::new(),
             requests: table.requests(store)?,
             parcels_due: true,
@@ -72,6 +76,11 @@ impl Post {
             pieces_full_until_ms: 0,
             table,
         };
+        for mailbox in post.boxes.values() {
+            if let Use::Attachment(name, _) = mailbox.usage {
+                post.parcel_boxes.insert(name, mailbox.id());
+            }
+        }
         for (number, entry) in &post.entries {
             post.numbers.insert(entry.id, *number);
             post.inside

@@ -19,6 +19,7 @@
 //! | `parcels` | attachments: their boxes |
 //! | `asking` | asking others for attachments |
 //! | `giving` | giving those that others ask for |
+//! | `keys` | the boxes of attachments by their names |
 //! | `pieces` | what lies in the boxes of attachments |
 //! | `rights` | whose attachments may lie at the relay, for whom |
 //! | `passed_on` | whether relays do for a clinic that is not reached |
@@ -32,6 +33,7 @@ mod claims;
 mod doors;
 mod fetch;
 mod giving;
+mod keys;
 mod log;
 mod mailbox;
 mod offer;

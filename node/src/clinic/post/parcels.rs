@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 
 use chartmesh_protocol::MailboxId;
 use chartmesh_protocol::ledger::{Decision, Ledger};
-use chartmesh_protocol::mail::{MailboxKey, WantedAttachment};
+use chartmesh_protocol::mail::WantedAttachment;
 
+use super::keys::Keys;
 use super::log::Post;
 use super::mailbox::Use;
 use super::rights::Rights;
@@ -41,8 +42,9 @@ impl Post {
         }
         (self.parcels_due, self.wants_seen) = (false, Some(changes));
         let mut rights = Rights::of(clinic, self.relay);
-        let asked = self.ask(clinic, &mut rights)?;
-        let given = self.asked_of_us(clinic, &mut rights)?;
+        let mut keys = Keys::default();
+        let asked = self.ask(clinic, &mut rights, &mut keys)?;
+        let given = self.asked_of_us(clinic, &mut rights, &mut keys)?;
         let open = self.parcels();
         for id in open.keys() {
             if !asked.contains_key(id) && !given.contains_key(id) {
@@ -50,9 +52,10 @@ impl Post {
             }
         }
         for one in asked.values().chain(given.values()) {
-            let key = MailboxKey::of_attachment(&one.name);
             let usage = Use::Attachment(one.name, one.length);
-            self.open_box(clinic, key, usage, false)?;
+            if let Some(key) = keys.key(self, &one.name) {
+                self.open_box(clinic, key, usage, false)?;
+            }
         }
         for (id, one) in &given {
             self.put_pieces(clinic, id, one)?;

@@ -31,13 +31,14 @@ impl Post {
     pub(super) fn has_something(
         &self,
         clinic: &Clinic,
-        mailbox: &MailboxId,
         one: &WantedAttachment,
     ) -> Result<bool, ClinicError> {
         let Some(shape) = one.shape() else {
             return Ok(false);
         };
-        if self.pieces_in(mailbox) >= usize::try_from(shape.pieces()).unwrap_or(usize::MAX) {
+        let mailbox = self.parcel_boxes.get(&one.name);
+        let lie_there = mailbox.map_or(0, |mailbox| self.pieces_in(mailbox));
+        if lie_there >= usize::try_from(shape.pieces()).unwrap_or(usize::MAX) {
             return Ok(true);
         }
         Ok(lock(&*clinic.blob(&one.name, shape)?).here().count() > 0)

@@ -54,6 +54,15 @@ fn only(house: &House, patient: &str) -> (AttachmentName, Shape) {
     found.unwrap()[0].name().unwrap()
 }
 
+/// The key of that attachment's box.
+fn key_of(house: &House, patient: &str) -> MailboxKey {
+    let chart = house.clinic.find_chart(patient).unwrap();
+    let found = house.clinic.with_chart(&chart, |open| Ok(found_in(open)));
+    let found = &found.unwrap()[0];
+    let (name, _) = found.name().unwrap();
+    MailboxKey::of_attachment(&name, &found.mark.as_ref().unwrap().key)
+}
+
 fn here(house: &House, name: &AttachmentName, shape: Shape) -> u32 {
     lock(&house.clinic.blob(name, shape).unwrap())
         .here()
@@ -96,7 +105,7 @@ fn a_scan_comes_by_itself_through_the_relay_and_the_room_is_given_back() {
     visit_all(&coast, &[0]);
     let after = used(&coast);
     assert!(after < before + 10_000, "{before}, {with_it}, {after}");
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(home, &amina).id();
     assert_eq!(mail_in(&coast, &mailbox), []);
     // There is nothing more to say.
     let quiet = coast.mail();
@@ -177,7 +186,7 @@ fn a_clinic_whose_consent_was_revoked_is_given_nothing() {
     let id = grants[0].unwrap().to_string();
     let home = &coast.houses[0].clinic;
     home.revoke(&id, "moved away", None).unwrap();
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(&coast.houses[0], &amina).id();
     let alone = coast.houses.remove(2);
     visit_all(&coast, &[0, 1]);
     // The other one asks as well, and may have it.
@@ -211,7 +220,7 @@ fn what_was_asked_for_is_not_given_once_consent_has_ended() {
     };
     let [home, away] = coast.both();
     let (name, shape) = only(home, &amina);
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(home, &amina).id();
     visit_all(&coast, &[0, 1, 0, 1]);
     assert_eq!(mail_in(&coast, &mailbox), []);
     assert_eq!(here(away, &name, shape), 0);
@@ -235,7 +244,7 @@ fn the_relay_carries_no_attachment_of_what_it_may_not_carry() {
     assert!(here(away, &name, shape) < shape.pieces(), "it was too fast");
     visit_all(&coast, &[0, 1, 0, 1]);
     assert!(here(away, &name, shape) < shape.pieces());
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(home, &amina).id();
     assert_eq!(mail_in(&coast, &mailbox), []);
     assert_eq!(name.place.chart, chart);
 }
@@ -249,7 +258,7 @@ fn a_bad_piece_of_an_insider_is_refused_and_harms_nobody() {
     away.clinic.request_attachments(&amina, None).unwrap();
     coast.visit(1).unwrap();
     // Whoever may read the chart can put into the box, this time without the post's knowledge.
-    let key = MailboxKey::of_attachment(&name);
+    let key = key_of(home, &amina);
     let access = Access {
         mailbox: key.id(),
         node: home.clinic.node_id(),
@@ -286,9 +295,9 @@ fn pieces_that_found_no_room_on_the_disk_are_fetched_later() {
     let (coast, amina) = carried(64, SMALL);
     let [home, away] = coast.both();
     visit_all(&coast, &[0, 1, 0]);
-    let (name, shape) = only(away, &amina);
+    let (_, shape) = only(away, &amina);
     // They come, and are let go of: what came is known by its mail alone.
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(home, &amina).id();
     let path = away.dir.path().join("blobs");
     std::fs::remove_dir_all(&path).unwrap();
     let stored = mail_in(&coast, &mailbox).len();
@@ -363,8 +372,8 @@ fn two_clinics_that_want_the_same_share_one_copy() {
     coast.carry(&amina);
     home.import(&document(home, &amina, "d1", &scan(SMALL, 1)));
     visit_all(&coast, &[0, 1, 2, 0]);
-    let (name, shape) = only(home, &amina);
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let (_, shape) = only(home, &amina);
+    let mailbox = key_of(home, &amina).id();
     let pieces = usize::try_from(shape.pieces()).unwrap();
     assert_eq!(mail_in(&coast, &mailbox).len(), pieces);
     // The first one has it, and the second one still wants it.
@@ -409,7 +418,7 @@ fn a_piece_that_the_relay_has_altered_ends_the_session_and_is_not_kept() {
     visit_all(&coast, &[0, 1, 0]);
     let away = &coast.houses[1];
     let (name, shape) = only(away, &amina);
-    let mailbox = MailboxKey::of_attachment(&name).id();
+    let mailbox = key_of(&coast.houses[1], &amina).id();
     let store = &coast.relay.clinic.store;
     for (key, mut value) in mail_in(&coast, &mailbox) {
         let last = value.len() - 80;
