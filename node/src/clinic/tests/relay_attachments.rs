@@ -165,6 +165,32 @@ fn a_fetch_that_was_cut_goes_on_at_the_piece() {
 }
 
 #[test]
+fn over_links_that_are_kept_it_comes_without_a_further_visit() {
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
+    visit_all(&coast, &[0, 1, 0, 1]);
+    let mut links = [home, away].map(|house| Joined::new(house, &coast.relay));
+    links.iter_mut().for_each(|link| link.run().unwrap());
+    home.import(&document(home, &amina, "d1", &scan(SMALL, 1)));
+    let mut rounds = |house: &House| {
+        for _ in 0..24 {
+            for link in &mut links {
+                link.tell(0, Event::NewItems);
+                link.tell(1, Event::NewItems);
+                link.run().unwrap();
+            }
+        }
+        let (name, shape) = only(house, &amina);
+        here(house, &name, shape) == shape.pieces()
+    };
+    assert!(rounds(away));
+    assert_same(home, away, &amina);
+    drop(links);
+    visit_all(&coast, &[0, 1]);
+    assert_eq!(mail_in(&coast, &key_of(home, &amina).id()), []);
+}
+
+#[test]
 fn a_clinic_whose_consent_was_revoked_is_given_nothing() {
     let mut coast = Coast::new(3);
     let amina = coast.houses[0].register("Amina");
