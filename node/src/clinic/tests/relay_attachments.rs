@@ -20,7 +20,7 @@ const SMALL: usize = 100_000;
 const LARGE: usize = 300_000;
 
 /// The chart as a file, with a document that has this content.
-fn document(house: &House, chart: &str, id: &str, content: &[u8]) -> String {
+pub(super) fn document(house: &House, chart: &str, id: &str, content: &[u8]) -> String {
     let patient = house.clinic.patient(chart).unwrap().fhir_id;
     let document = format!(
         r#"{{"resource":{{"resourceType":"DocumentReference","id":"{id}","status":"current",
@@ -334,6 +334,34 @@ fn pieces_that_found_no_room_on_the_disk_are_fetched_later() {
         let _ = coast.visit(1);
     }
     assert_same(away, home, &amina);
+}
+
+#[test]
+fn a_file_that_was_damaged_before_the_rest_came_is_made_whole() {
+    let (coast, amina) = carried(64, 1_000_000);
+    visit_all(&coast, &[0, 1]);
+    let away = &coast.houses[1];
+    let (name, shape) = only(away, &amina);
+    away.clinic.request_attachments(&amina, None).unwrap();
+    visit_all(&coast, &[1, 0]);
+    let mut joined = Joined::new(&coast.relay, away);
+    joined.run_until(|_| here(away, &name, shape) > 20);
+    drop(joined);
+    let blobs = away.dir.path().join("blobs");
+    let file = std::fs::read_dir(blobs).unwrap().next().unwrap().unwrap();
+    let mut bytes = std::fs::read(file.path()).unwrap();
+    // A list, and with it all that it tells of, and a chunk.
+    bytes[60] ^= 1;
+    bytes[100_000] ^= 1;
+    std::fs::write(file.path(), bytes).unwrap();
+    let Coast { relay, mut houses } = coast;
+    let away = houses.remove(1).reopen();
+    houses.push(away);
+    let coast = Coast { relay, houses };
+    assert_eq!(here(&coast.houses[1], &name, shape), 0);
+    // The root first, then the list, then what it tells of.
+    visit_all(&coast, &[1, 1, 1, 1]);
+    assert_same(&coast.houses[1], &coast.houses[0], &amina);
 }
 
 #[test]
