@@ -16,6 +16,10 @@ pub const MAX_RECEIPT_STRETCHES: usize = 512;
 /// Statements that one receipt names: a chart has some five, and ten with its years.
 pub const MAX_RECEIPT_STATEMENTS: usize = 1024;
 
+/// Attachments that one request at a relay names: a clinic's morning; the next ones follow once
+/// these have come.
+pub const MAX_REQUEST_ATTACHMENTS: usize = 256;
+
 /// The clear text inside a record: what decompression may grow to, so that 4 MiB of zstd cannot
 /// claim gigabytes.
 pub const MAX_RECORD_PLAIN: usize = 32 * 1024 * 1024;

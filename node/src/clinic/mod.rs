@@ -105,9 +105,8 @@ use lru::LruCache;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-pub(crate) use attachments::named;
 pub use attachments::{
-    AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};

@@ -30,8 +30,8 @@ impl AttachmentKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes, for the mark.
-    pub(super) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
+    /// The bytes, for the mark, and for the key of the attachment's mailbox.
+    pub(crate) fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
         self.0.clone()
     }
 }

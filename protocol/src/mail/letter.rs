@@ -10,7 +10,8 @@ use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::mailbox::MailboxKey;
-use super::padding::{pad, unpad};
+use super::padding::{pad, padded_bytes, unpad};
+use crate::attachment::MAX_PIECE_BYTES;
 use crate::codec::CodecError;
 use crate::id::MailboxId;
 use crate::identity::{Context, Signature, SignatureError, verify};
@@ -19,6 +20,7 @@ use crate::reconcile::ItemId;
 
 const VERSION: u8 = 1;
 const NONCE_LEN: usize = 24;
+const TAG_LEN: usize = 16;
 const HEAD_LEN: usize = 1 + MailboxId::LEN + NONCE_LEN;
 const SIGNING: Context = Context::new("mail");
 const ID_CONTEXT: &str = "chartmesh 2026-11 mail id";
@@ -36,22 +38,32 @@ pub enum Content<'a> {
     Beacon(&'a [u8]),
     /// A [`Receipt`](super::Receipt). To a node that knows none it is mail worth nothing.
     Receipt(&'a [u8]),
+    /// A [`Request`](super::Request). To a node that knows none it is mail worth nothing; and so
+    /// for what follows.
+    Request(&'a [u8]),
+    /// A piece of an attachment, as it is stored, with its number: `number 4 (big endian) | piece`.
+    Piece(u32, &'a [u8]),
+    /// Of a kind that this program does not read.
+    #[cfg(test)]
+    Unread(u8, &'a [u8]),
 }
 
 impl<'a> Content<'a> {
-    fn parts(self) -> (u8, &'a [u8]) {
-        match self {
-            Self::Statement(bytes) => (0, bytes),
-            Self::Record(bytes) => (1, bytes),
-            Self::Certificate(bytes) => (2, bytes),
-            Self::Beacon(bytes) => (3, bytes),
-            Self::Receipt(bytes) => (4, bytes),
-        }
-    }
-
     fn encode(self) -> Zeroizing<Vec<u8>> {
-        let (kind, bytes) = self.parts();
-        Zeroizing::new([&[kind], bytes].concat())
+        let whole = |kind: u8, bytes: &[u8]| Zeroizing::new([&[kind], bytes].concat());
+        match self {
+            Self::Statement(bytes) => whole(0, bytes),
+            Self::Record(bytes) => whole(1, bytes),
+            Self::Certificate(bytes) => whole(2, bytes),
+            Self::Beacon(bytes) => whole(3, bytes),
+            Self::Receipt(bytes) => whole(4, bytes),
+            Self::Request(bytes) => whole(5, bytes),
+            #[cfg(test)]
+            Self::Unread(kind, bytes) => whole(kind, bytes),
+            Self::Piece(number, bytes) => {
+                Zeroizing::new([[6].as_slice(), &number.to_be_bytes(), bytes].concat())
+            }
+        }
     }
 
     fn decode(bytes: &'a [u8]) -> Option<Self> {
@@ -62,6 +74,11 @@ impl<'a> Content<'a> {
             2 => Self::Certificate(bytes),
             3 => Self::Beacon(bytes),
             4 => Self::Receipt(bytes),
+            5 => Self::Request(bytes),
+            6 => {
+                let (number, piece) = bytes.split_first_chunk()?;
+                Self::Piece(u32::from_be_bytes(*number), piece)
+            }
             _ => return None,
         })
     }
@@ -136,6 +153,16 @@ impl Mail {
     pub fn id_of(key: &MailboxKey, content: Content<'_>) -> Option<ItemId> {
         let padded = Zeroizing::new(pad(&content.encode())?);
         Some(id_of(&key.id(), &nonce_of(key, &padded)))
+    }
+
+    /// The size of a mail that holds a full piece of an attachment, in bytes. A relay sees sizes,
+    /// and by this one it lets what has no hurry wait.
+    pub fn piece_bytes() -> usize {
+        let content = 1_usize.saturating_add(4).saturating_add(MAX_PIECE_BYTES);
+        let around = HEAD_LEN
+            .saturating_add(TAG_LEN)
+            .saturating_add(Signature::LEN);
+        padded_bytes(content).saturating_add(around)
     }
 
     /// Reads a mail and checks the signature of its box. Anyone can, a relay too.

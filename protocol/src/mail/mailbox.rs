@@ -5,12 +5,14 @@ use core::cmp::Ordering;
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
 
+use crate::attachment::{AttachmentKey, AttachmentName};
 use crate::id::{ChartId, CompartmentTag, MailboxId};
 use crate::identity::{Context, SharedSecret, Signature, sign};
 use crate::seal::EpochKey;
 
 const EPOCH_CONTEXT: &str = "chartmesh 2026-11 mailbox of an epoch";
 const PAIR_CONTEXT: &str = "chartmesh 2026-11 mailbox of a pair of clinics";
+const ATTACHMENT_CONTEXT: &str = "chartmesh 2026-11 mailbox of an attachment";
 const SIGNING_CONTEXT: &str = "chartmesh 2026-11 mailbox signing key";
 const CIPHER_CONTEXT: &str = "chartmesh 2026-11 mailbox cipher key";
 const NONCE_CONTEXT: &str = "chartmesh 2026-11 mailbox nonce key";
@@ -31,6 +33,17 @@ impl MailboxKey {
     /// The box for the statements that two clinics share.
     pub fn of_pair(secret: &SharedSecret) -> Self {
         Self::from_bytes(secret.derive(PAIR_CONTEXT))
+    }
+
+    /// The box for the pieces of an attachment. Only who has a record with its mark has its key: who
+    /// may read the compartment from a later day on, and was asked for it, has no way into the box.
+    pub fn of_attachment(name: &AttachmentName, key: &AttachmentKey) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(ATTACHMENT_CONTEXT);
+        hasher.update(name.place.chart.as_bytes());
+        hasher.update(name.place.compartment.as_bytes());
+        hasher.update(name.id.as_bytes());
+        hasher.update(key.to_bytes().as_ref());
+        Self::from_bytes(Zeroizing::new(*hasher.finalize().as_bytes()))
     }
 
     /// The key with these bytes, as `to_bytes` gave them.

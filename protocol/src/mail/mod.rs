@@ -10,6 +10,8 @@
 //!   the next epoch. It holds the records sealed under that epoch, one copy for all readers.
 //! - The box of a **pair** of clinics is derived from their sealing keys. It holds the statements
 //!   that both may have, and so the keys of the boxes of epochs.
+//! - The box of an **attachment** is derived from its name and key, which stand in the record
+//!   beside which it lies. It holds the pieces for as long as somebody wants them.
 //!
 //! A mail is padded, sealed under a key that belongs to its box, and signed by the box. The same
 //! content makes the same mail, whoever puts it: two clinics that hold the same records have
@@ -22,7 +24,8 @@
 //!
 //! A [`Beacon`] is an author's word of how far its records at a relay go. It lies in boxes of
 //! pairs, where a relay cannot tell it from other mail: one that keeps records back is found out.
-//! A [`Receipt`] lies there too: the word of who fetched, for who wrote, of what it holds now.
+//! A [`Receipt`] lies there too: the word of who fetched, for who wrote, of what it holds now. And
+//! so does a [`Request`]: which attachments a node wants to find in their boxes.
 
 mod access;
 mod beacon;
@@ -30,6 +33,7 @@ mod letter;
 mod mailbox;
 mod padding;
 mod receipt;
+mod request;
 #[cfg(test)]
 mod tests;
 
@@ -38,3 +42,4 @@ pub use beacon::{Beacon, Reach};
 pub use letter::{Content, Mail, MailError};
 pub use mailbox::MailboxKey;
 pub use receipt::{Receipt, Stretch};
+pub use request::{Request, WantedAttachment};

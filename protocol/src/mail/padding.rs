@@ -20,6 +20,11 @@ fn padded_length(length: usize) -> usize {
     length.saturating_add(mask) & !mask
 }
 
+/// How many bytes [`pad`] makes of so many.
+pub(super) fn padded_bytes(length: usize) -> usize {
+    padded_length(length.saturating_add(LENGTH_BYTES))
+}
+
 /// `length 4 (big endian) | bytes | zeros`. None for more bytes than a length can tell.
 pub(super) fn pad(bytes: &[u8]) -> Option<Vec<u8>> {
     let length = u32::try_from(bytes.len()).ok()?;

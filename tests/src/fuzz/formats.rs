@@ -6,7 +6,7 @@ use chartmesh_crdt::{
 };
 use chartmesh_protocol::identity::{Card, NodeCertificate, UserCertificate, Verified};
 use chartmesh_protocol::ledger::Statement;
-use chartmesh_protocol::mail::{Access, Beacon, Content, Mail, MailboxKey, Receipt};
+use chartmesh_protocol::mail::{Access, Beacon, Content, Mail, MailboxKey, Receipt, Request};
 use chartmesh_protocol::reconcile::{ComparisonKey, Decoder, ItemId};
 use chartmesh_protocol::seal::VerifiedRecord;
 use chartmesh_protocol::sync::bundle::PartReader;
@@ -64,6 +64,8 @@ pub(super) fn mail(bytes: &[u8]) {
         Content::Record(bytes),
         Content::Beacon(bytes),
         Content::Receipt(bytes),
+        Content::Request(bytes),
+        Content::Piece(7, bytes),
     ] {
         let Ok(mail) = Mail::seal(&key, content) else {
             continue;
@@ -97,6 +99,15 @@ pub(super) fn receipt(bytes: &[u8]) {
     }
     if let Ok(receipt) = Verified::<Receipt>::recall(bytes) {
         assert_eq!(receipt.to_bytes(), bytes, "one spelling");
+    }
+}
+
+pub(super) fn request(bytes: &[u8]) {
+    if let Ok(request) = Verified::<Request>::decode(bytes) {
+        assert_eq!(request.to_bytes(), bytes, "one spelling");
+    }
+    if let Ok(request) = Verified::<Request>::recall(bytes) {
+        assert_eq!(request.to_bytes(), bytes, "one spelling");
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Target {
 }
 
 /// Every reader.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     target("card", formats::card),
     target("certificate", formats::certificate),
     target("statement", formats::statement),
@@ -40,6 +40,7 @@ pub const TARGETS: [Target; 21] = [
     target("access", formats::access),
     target("beacon", formats::beacon),
     target("receipt", formats::receipt),
+    target("request", formats::request),
     target("bundle-part", formats::bundle_part),
     target("sketch", formats::sketch),
     target("session", session::session),

@@ -1,14 +1,12 @@
 //! Attachments, in words.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::{line, many, on, read};
 use crate::cli::args::Attachment;
-use crate::clinic::{AbsentAttachment, AttachmentLine, AttachmentState, Awaited, named};
+use crate::clinic::{Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited};
 use crate::control::{Answer, Exit, Failure};
 
 /// What `attachment fetch` answers.
@@ -31,10 +29,7 @@ pub(super) fn text(attachment: &Attachment, answer: &Answer) -> Result<String, F
             let done: Fetched = read(answer)?;
             let mut out = list(&done.attachments);
             if !done.fetched {
-                line(
-                    &mut out,
-                    "No clinic that has what is missing can be reached now; it comes when one can.",
-                );
+                line(&mut out, &comes_later(&done.attachments));
             }
             Ok(out)
         }
@@ -79,8 +74,8 @@ pub(super) fn one_line(one: &AttachmentLine) -> String {
     let title = one.title.as_ref().map(|title| format!(", {title}"));
     let state = match one.state {
         AttachmentState::Here => "here".to_owned(),
-        AttachmentState::Wanted => match &one.waits_for {
-            Some(givers) => format!("{} % here, {}", one.percent_here, comes_with(givers)),
+        AttachmentState::Wanted => match &one.absent {
+            Some(absent) => format!("{} % here, {}", one.percent_here, comes_with(absent)),
             None => format!("on its way, {} % here", one.percent_here),
         },
         AttachmentState::NotHere => "not here".to_owned(),
@@ -117,17 +112,36 @@ pub(super) fn awaited(awaited: &Awaited) -> Option<String> {
     (awaited.attachments > 0).then(|| {
         let how_many = many(awaited.attachments, "attachment");
         let bytes = size(awaited.bytes);
-        match &awaited.waits_for {
-            Some(givers) => format!("{how_many}, {bytes} to come: {}", comes_with(givers)),
+        match &awaited.absent {
+            Some(absent) => format!("{how_many}, {bytes} to come: {}", comes_with(absent)),
             None => format!("{how_many} on the way here, {bytes} to come"),
         }
     })
 }
 
-/// No relay passes attachments on.
-fn comes_with(givers: &BTreeSet<String>) -> String {
-    let from = named(givers);
-    format!("comes with the next direct link to {from}, or on a stick")
+fn comes_with(absent: &Absent) -> String {
+    let from = absent.named();
+    match &absent.through {
+        Some(relay) => format!(
+            "comes through {relay} once {from} has been online and then this clinic; or with a \
+             direct link, or on a stick"
+        ),
+        None => format!("comes with the next direct link to {from}, or on a stick"),
+    }
+}
+
+/// What is said when what was asked for has not come.
+fn comes_later(lines: &[AttachmentLine]) -> String {
+    let nobody = "No clinic that has what is missing can be reached now";
+    let absent = lines.iter().filter_map(|one| one.absent.as_ref());
+    let mut through = absent.filter_map(|absent| absent.through.as_ref());
+    match through.next() {
+        Some(relay) => format!(
+            "{nobody}; it is asked for through {relay}, and comes when one has been online and \
+             then this clinic."
+        ),
+        None => format!("{nobody}; it comes when one can."),
+    }
 }
 
 /// Bytes as people say them.
@@ -147,17 +161,41 @@ fn size(bytes: u64) -> String {
 mod tests {
     use super::*;
 
+    fn absent(names: &[&str], through: Option<&str>) -> Absent {
+        Absent {
+            waits_for: names.iter().map(|name| (*name).to_owned()).collect(),
+            through: through.map(str::to_owned),
+        }
+    }
+
     fn wanted(waits_for: Option<&[&str]>) -> String {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        one_line(&AttachmentLine {
+        one_line(&line_of(waits_for.map(|names| absent(names, None))))
+    }
+
+    fn line_of(absent: Option<Absent>) -> AttachmentLine {
+        AttachmentLine {
             resource: "DocumentReference/xray".to_owned(),
             title: None,
             content_type: Some("image/png".to_owned()),
             bytes: Some(3_000_000),
             state: AttachmentState::Wanted,
             percent_here: 40,
-            waits_for: waits_for.map(names),
-        })
+            absent,
+        }
+    }
+
+    #[test]
+    fn what_comes_through_a_relay_needs_both_clinics_one_after_the_other() {
+        let line = line_of(Some(absent(&["Hill Clinic"], Some("Coast Relay"))));
+        let through = "comes through Coast Relay once Hill Clinic has been online and then this \
+                       clinic; or with a direct link, or on a stick";
+        let said = one_line(&line);
+        assert!(said.ends_with(&format!("40 % here, {through}")), "{said}");
+        let later = "No clinic that has what is missing can be reached now; it is asked for \
+                     through Coast Relay, and comes when one has been online and then this clinic.";
+        assert_eq!(comes_later(&[line]), later);
+        let without = line_of(Some(absent(&["Hill Clinic"], None)));
+        assert!(comes_later(&[without]).ends_with("; it comes when one can."));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use chartmesh_protocol::sync::{Wanted, WantedPieces};
 
 use super::lock;
 use crate::blobs::BlobError;
-use crate::clinic::{Clinic, ClinicError, Refused, Replica};
+use crate::clinic::{ClinicError, Refused, Replica};
 
 /// A piece as a session delivers it.
 #[derive(Debug, Clone)]
@@ -140,15 +140,20 @@ impl Replica {
             by_name.entry(one.name).or_default().push(one);
         }
         for (name, pieces) in by_name {
-            let stored = match self.keep_pieces(&self.book.clinic, &name, &pieces) {
+            let clinic = &self.book.clinic;
+            let bytes: Vec<(u32, &[u8])> = pieces
+                .iter()
+                .map(|one| (one.number, one.bytes.as_slice()))
+                .collect();
+            let stored = match clinic.keep_wanted(&name, &bytes) {
                 Err(BlobError::Full) => {
-                    tracing::warn!("the disk is full: attachments are fetched when there is space");
-                    self.book.clinic.wants().pause(self.book.clinic.now_ms());
+                    clinic.let_attachments_wait();
                     Ok(false)
                 }
                 Err(BlobError::Piece(_)) => Err(Refused::bad_piece()),
                 Err(error @ BlobError::Io(_)) => Err(Refused::ours(error.into())),
-                Ok(is_whole) => Ok(is_whole),
+                Ok(kept) if !kept.refused.is_empty() => Err(Refused::bad_piece()),
+                Ok(kept) => Ok(kept.is_whole),
             };
             let mut wants = self.book.clinic.wants();
             let mut state = self.lock();
@@ -163,27 +168,6 @@ impl Replica {
             }
         }
         Ok(())
-    }
-
-    /// Keeps pieces of one attachment; says whether all of it is here.
-    fn keep_pieces(
-        &self,
-        clinic: &Clinic,
-        name: &AttachmentName,
-        pieces: &[&PieceDelivery],
-    ) -> Result<bool, BlobError> {
-        let shape = clinic.wants().get(name).and_then(|want| want.shape());
-        let Some(shape) = shape else {
-            // It came whole by another way meanwhile.
-            return Ok(false);
-        };
-        let blob = clinic.blobs.blob(&clinic.blob_name(name), name.id, shape)?;
-        let mut blob = lock(&blob);
-        for one in pieces {
-            blob.write(one.number, &one.bytes)?;
-        }
-        blob.sync()?;
-        Ok(blob.is_whole())
     }
 
     /// What this session waited for is for others to ask for.

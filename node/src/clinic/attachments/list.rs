@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use chartmesh_protocol::ChartId;
-use chartmesh_protocol::attachment::{AttachmentName, Shape};
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wants::{Found, found_in};
-use super::{lock, named};
+use super::{Absent, lock};
 use crate::clinic::audit::Action;
 use crate::clinic::open_chart::OpenChart;
 use crate::clinic::{Clinic, ClinicError};
@@ -30,8 +29,8 @@ pub struct AttachmentLine {
     /// The pieces of it that are here, in percent.
     pub percent_here: u32,
     /// Of one that is wanted: who could bring it, while none of them is connected.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub waits_for: Option<BTreeSet<String>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub absent: Option<Absent>,
 }
 
 /// Where the content of an attachment is.
@@ -56,8 +55,8 @@ pub struct Awaited {
     /// Their bytes that are still to come, about.
     pub bytes: u64,
     /// Who could bring them, while none of those is connected.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub waits_for: Option<BTreeSet<String>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
+    pub absent: Option<Absent>,
 }
 
 /// How far the fetching of some attachments has come.
@@ -84,12 +83,17 @@ impl Clinic {
         links: &[PeerStatus],
     ) -> Result<Vec<AttachmentLine>, ClinicError> {
         let chart = self.find_chart(id)?;
-        let mut lines = self.with_chart(&chart, |open| self.attachment_lines(open))?;
-        let absent = self.absent_givers(&self.peers()?, &chart, links)?;
-        let wanted = |one: &&mut AttachmentLine| one.state == AttachmentState::Wanted;
-        for line in lines.iter_mut().filter(wanted) {
-            line.waits_for.clone_from(&absent);
+        let lines = self.with_chart(&chart, |open| {
+            let found = found_in(open).into_iter();
+            let line = |one: Found| Ok((one.place, self.attachment_line(&one)?));
+            found.map(line).collect::<Result<Vec<_>, ClinicError>>()
+        });
+        let (mut lines, peers) = (lines?, self.peers()?);
+        let wanted = |(_, one): &&mut (_, AttachmentLine)| one.state == AttachmentState::Wanted;
+        for (place, line) in lines.iter_mut().filter(wanted) {
+            line.absent = self.absent_givers(&peers, place, links)?;
         }
+        let lines = lines.into_iter().map(|(_, line)| line).collect();
         self.note(Action::Read, Some(chart))?;
         Ok(lines)
     }
@@ -113,7 +117,7 @@ impl Clinic {
             bytes: None,
             state: AttachmentState::Unreadable,
             percent_here: 0,
-            waits_for: None,
+            absent: None,
         };
         if let Some((name, shape)) = found.name() {
             let blob = self.blob(&name, shape)?;
@@ -202,20 +206,22 @@ impl Clinic {
             what: "resource with an attachment",
             look: "attachment list",
         })?;
-        let (name, mark) = (found.name(), found.mark);
+        let (name, mark, place) = (found.name(), found.mark, found.place);
         let content = match (name, mark) {
             (Some((name, _)), Some(mark)) => self.content(&name, &mark)?,
             (None, _) | (_, None) => None,
         };
         let Some(content) = content else {
-            let from = self
-                .absent_givers(&self.peers()?, &chart, &[])?
-                .unwrap_or_default();
+            let absent = self.absent_givers(&self.peers()?, &place, &[])?;
+            let absent = absent.unwrap_or_default();
+            let or_through = absent.through.as_ref();
+            let or_through = or_through.map(|relay| format!(", or through {relay}"));
             return Err(ClinicError::NotHere {
                 reason: format!(
                     "the content of this attachment is not here yet: `chartmesh attachment fetch \
-                     --patient {chart}` gets it over a direct link to {}; no relay passes it on",
-                    named(&from)
+                     --patient {chart}` gets it over a direct link to {}{}",
+                    absent.named(),
+                    or_through.unwrap_or_default()
                 ),
             });
         };
@@ -235,18 +241,15 @@ impl Clinic {
                 .collect()
         };
         let mut awaited = Awaited::default();
-        let (peers, mut absent) = (self.peers()?, Some(BTreeSet::new()));
-        let charts: BTreeSet<ChartId> = wanted.iter().map(|(name, _)| name.place.chart).collect();
-        for chart in charts {
-            absent = match (absent, self.absent_givers(&peers, &chart, links)?) {
-                (Some(mut absent), Some(more)) => {
-                    absent.extend(more);
-                    Some(absent)
-                }
-                // Somebody brings something.
-                (None, _) | (_, None) => None,
-            };
+        let peers = self.peers()?;
+        let places: BTreeSet<AttachmentPlace> = wanted.iter().map(|(name, _)| name.place).collect();
+        let mut absent = Vec::new();
+        for place in places {
+            absent.push(self.absent_givers(&peers, &place, links)?);
         }
+        // None where somebody brings something.
+        let absent: Option<Vec<Absent>> = absent.into_iter().collect();
+        awaited.absent = absent.and_then(|all| all.into_iter().reduce(Absent::and));
         for (name, shape) in wanted {
             let here = lock(&*self.blob(&name, shape)?).here().count();
             let missing = u64::from(shape.pieces().saturating_sub(here));
@@ -254,7 +257,6 @@ impl Clinic {
             awaited.attachments += 1;
             awaited.bytes += share;
         }
-        awaited.waits_for = absent.filter(|_| awaited.attachments > 0);
         Ok(awaited)
     }
 }

@@ -13,10 +13,12 @@
 //! | `wants` | what is not here and wanted, by the configuration or by a person |
 //! | `list` | a chart's attachments, for people |
 //! | `givers` | who could bring content that is not here |
+//! | `keep` | keeping pieces that came |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
 mod exchange;
 mod givers;
+mod keep;
 mod list;
 mod put_back;
 mod saved;
@@ -36,7 +38,7 @@ use crate::store::StoreError;
 
 pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
-pub(crate) use givers::named;
+pub use givers::Absent;
 pub use list::{AttachmentLine, AttachmentState, Awaited};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};

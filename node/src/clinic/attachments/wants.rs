@@ -34,6 +34,8 @@ pub(crate) struct Wants {
     /// Pieces that a session has asked its peer for.
     asked: BTreeSet<(AttachmentName, u32)>,
     paused_until_ms: u64,
+    /// How often what is wanted has changed.
+    changes: u64,
 }
 
 /// One attachment that is wanted.
@@ -69,6 +71,23 @@ impl Wants {
     /// Everything that is wanted.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&AttachmentName, &Want)> {
         self.wanted.iter()
+    }
+
+    /// How often what is wanted has changed since the store was opened.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn insert(&mut self, wanted: BTreeMap<AttachmentName, Want>) {
+        self.changes = self.changes.wrapping_add(u64::from(!wanted.is_empty()));
+        self.wanted.extend(wanted);
+    }
+
+    /// Says whether it was wanted.
+    fn remove(&mut self, name: &AttachmentName) -> bool {
+        let was_wanted = self.wanted.remove(name).is_some();
+        self.changes = self.changes.wrapping_add(u64::from(was_wanted));
+        was_wanted
     }
 
     /// What is wanted of one attachment.
@@ -237,13 +256,13 @@ impl Clinic {
         })?;
         let shaped = |(name, want): (&AttachmentName, &Want)| Some((*name, want.shape()?));
         let names = lacking.iter().filter_map(shaped).collect();
-        self.wants().wanted.extend(lacking);
+        self.wants().insert(lacking);
         Ok(names)
     }
 
     /// An attachment is here whole: it is not wanted any more.
     pub(crate) fn is_fetched(&self, name: &AttachmentName) -> Result<(), ClinicError> {
-        if self.wants().wanted.remove(name).is_some() {
+        if self.wants().remove(name) {
             let mut batch = Batch::new();
             batch.delete(Space::Attachments, key_of(name));
             self.store.commit(batch)?;

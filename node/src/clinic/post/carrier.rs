@@ -4,13 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, ItemId, SharedDigests, StoreIncarnation};
-use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Refusal};
+use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Refusal, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 use super::{Post, Relay};
 use crate::clinic::peer_book::PeerBook;
 use crate::clinic::peer_store::{PeerStore, Standing};
 use crate::clinic::{Clinic, ClinicError, Delivery, Refused};
+
+/// How often charts are looked through for attachments before a visit is over: a second's work. The
+/// rest waits for the next one.
+const LOOKS_AT_ONCE: usize = 8;
 
 /// The post at one relay, for a session with it.
 pub(crate) struct Carrier {
@@ -79,6 +83,33 @@ impl Carrier {
         number <= self.book.held_by_peer().value() || self.book.is_held(number)
     }
 
+    /// Looks through some of the charts of which something came, for attachments that come by
+    /// themselves; says whether there are more.
+    fn look_for_attachments(&self) -> Result<bool, ClinicError> {
+        let clinic = self.clinic();
+        let is_paused = clinic.wants().is_paused(clinic.now_ms());
+        if is_paused || clinic.blobs.has_room(0).is_err() {
+            return Ok(false);
+        }
+        clinic.look_for_attachments()
+    }
+
+    /// Asks for what is wanted of attachments, and gives what others ask for. Says whether there
+    /// may be more to ask for.
+    fn exchange_parcels(&self) -> Result<bool, ClinicError> {
+        let clinic = self.clinic();
+        let more = self.look_for_attachments()?;
+        let mut post = self.fresh();
+        let before = post.newest();
+        post.exchange_parcels(clinic, false)?;
+        let is_more = post.newest() != before;
+        drop(post);
+        if is_more {
+            clinic.changed(&[], true);
+        }
+        Ok(more)
+    }
+
     fn take(&self, deliveries: &[Delivery]) -> Result<Option<(usize, Refusal)>, ClinicError> {
         let clinic = self.clinic();
         let mut post = self.lock();
@@ -94,8 +125,12 @@ impl Carrier {
         }
         let (numbers, behind) = post.take_in(clinic, letters)?;
         post.table.write(&clinic.store)?;
+        let is_asked = post.parcels_due;
         drop(post);
         self.book.acknowledged(numbers)?;
+        if is_asked {
+            clinic.changed(&[], true);
+        }
         if behind {
             clinic.draw_incarnations()?;
         }
@@ -120,7 +155,7 @@ impl PeerStore for Carrier {
             owed_out,
             shares: post.is_used(),
             withheld: post.table.withheld(&self.clinic().store).unwrap_or(0),
-            is_full: post.is_paused(self.clinic().now_ms()),
+            is_full: post.are_pieces_paused(self.clinic().now_ms()),
             ..Standing::default()
         }
     }
@@ -133,7 +168,7 @@ impl PeerStore for Carrier {
     }
     fn peer_holds(&self, upto: FeedNumber) -> Result<(), ClinicError> {
         // While nothing is put, there is more below this number than the relay has.
-        if self.lock().is_paused(self.clinic().now_ms()) {
+        if self.lock().are_pieces_paused(self.clinic().now_ms()) {
             return Ok(());
         }
         self.book.peer_holds(upto)
@@ -142,6 +177,11 @@ impl PeerStore for Carrier {
     fn confirmed(&self) -> Result<(), ClinicError> {
         self.book.confirmed()?;
         let clinic = self.clinic();
+        for _ in 0..LOOKS_AT_ONCE {
+            if !self.look_for_attachments()? {
+                break;
+            }
+        }
         let mut post = self.fresh();
         let before = post.newest();
         let behind = post.try_waiting(clinic)?;
@@ -151,6 +191,8 @@ impl PeerStore for Carrier {
             post.light(clinic)?;
             post.give_receipts(clinic)?;
         }
+        post.exchange_parcels(clinic, true)?;
+        post.fetch_again(clinic)?;
         let is_more = post.newest() != before;
         drop(post);
         if behind {
@@ -164,7 +206,8 @@ impl PeerStore for Carrier {
         clinic.pay_owing()
     }
     fn is_full(&self) {
-        self.lock().is_full(self.clinic().now_ms());
+        let now = self.clinic().now_ms();
+        self.lock().is_full(now, &|number| self.is_held(number));
     }
 }
 
@@ -209,6 +252,17 @@ impl Holdings for Carrier {
     }
     fn knows_clinic(&self, clinic: &ClinicId) -> bool {
         self.clinic().talks_to(clinic)
+    }
+    /// A relay is asked for no pieces: they lie in boxes. What is wanted is asked of others.
+    fn wanted(&self, _: usize) -> Wanted {
+        let more = self.exchange_parcels().unwrap_or_else(|error| {
+            tracing::error!(%error, "attachments cannot be asked for or given");
+            false
+        });
+        Wanted {
+            pieces: Vec::new(),
+            more,
+        }
     }
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.clinic().is_cut_off(clinic, node)

@@ -89,6 +89,7 @@ impl Post {
         {
             self.table.put_turn(at, chart);
         }
+        self.close_parcels(clinic, &ledger, &decision)?;
         let mut fetched = BTreeSet::new();
         if decision.may_relay_any(&self.relay.clinic) {
             self.put_statements(clinic, &ledger, &decision)?;
@@ -128,7 +129,7 @@ impl Post {
         let open = self.boxes.values().filter(|one| one.opens);
         let pairs = open.filter_map(|one| match one.usage {
             Use::Pair(other) => Some((one.id(), other)),
-            Use::FormerPair(_) | Use::Epoch(_) => None,
+            Use::FormerPair(_) | Use::Epoch(_) | Use::Attachment(..) => None,
         });
         pairs.collect()
     }

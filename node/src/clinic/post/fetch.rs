@@ -1,5 +1,7 @@
 //! What is fetched from a relay: opened, checked by our own ledgers, and taken in.
 
+use std::collections::BTreeMap;
+
 use chartmesh_protocol::identity::{SignedError, Verified};
 use chartmesh_protocol::mail::{Content, Mail, MailError};
 use chartmesh_protocol::reconcile::ItemId;
@@ -25,8 +27,17 @@ enum Inside {
     Item(Delivery),
     Beacon(Vec<u8>),
     Receipt(Vec<u8>),
+    Request(Vec<u8>),
+    Piece(u32, Vec<u8>),
     /// An insider put what no mail holds.
     Nothing,
+}
+
+/// Pieces of one attachment that came together, with the ids of the mail that held them.
+#[derive(Default)]
+struct Parts {
+    ids: Vec<ItemId>,
+    pieces: Vec<(u32, Vec<u8>)>,
 }
 
 impl Inside {
@@ -41,18 +52,25 @@ impl Inside {
             Content::Certificate(bytes) => Self::Certificate(bytes.to_vec()),
             Content::Beacon(bytes) => Self::Beacon(bytes.to_vec()),
             Content::Receipt(bytes) => Self::Receipt(bytes.to_vec()),
+            Content::Request(bytes) => Self::Request(bytes.to_vec()),
+            Content::Piece(number, bytes) => Self::Piece(number, bytes.to_vec()),
         }
     }
 
-    /// What is needed first is taken first.
-    fn rank(&self) -> u8 {
+    /// What is needed first is taken first; of pieces, the lists that tell of the others.
+    fn rank(&self) -> (u8, u32) {
         match self {
-            Self::Certificate(_) => 0,
+            Self::Certificate(_) => (0, 0),
             Self::Item(Delivery {
                 kind: ItemKind::Statement,
                 ..
-            }) => 1,
-            Self::Item(_) | Self::Beacon(_) | Self::Receipt(_) | Self::Nothing => 2,
+            }) => (1, 0),
+            Self::Item(_)
+            | Self::Beacon(_)
+            | Self::Receipt(_)
+            | Self::Request(_)
+            | Self::Nothing => (2, 0),
+            Self::Piece(number, _) => (3, *number),
         }
     }
 }
@@ -101,9 +119,17 @@ impl Post {
         if self.has(&id) {
             return Ok(None);
         }
-        let known = self.boxes.get(&mailbox).filter(|one| one.opens);
-        let key = &known.ok_or(Refusal::NotAsked)?.key;
-        let inside = mail.open(key, Inside::of).unwrap_or(Inside::Nothing);
+        let inside = match self.boxes.get(&mailbox) {
+            Some(known) if known.opens => {
+                let opened = mail.open(&known.key, Inside::of);
+                opened.unwrap_or(Inside::Nothing)
+            }
+            // It was on its way when we closed the box.
+            Some(_) => return Ok(None),
+            // We opened the box, and this store was put back to before that.
+            None if self.has_access(&mailbox) => Inside::Nothing,
+            None => return Err(Refusal::NotAsked),
+        };
         Ok(Some(Letter {
             id,
             mailbox,
@@ -122,12 +148,20 @@ impl Post {
         letters.sort_by_key(|letter| letter.inside.rank());
         let mut intake = Intake::of_mail(clinic);
         let mut entries = Vec::with_capacity(letters.len());
+        let mut pieces: BTreeMap<MailboxId, Parts> = BTreeMap::new();
         for letter in letters {
             let source = match letter.inside {
+                Inside::Piece(number, bytes) => {
+                    let parts = pieces.entry(letter.mailbox).or_default();
+                    parts.ids.push(letter.id);
+                    parts.pieces.push((number, bytes));
+                    continue;
+                }
                 Inside::Certificate(bytes) => keep(clinic, &bytes)?,
                 Inside::Item(delivery) => take(&mut intake, delivery)?,
                 Inside::Beacon(bytes) => self.take_beacon(clinic, &letter.mailbox, bytes)?,
                 Inside::Receipt(bytes) => self.take_receipt(clinic, &letter.mailbox, bytes)?,
+                Inside::Request(bytes) => self.take_request(clinic, &letter.mailbox, bytes)?,
                 Inside::Nothing => Source::Refused,
             };
             entries.push(Entry {
@@ -137,6 +171,17 @@ impl Post {
             });
         }
         let (_, behind) = intake.file(Origin::Mail)?;
+        for (mailbox, parts) in pieces {
+            let sources = self.take_pieces(clinic, &mailbox, &parts.pieces)?;
+            for (id, source) in parts.ids.iter().zip(sources) {
+                let id = *id.as_bytes();
+                entries.push(Entry {
+                    id,
+                    mailbox,
+                    source,
+                });
+            }
+        }
         let mut numbers = Vec::with_capacity(entries.len());
         for entry in entries {
             numbers.extend(self.add(entry)?);

@@ -1,5 +1,6 @@
 //! One box at a relay, as this node uses it.
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::mail::MailboxKey;
 use chartmesh_protocol::{ChartId, ClinicId, HybridTime, MailboxId};
 use minicbor::{Decode, Encode};
@@ -17,6 +18,9 @@ pub(super) enum Use {
     /// For the records of one chart under one epoch.
     #[n(1)]
     Epoch(#[n(0)] ChartId),
+    /// For the pieces of an attachment, whose content has so many bytes.
+    #[n(3)]
+    Attachment(#[n(0)] AttachmentName, #[n(1)] u64),
 }
 
 /// A box and what was last said of us there.

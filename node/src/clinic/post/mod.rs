@@ -7,6 +7,8 @@
 //! | file | what it is for |
 //! |---|---|
 //! | `log` | what lies at a relay, as far as we put or fetched it |
+//! | `doors` | from which boxes we fetch |
+//! | `offer` | what a session with the relay compares and puts |
 //! | `mailbox` | one box and its key |
 //! | `table` | where all of it stands in the store |
 //! | `choose` | what of a chart is put, and which boxes are fetched from |
@@ -14,18 +16,32 @@
 //! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
 //! | `fetch` | what is fetched, opened and taken in |
 //! | `receipts` | telling others what of theirs is here, and hearing it of what is ours |
+//! | `parcels` | attachments: their boxes |
+//! | `asking` | asking others for attachments |
+//! | `giving` | giving those that others ask for |
+//! | `keys` | the boxes of attachments by their names |
+//! | `pieces` | what lies in the boxes of attachments |
+//! | `rights` | whose attachments may lie at the relay, for whom |
 //! | `passed_on` | whether relays do for a clinic that is not reached |
 //! | `claims` | what another clinic holds by its own word |
 
+mod asking;
 mod beacons;
 mod carrier;
 mod choose;
 mod claims;
+mod doors;
 mod fetch;
+mod giving;
+mod keys;
 mod log;
 mod mailbox;
+mod offer;
+mod parcels;
 mod passed_on;
+mod pieces;
 mod receipts;
+mod rights;
 mod table;
 
 use std::collections::BTreeSet;

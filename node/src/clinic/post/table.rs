@@ -14,6 +14,8 @@
 //! Post  relay node 32 | 'g' | holder 32 | chart 16 | tag 8 | author 32 | incarnation 4 | first 8
 //!                                        | last 8 -> Stretch that the holder has
 //! Post  relay node 32 | 's' | holder 32 | prefix 8 -> empty: the holder has the statement
+//! Post  relay node 32 | 'a' | mailbox 32          -> what we last asked for there of attachments
+//! Post  relay node 32 | 'q' | mailbox 32 | node 32 -> Request, the newest of the node there
 //! ```
 //!
 //! All of it is derived: what is lost is put again, found to be there, or fetched again.
@@ -83,6 +85,12 @@ pub(super) enum Source {
     /// A receipt.
     #[n(6)]
     Receipt(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// A request for attachments.
+    #[n(7)]
+    Request(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
+    /// The piece with this number of the attachment whose box it is. It is not kept a second time.
+    #[n(8)]
+    Piece(#[n(0)] u32),
 }
 
 /// The part of the store that is about one relay.
@@ -374,11 +382,11 @@ impl Table {
         self.write(store)
     }
 
-    fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    pub(super) fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         self.pending.put(Space::Post, key, value);
     }
 
-    fn delete(&mut self, key: Vec<u8>) {
+    pub(super) fn delete(&mut self, key: Vec<u8>) {
         self.pending.delete(Space::Post, key);
     }
 
@@ -387,7 +395,7 @@ impl Table {
         self.key(TURN, &rest)
     }
 
-    fn key(&self, part: u8, rest: &[u8]) -> Vec<u8> {
+    pub(super) fn key(&self, part: u8, rest: &[u8]) -> Vec<u8> {
         [self.relay.as_bytes().as_slice(), &[part], rest].concat()
     }
 }

@@ -46,6 +46,18 @@ pub(super) enum What {
     Mail(#[n(0)] ClinicId, #[n(1)] u64),
 }
 
+impl Filed {
+    /// Whether it is of the size of a full piece of an attachment: all that a relay can know of
+    /// what has time. A record of this size, to some hundred bytes, waits with the scans.
+    pub(super) fn has_time(&self) -> bool {
+        matches!(self.what, What::Mail(_, bytes) if is_piece(bytes))
+    }
+}
+
+fn is_piece(bytes: u64) -> bool {
+    u64::try_from(Mail::piece_bytes()) == Ok(bytes)
+}
+
 /// What a box last said of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Door {
@@ -173,7 +185,12 @@ impl Filing<'_> {
         }
         let bytes = u64::try_from(mail.as_bytes().len()).unwrap_or(u64::MAX);
         let used = self.used.saturating_add(bytes);
-        if used > self.quota {
+        // Attachments leave a quarter of the room to records.
+        let quota = match is_piece(bytes) {
+            true => self.quota.saturating_sub(self.quota / 4),
+            false => self.quota,
+        };
+        if used > quota {
             return Ok(Err(Refusal::QuotaUsed));
         }
         self.used = used;

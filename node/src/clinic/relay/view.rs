@@ -25,6 +25,8 @@ struct Shared {
     id: ItemId,
     kind: ItemKind,
     mailbox: MailboxId,
+    /// It is as long as a mail with a full piece of an attachment, and most likely one.
+    has_time: bool,
 }
 
 impl BoxView {
@@ -110,6 +112,7 @@ impl BoxView {
                 What::Mail(..) => ItemKind::Record,
             },
             mailbox: filed.mailbox,
+            has_time: filed.has_time(),
         };
         if self.items.insert(feed, shared).is_none() {
             let key = self.key.clone();
@@ -174,6 +177,7 @@ impl BoxView {
             kind: shared.kind,
             lane: match (shared.kind, first) {
                 (ItemKind::Statement, _) => Lane::Urgent,
+                (ItemKind::Record, _) if shared.has_time => Lane::Attachment,
                 (ItemKind::Record, true) => Lane::Summary,
                 (ItemKind::Record, false) => Lane::Recent,
             },

@@ -16,6 +16,7 @@ mod mistaken;
 mod nonsense;
 mod opening;
 mod relay;
+mod relay_attachments;
 mod relay_hostile;
 mod relay_random;
 mod relay_receipts;

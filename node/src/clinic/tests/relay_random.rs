@@ -4,8 +4,10 @@
 use proptest::prelude::*;
 use proptest::test_runner::Config as ProptestConfig;
 
+use super::attachments::scan;
 use super::compaction_random::plays;
 use super::relay::meet;
+use super::relay_attachments::document;
 use super::sharing::visit;
 use super::*;
 use crate::clinic::compact::Occasion;
@@ -20,6 +22,8 @@ const TRIES: usize = 4;
 enum Step {
     /// A clinic records a visit.
     Write { at: usize },
+    /// One of the first two clinics adds a scan, which all others want.
+    Scan { at: usize },
     /// A clinic makes one record of many.
     Compact { at: usize },
     /// A clinic meets the relay.
@@ -42,6 +46,7 @@ fn step() -> impl Strategy<Value = Step> {
     let clinic = || 0..CLINICS;
     prop_oneof![
         5 => clinic().prop_map(|at| Step::Write { at }),
+        2 => (0..2_usize).prop_map(|at| Step::Scan { at }),
         1 => clinic().prop_map(|at| Step::Compact { at }),
         5 => clinic().prop_map(|at| Step::Visit { at }),
         3 => (clinic(), 1..40_usize).prop_map(|(at, pieces)| Step::Cut { at, pieces }),
@@ -112,6 +117,11 @@ impl Stage {
                 let house = &self.houses[*at];
                 house.import(&visit(house, &self.id, &format!("o{number}")));
             }
+            Step::Scan { at } if self.has(*at) => {
+                let house = &self.houses[*at];
+                let content = scan(20_000 + 17 * number, 1);
+                house.import(&document(house, &self.id, &format!("d{number}"), &content));
+            }
             Step::Compact { at } if self.has(*at) => {
                 let chart = self.id.parse().unwrap();
                 let clinic = &self.houses[*at].clinic;
@@ -145,7 +155,7 @@ impl Stage {
                     home.revoke(&grant, "moved away", None).unwrap();
                 }
             }
-            Step::Write { .. } | Step::Compact { .. } | Step::Meet { .. } => {}
+            Step::Write { .. } | Step::Scan { .. } | Step::Compact { .. } | Step::Meet { .. } => {}
         }
     }
 
@@ -184,13 +194,16 @@ proptest! {
         for at in [0, 1, 2, 0, 1, 2, 0, 1] {
             prop_assert_eq!(stage.settle(at), Ok(()), "clinic {}", at);
         }
-        for at in [0, 1, 2, 0, 1, 2] {
+        // Scans are wanted, given, fetched and let go of.
+        for at in [0, 1, 2, 0, 1, 2, 0, 1, 2] {
             prop_assert_eq!(stage.settle(at), Ok(()), "clinic {}", at);
         }
         let wanted = stage.houses[0].clinic.export(&stage.id, false).unwrap();
         let readers = if stage.third.is_some() { 3 } else { 2 };
         for house in &stage.houses[..readers] {
-            prop_assert_eq!(&house.clinic.export(&stage.id, false).unwrap(), &wanted);
+            let shown = house.clinic.export(&stage.id, false).unwrap();
+            prop_assert!(shown == wanted, "{} and {} bytes", shown.len(), wanted.len());
+            prop_assert_eq!(house.clinic.wants().all().count(), 0);
             // What the third wrote before it heard that its grant had ended is held.
             let held = house.clinic.chart_view(&stage.id).unwrap().held;
             prop_assert!(held.is_empty() || stage.third.is_none());

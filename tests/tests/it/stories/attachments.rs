@@ -21,14 +21,14 @@ const SCAN_BYTES: usize = 20_000_000;
 const BLOCK_BYTES: u64 = 512;
 
 /// Bytes that no compression makes smaller, the same for the same number.
-fn scan(length: usize, number: u8) -> Vec<u8> {
+pub(super) fn scan(length: usize, number: u8) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut hasher = blake3::Hasher::new_keyed(&[number; 32]);
     hasher.update(b"scan").finalize_xof().fill(&mut bytes);
     bytes
 }
 
-fn document(nakato: &NakatoShared, id: &str, content: &[u8]) -> Value {
+pub(super) fn document(nakato: &NakatoShared, id: &str, content: &[u8]) -> Value {
     json!({
         "resourceType": "DocumentReference", "id": id, "status": "current",
         "subject": { "reference": nakato.patient_key() },
@@ -39,12 +39,12 @@ fn document(nakato: &NakatoShared, id: &str, content: &[u8]) -> Value {
 }
 
 /// What `attachment list` says of a chart.
-fn list(clinic: &Clinic, nakato: &NakatoShared) -> Vec<Value> {
+pub(super) fn list(clinic: &Clinic, nakato: &NakatoShared) -> Vec<Value> {
     let listed = clinic.json(&["attachment", "list", "--patient", &nakato.chart]);
     listed.as_array().unwrap().clone()
 }
 
-fn fetch(clinic: &Clinic, nakato: &NakatoShared, code: i32) -> Value {
+pub(super) fn fetch(clinic: &Clinic, nakato: &NakatoShared, code: i32) -> Value {
     let arguments = ["--json", "attachment", "fetch", "--patient", &nakato.chart];
     let output = clinic.cli(&arguments);
     assert_eq!(output.code, Some(code), "{output:?}");
@@ -61,14 +61,14 @@ fn begin_fetch(clinic: &Clinic, nakato: &NakatoShared) -> Killed {
 }
 
 /// The bytes of attachments that are on the disk.
-fn on_disk(clinic: &Clinic) -> u64 {
+pub(super) fn on_disk(clinic: &Clinic) -> u64 {
     let files = std::fs::read_dir(clinic.dir().join("blobs")).unwrap();
     let blocks =
         |file: std::io::Result<std::fs::DirEntry>| file.unwrap().metadata().unwrap().blocks();
     files.map(blocks).sum::<u64>() * BLOCK_BYTES
 }
 
-fn saved(clinic: &Clinic, nakato: &NakatoShared, resource: &str) -> Vec<u8> {
+pub(super) fn saved(clinic: &Clinic, nakato: &NakatoShared, resource: &str) -> Vec<u8> {
     let out: PathBuf = clinic.scratch().join("saved");
     let arguments = [
         "attachment",

@@ -7,6 +7,7 @@ mod compaction;
 mod edits;
 mod grants;
 mod health;
+mod parcels;
 mod patients;
 mod relays;
 mod restart;

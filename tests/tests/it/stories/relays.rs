@@ -13,14 +13,14 @@ use crate::PROGRAM;
 const SECRETS: [&str; 4] = ["Nakato", "Amina", "the first note", "the answer"];
 
 /// Two clinics that know each other's cards, and a relay that runs all the time.
-struct Coast {
-    hill: Clinic,
-    river: Clinic,
-    relay: Clinic,
+pub(super) struct Coast {
+    pub(super) hill: Clinic,
+    pub(super) river: Clinic,
+    pub(super) relay: Clinic,
 }
 
 impl Coast {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let [hill, river] =
             ["Hill Clinic", "River Hospital"].map(|name| Clinic::create(PROGRAM, name));
         let mut relay = Clinic::create_relay(PROGRAM, "Coast Relay");
@@ -33,7 +33,7 @@ impl Coast {
     }
 
     /// The chart of one patient whom the relay may carry.
-    fn carried(&self) -> NakatoShared {
+    pub(super) fn carried(&self) -> NakatoShared {
         let nakato = shared_with(&self.hill, &self.river);
         self.let_relay(&nakato);
         nakato
@@ -47,7 +47,7 @@ impl Coast {
     }
 
     /// A clinic goes online alone, and offline again.
-    fn visit(&self, clinic: &Clinic) -> Value {
+    pub(super) fn visit(&self, clinic: &Clinic) -> Value {
         let relay = self.relay.id();
         let report = clinic.json(&["sync", "now", "--peer", &relay]);
         let peer = report["peers"][0].clone();
