@@ -4,7 +4,7 @@
 //! that wants some says so in the boxes that its clinic has with the others, and opens the box of
 //! each of them; whoever has one and may give it puts its pieces there. The newest request of a
 //! node takes the place of those before; one that names nothing says that nothing is wanted any
-//! more.
+//! more. What has come is told along with what is still wanted.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use crate::limits::MAX_REQUEST_ATTACHMENTS;
 use crate::time::HybridTime;
 
 const VERSION: u8 = 1;
-/// A full request: 256 attachments of some 70 bytes.
-const MAX_REQUEST_BYTES: usize = 20 * 1024;
+/// A full request: 256 attachments of some 70 bytes, and as many that are there.
+const MAX_REQUEST_BYTES: usize = 40 * 1024;
 
 /// One attachment that is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
@@ -56,6 +56,10 @@ pub struct Request {
     /// What is wanted, the most wanted first, without doubles.
     #[n(3)]
     pub wanted: Vec<WantedAttachment>,
+    /// What the request before it asked for and what is there whole now, without doubles: whoever
+    /// saved it is to know.
+    #[n(4)]
+    pub held: Vec<AttachmentName>,
 }
 
 impl Request {
@@ -81,6 +85,11 @@ impl Bounded for Request {
         let names: BTreeSet<&AttachmentName> = self.wanted.iter().map(|one| &one.name).collect();
         if names.len() != self.wanted.len() {
             return out_of_bounds("wanted");
+        }
+        at_most("held", self.held.len(), MAX_REQUEST_ATTACHMENTS)?;
+        let held: BTreeSet<&AttachmentName> = self.held.iter().collect();
+        if held.len() != self.held.len() || !held.is_disjoint(&names) {
+            return out_of_bounds("held");
         }
         Ok(())
     }

@@ -326,6 +326,7 @@ fn unsigned_request(wanted: Vec<WantedAttachment>) -> Request {
         asker: World::new(1, 1).clinics[0].node.id(),
         at: HybridTime::from_ms(NOW_MS),
         wanted,
+        held: Vec::new(),
     }
 }
 
@@ -356,6 +357,18 @@ fn a_request_names_each_attachment_once_and_not_too_many() {
         (0..count).map(one).collect::<Vec<_>>()
     };
     assert_eq!(request(many(257)), refused("wanted"));
+    let key = &World::new(1, 1).clinics[0].node;
+    let with = |held: Vec<AttachmentName>| {
+        let unsigned = unsigned_request(vec![wanted(1, 5)]);
+        Request { held, ..unsigned }.issue(key)
+    };
+    for held in [vec![name(2), name(3), name(2)], vec![name(1)]] {
+        assert_eq!(with(held), refused("held"));
+    }
+    let names = |count| many(count).into_iter().map(|one| one.name).collect();
+    assert_eq!(with(names(257)), refused("held"));
+    let told = with(names(256)).unwrap();
+    assert_eq!(Verified::<Request>::decode(&told.to_bytes()).unwrap(), told);
     let full = request(many(256)).unwrap();
     assert_eq!(Verified::<Request>::decode(&full.to_bytes()).unwrap(), full);
 }
@@ -430,7 +443,11 @@ fn mail_and_what_lies_in_it_are_written_as_ever() {
     let receipt = receipt(vec![stretch(0, 1), stretch(3, 3)], vec![prefix(7)]).unwrap();
     let file = golden("mail-receipt.bin", &receipt.to_bytes());
     assert_eq!(Verified::<Receipt>::decode(&file).unwrap(), receipt);
-    let request = request(vec![wanted(2, 300_000), wanted(1, 20_000_000)]).unwrap();
+    let request = Request {
+        held: vec![name(3)],
+        ..unsigned_request(vec![wanted(2, 300_000), wanted(1, 20_000_000)])
+    };
+    let request = request.issue(&World::new(1, 1).clinics[0].node).unwrap();
     let file = golden("mail-request.bin", &request.to_bytes());
     assert_eq!(Verified::<Request>::decode(&file).unwrap(), request);
     let attachment = box_of_attachment();

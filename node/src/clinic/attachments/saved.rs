@@ -97,19 +97,28 @@ impl Clinic {
         self.attachments_saved().shapes.extend(attachments);
     }
 
-    /// A node holds all of these.
+    /// A node holds all of these, by its word. What was not saved here is of no interest.
     pub(crate) fn attachments_held(
         &self,
         node: &NodeId,
         names: &[AttachmentName],
     ) -> Result<(), ClinicError> {
+        let new: Vec<AttachmentName> = {
+            let saved = self.attachments_saved();
+            let of_ours = names.iter().filter(|name| saved.shapes.contains_key(name));
+            let is_known = |name: &&AttachmentName| saved.is_held_by_any(name, &[*node]);
+            of_ours.filter(|name| !is_known(name)).copied().collect()
+        };
+        if new.is_empty() {
+            return Ok(());
+        }
         let mut batch = Batch::new();
-        for name in names {
+        for name in &new {
             batch.put(Space::Settings, held_key(node, name), Vec::new());
         }
         self.store.commit(batch)?;
         let mut saved = self.attachments_saved();
-        saved.held.entry(*node).or_default().extend(names);
+        saved.held.entry(*node).or_default().extend(new);
         drop(saved);
         Ok(())
     }
@@ -191,10 +200,7 @@ impl Replica {
         let now = clinic.now_ms();
         let lacking = lacking.iter().map(|name| ((peer, *name), now));
         clinic.attachments_saved().lacking.extend(lacking);
-        match held {
-            [] => Ok(()),
-            held => clinic.attachments_held(&peer, held),
-        }
+        clinic.attachments_held(&peer, held)
     }
 
     /// The peer fetches an attachment: soon it may hold it.

@@ -15,6 +15,7 @@ use super::log::Post;
 use super::parcels::Parcels;
 use super::rights::Rights;
 use super::table::{Source, Table};
+use crate::clinic::attachments::lock;
 use crate::clinic::{Clinic, ClinicError, items};
 use crate::store::{Space, Store};
 
@@ -61,8 +62,10 @@ impl Post {
             }
         }
         for (mailbox, wanted) in now {
-            if before.get(&mailbox).map_or(&[][..], Vec::as_slice) != wanted {
-                self.put_request(clinic, &mailbox, wanted)?;
+            let before = before.get(&mailbox).map_or(&[][..], Vec::as_slice);
+            if before != wanted {
+                let held = come(clinic, before, &wanted)?;
+                self.put_request(clinic, &mailbox, wanted, held)?;
             }
         }
         Ok(asked)
@@ -74,6 +77,7 @@ impl Post {
         clinic: &Clinic,
         mailbox: &MailboxId,
         wanted: Vec<WantedAttachment>,
+        held: Vec<AttachmentName>,
     ) -> Result<(), ClinicError> {
         self.put_certificate(clinic, mailbox, &clinic.identity.certificate().hash())?;
         self.table.put_asked(mailbox, &wanted)?;
@@ -82,12 +86,31 @@ impl Post {
             asker: clinic.node_id(),
             at: clinic.tick(),
             wanted,
+            held,
         };
         let request = request.issue(&clinic.identity.node);
         let bytes = request.map_err(ClinicError::fault)?.to_bytes();
         let source = Source::Request(bytes.clone());
         self.put(mailbox, Content::Request(&bytes), source)
     }
+}
+
+/// What was wanted, is not any more, and is here whole.
+fn come(
+    clinic: &Clinic,
+    before: &[WantedAttachment],
+    wanted: &[WantedAttachment],
+) -> Result<Vec<AttachmentName>, ClinicError> {
+    let mut come = Vec::new();
+    for one in before {
+        if let Some(shape) = one.shape()
+            && wanted.iter().all(|other| other.name != one.name)
+            && lock(&*clinic.blob(&one.name, shape)?).is_whole()
+        {
+            come.push(one.name);
+        }
+    }
+    Ok(come)
 }
 
 impl Clinic {

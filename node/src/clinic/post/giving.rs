@@ -46,6 +46,7 @@ impl Post {
         if request.relay != self.relay.node || !is_theirs {
             return Ok(Source::Refused);
         }
+        clinic.attachments_held(&request.asker, &request.held)?;
         let key = (*mailbox, request.asker);
         let is_newer = |known: &Request| known.at < request.at;
         if self.requests.get(&key).is_none_or(is_newer) {

@@ -3,6 +3,7 @@
 
 use super::attachments::{grant, scan, valley};
 use super::relay::Coast;
+use super::relay_attachments::document;
 use super::sharing::visit;
 use super::*;
 use crate::clinic::PeerLine;
@@ -147,6 +148,25 @@ fn a_scan_that_was_not_fetched_is_not_among_what_a_clinic_has() {
             assert_eq!(said(&hill, &river), has);
         }
     }
+}
+
+#[test]
+fn a_scan_that_came_through_a_relay_is_known_to_be_there() {
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
+    home.import(&document(home, &amina, "d1", &scan(100_000, 1)));
+    for place in [0, 1, 0] {
+        coast.visit(place).unwrap();
+    }
+    let without = "has everything that you saved, but for 1 attachment that it is not known to \
+                   have; confirmed just now, through Relay";
+    assert_eq!(said(home, away), without);
+    // It fetches the scan, and has said so.
+    coast.visit(1).unwrap();
+    assert_eq!(said(home, away), without);
+    coast.visit(0).unwrap();
+    let has = "has everything that you saved; confirmed just now, through Relay";
+    assert_eq!(said(home, away), has);
 }
 
 #[test]
