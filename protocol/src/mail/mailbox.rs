@@ -35,8 +35,8 @@ impl MailboxKey {
         Self::from_bytes(secret.derive(PAIR_CONTEXT))
     }
 
-    /// The box for the pieces of an attachment. Only who has a record with its mark has its key: who
-    /// may read the compartment from a later day on, and was asked for it, has no way into the box.
+    /// The box for the pieces of an attachment. Only who has a record with its mark has its key:
+    /// who may read the compartment from a later day on, and was asked for it, has no way in.
     pub fn of_attachment(name: &AttachmentName, key: &AttachmentKey) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key(ATTACHMENT_CONTEXT);
         hasher.update(name.place.chart.as_bytes());

@@ -28,6 +28,8 @@
 //! so does a [`Request`]: which attachments a node wants to find in their boxes.
 
 mod access;
+#[cfg(test)]
+mod attachment_tests;
 mod beacon;
 mod letter;
 mod mailbox;

@@ -18,8 +18,8 @@ pub(in crate::cli) enum Attachment {
   chartmesh attachment fetch --patient 440ffe72
   chartmesh attachment fetch --patient 440ffe72 DocumentReference/scan-1
 
-Ends with 7 when no clinic that has it can be reached. It then comes when one can, or through a relay
-that may carry the chart, once a clinic that has it and then this one have been online.")]
+Ends with 7 when no clinic that has it can be reached. It then comes when one can; or through a
+relay that may carry the chart, once a clinic that has it and then this one have been online.")]
     Fetch {
         /// The chart id, the FHIR Patient id, or a unique beginning of either.
         #[arg(long)]

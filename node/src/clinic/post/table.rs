@@ -183,7 +183,6 @@ impl Table {
         self.delete(self.reach_key(author, reach));
     }
 
-    /// What our receipts in a box tell.
     pub(super) fn told(
         &self,
         store: &Store,

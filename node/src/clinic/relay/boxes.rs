@@ -117,6 +117,8 @@ struct Filing<'v> {
     sender: Sender,
     next: u64,
     used: u64,
+    /// The same of other clinics, whose mail this commit takes away.
+    used_by_others: BTreeMap<ClinicId, u64>,
     quota: u64,
     doors: BTreeMap<(MailboxId, NodeId), Door>,
     mail: BTreeMap<[u8; 32], u64>,
@@ -288,14 +290,18 @@ impl Filing<'_> {
         Ok(false)
     }
 
-    /// Gives a clinic back the room that its mail took. Only the sender's own part is exact within
-    /// this commit; of others the number is written at once.
+    /// Gives a clinic back the room that its mail took.
     fn refund(&mut self, feed: u64) -> Result<(), ClinicError> {
         if let Some(What::Mail(clinic, bytes)) = self.filed(feed)?.map(|filed| filed.what) {
             if clinic == self.sender.clinic {
                 self.used = self.used.saturating_sub(bytes);
             } else {
-                let used = number_at(self.view, &used_key(&clinic))?.saturating_sub(bytes);
+                let used = match self.used_by_others.get(&clinic) {
+                    Some(used) => *used,
+                    None => number_at(self.view, &used_key(&clinic))?,
+                };
+                let used = used.saturating_sub(bytes);
+                self.used_by_others.insert(clinic, used);
                 let value = used.to_be_bytes().to_vec();
                 self.batch.put(Space::Meta, used_key(&clinic), value);
             }
@@ -320,6 +326,7 @@ impl Clinic {
                 sender,
                 next: number_at(view, FEED_KEY)?,
                 used: number_at(view, &used_key(&sender.clinic))?,
+                used_by_others: BTreeMap::new(),
                 quota,
                 doors: BTreeMap::new(),
                 mail: BTreeMap::new(),

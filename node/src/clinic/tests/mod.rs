@@ -17,6 +17,7 @@ mod nonsense;
 mod opening;
 mod relay;
 mod relay_attachments;
+mod relay_attachments_hostile;
 mod relay_hostile;
 mod relay_random;
 mod relay_receipts;
