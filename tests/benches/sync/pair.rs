@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chartmesh::clinic::Clinic as Inside;
 use chartmesh::control::GrantRequest;
@@ -127,10 +127,13 @@ impl Pair {
         self.network().set(conditions);
     }
 
-    /// Starts both daemons; the second is there when the first dials.
-    pub(crate) fn start(&mut self) {
+    /// Starts both daemons; the second is there when the first dials. Returns when the first was
+    /// begun.
+    pub(crate) fn start(&mut self) -> Instant {
         self.river.start();
+        let begun = Instant::now();
         self.hill.start();
+        begun
     }
 
     /// Stops both.
