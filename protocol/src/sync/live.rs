@@ -5,7 +5,7 @@ use super::error::SyncError;
 use super::frame::Frame;
 use super::hello::Standing;
 use super::holdings::Holdings;
-use super::item::ItemKind;
+use super::item::{FeedEntry, ItemKind, Lane};
 use super::round::{Round, Sending, Stage};
 use super::sender::Mark;
 use super::session::{Phase, Session};
@@ -27,7 +27,8 @@ impl Session {
 
     /// Queues statements that were written while records are exchanged: they travel first, and a
     /// revocation must not wait for the end of a long backlog. Only until the peer is told that
-    /// everything has been sent; what is newer is exchanged after that.
+    /// everything has been sent; what is newer is exchanged after that. While a relay's mail with
+    /// pieces of attachments is on its way, so do records: a visit note does not wait for a scan.
     pub(super) fn push_statements(&mut self, holdings: &dyn Holdings) {
         let Phase::Exchange(round) = &self.phase else {
             return;
@@ -38,9 +39,16 @@ impl Session {
             Stage::Records(Sending::Begin) | Stage::Statements(_) | Stage::Check(_) => false,
         };
         if open && self.news {
+            let queued = matches!(&round.stage, Stage::Records(Sending::Queued));
+            let (overtakes, after) = (queued && self.sender.sends_attachments(), round.after);
+            let goes_first = |entry: &FeedEntry| match entry.kind {
+                ItemKind::Statement => true,
+                ItemKind::Record => {
+                    overtakes && entry.feed > after && entry.lane != Lane::Attachment
+                }
+            };
             let owed = holdings.owed(self.pushed).into_iter();
-            self.sender
-                .queue(owed.filter(|entry| entry.kind == ItemKind::Statement));
+            self.sender.queue(owed.filter(goes_first));
         }
     }
 

@@ -123,6 +123,11 @@ impl Sender {
         self.mark.is_none() && self.next_lane().is_none()
     }
 
+    /// Whether attachments are among the items that have yet to be sent.
+    pub(super) fn sends_attachments(&self) -> bool {
+        !self.lanes.of(Lane::Attachment).is_empty()
+    }
+
     /// Whether everything sent has been acknowledged.
     pub(super) fn is_acknowledged(&self) -> bool {
         self.flights.is_empty()

@@ -290,6 +290,84 @@ fn scans_that_do_not_fit_leave_room_for_records() {
 }
 
 #[test]
+fn all_room_is_given_back_also_where_another_clinic_is_the_last_to_leave() {
+    let coast = Coast::new(2);
+    let [home, away] = coast.both();
+    let amina = home.register("Amina");
+    home.grant(&amina, away, "all", "read,write");
+    let carried = coast.carry(&amina).grant.unwrap().to_string();
+    home.import(&document(home, &amina, "d1", &scan(LARGE, 1)));
+    visit_all(&coast, &[0, 1]);
+    away.clinic.request_attachments(&amina, None).unwrap();
+    visit_all(&coast, &[1, 0]);
+    let with_it = used(&coast);
+    home.clinic.revoke(&carried, "another relay", None).unwrap();
+    coast.visit(0).unwrap();
+    let mailbox = key_of(home, &amina).id();
+    assert!(!mail_in(&coast, &mailbox).is_empty());
+    let mut joined = Joined::new(home, away);
+    joined.run_until(|ends| ends.iter().all(|end| end.in_sync));
+    drop(joined);
+    coast.visit(1).unwrap();
+    assert_eq!(mail_in(&coast, &mailbox), []);
+    let left = coast.relay.clinic.store.scan_prefix(Space::Mail, &[]);
+    let left = left.map(|pair| pair.unwrap().1);
+    let left = left.filter(|value| Mail::decode(&value[8..]).is_ok());
+    let bytes: usize = left.map(|value| value.len() - 8).sum();
+    assert_eq!(used(&coast), u64::try_from(bytes).unwrap(), "of {with_it}");
+}
+
+/// At most so many bytes are on their way before a note: what the window holds.
+const ON_ITS_WAY: usize = 400_000;
+
+#[test]
+fn a_note_that_is_written_meanwhile_overtakes_a_scan() {
+    let (coast, amina) = carried(64, 3_000_000);
+    let [home, away] = coast.both();
+    visit_all(&coast, &[0, 1]);
+    away.clinic.request_attachments(&amina, None).unwrap();
+    coast.visit(1).unwrap();
+    let mailbox = key_of(home, &amina).id();
+    let pieces = || mail_in(&coast, &mailbox).len();
+    let is_there = |house: &House, number: u64| house.clinic.relay_use().unwrap().mail > number;
+
+    let mut joined = Joined::new(&coast.relay, home);
+    joined.run().unwrap();
+    joined.tell(1, Event::NewItems);
+    joined.run_until(|_| pieces() > 20);
+    let before = coast.mail() - u64::try_from(pieces()).unwrap();
+    home.import(&visit(home, &amina, "v2"));
+    joined.tell(1, Event::NewItems);
+    let sent = joined.received[0];
+    joined.run_until(|_| {
+        let all = u64::try_from(pieces()).unwrap();
+        is_there(&coast.relay, before + all)
+    });
+    let meanwhile = joined.received[0] - sent;
+    assert!(meanwhile < ON_ITS_WAY, "{meanwhile} bytes");
+    joined.run().unwrap();
+    drop(joined);
+
+    // And on the way from the relay.
+    let (name, shape) = only(away, &amina);
+    let mut joined = Joined::new(&coast.relay, away);
+    joined.run_until(|_| here(away, &name, shape) > 20);
+    home.import(&visit(home, &amina, "v3"));
+    coast.visit(0).unwrap();
+    joined.tell(0, Event::NewItems);
+    let sent = joined.received[1];
+    joined.run_until(|_| {
+        away.clinic
+            .export(&amina, true)
+            .unwrap()
+            .contains(r#""v3""#)
+    });
+    let meanwhile = joined.received[1] - sent;
+    assert!(meanwhile < ON_ITS_WAY, "{meanwhile} bytes");
+    assert!(here(away, &name, shape) < shape.pieces());
+}
+
+#[test]
 fn two_clinics_that_want_the_same_share_one_copy() {
     let coast = Coast::new(3);
     let home = &coast.houses[0];
