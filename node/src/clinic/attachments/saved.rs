@@ -123,6 +123,11 @@ impl Clinic {
         Ok(())
     }
 
+    /// Whether a node has said that it holds an attachment which was saved here.
+    pub(crate) fn is_known_to_hold(&self, node: &NodeId, name: &AttachmentName) -> bool {
+        self.attachments_saved().is_held_by_any(name, &[*node])
+    }
+
     /// The store of a node is another than it was: what it held it may have lost.
     pub(crate) fn forget_attachments_held(&self, node: &NodeId) -> Result<(), ClinicError> {
         let held = self.attachments_saved().held.remove(node);

@@ -149,7 +149,8 @@ impl Parts<'_> {
         for chart in charts.iter().collect::<BTreeSet<_>>() {
             for (name, shape) in self.clinic.attachments_of(chart)? {
                 let before = self.clinic.was_given(&self.peer, &name)?;
-                let has_it = before.is_some_and(|feed| feed <= holds);
+                let has_it = before.is_some_and(|feed| feed <= holds)
+                    || self.clinic.is_known_to_hold(&self.peer, &name);
                 if has_it && !self.order.everything {
                     continue;
                 }
