@@ -161,9 +161,9 @@ pub struct Standing {
     pub owed_out: u64,
     /// Whether it may have any record of what is here.
     pub shares: bool,
-    /// Charts of which it may have all that is here.
+    /// Charts of which it may have all that our clinic wrote.
     pub charts_whole: u64,
-    /// Charts of which it may have some of what is here.
+    /// Charts of which it may have some of that.
     pub charts_in_part: u64,
     /// Records of others that lie at a relay and that it keeps back.
     pub withheld: u64,

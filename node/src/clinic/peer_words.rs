@@ -47,9 +47,9 @@ impl Confirmed {
 /// The patients whose records another clinic may have, among those who are here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Patients {
-    /// Those of whom it may have all that is here.
+    /// Those of whom it may have all that was saved here.
     pub whole: u64,
-    /// Those of whom it may have some of what is here.
+    /// Those of whom it may have some of that.
     pub in_part: u64,
     /// All who are here.
     pub here: u64,

@@ -51,7 +51,7 @@ pub(super) struct ChartShare {
     /// items: ascending.
     #[n(8)]
     pub(super) untold: Vec<u64>,
-    /// Records that are here and not shared, without those that a compaction stands for.
+    /// Records of our clinic that are not shared.
     #[n(9)]
     kept_back: u64,
 }
@@ -61,9 +61,9 @@ pub(super) struct ChartShare {
 pub(super) enum Extent {
     /// Nothing.
     Nothing,
-    /// Not all that is here.
+    /// Not all that our clinic wrote.
     Part,
-    /// All that is here.
+    /// All that our clinic wrote.
     Whole,
 }
 
@@ -170,7 +170,7 @@ impl ChartShare {
             if share.is_shared(clinic, pair, &one.header) {
                 share.push(pair, one.feed, &ItemId::from(one.id), &one.header);
             } else {
-                share.keep_back();
+                share.keep_back(clinic, &one.header);
             }
         }
         share.items.sort_unstable_by_key(|item| item.feed);
@@ -191,7 +191,7 @@ impl ChartShare {
             if self.is_shared(clinic, pair, &one.header) {
                 shared.push(*one);
             } else {
-                self.keep_back();
+                self.keep_back(clinic, &one.header);
             }
         }
         let mut covered = BTreeSet::new();
@@ -246,12 +246,19 @@ impl ChartShare {
         if self.is_shared(clinic, pair, header) {
             self.push(pair, feed, id, header);
         } else {
-            self.keep_back();
+            self.keep_back(clinic, header);
         }
     }
 
-    fn keep_back(&mut self) {
-        self.kept_back = self.kept_back.saturating_add(1);
+    /// Takes note of a record that is not shared: people ask after what they saved themselves.
+    fn keep_back(&mut self, clinic: &Clinic, header: &Header) {
+        let certificates = clinic.certificates_read();
+        if certificates
+            .book()
+            .belongs(&header.author, &clinic.clinic_id())
+        {
+            self.kept_back = self.kept_back.saturating_add(1);
+        }
     }
 
     /// How much of the chart the peer may have now.

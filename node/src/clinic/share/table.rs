@@ -54,10 +54,10 @@ pub(super) struct Whole {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(in crate::clinic) struct SharedCharts {
-    /// Those of which the peer may have all that is here.
+    /// Those of which the peer may have all that our clinic wrote.
     #[n(0)]
     pub(in crate::clinic) whole: u64,
-    /// Those of which it may have some.
+    /// Those of which it may have some of that.
     #[n(1)]
     pub(in crate::clinic) in_part: u64,
     /// Those with statements that end a grant and that are not shared any more.

@@ -74,6 +74,8 @@ fn a_clinic_whose_consent_has_ended_is_not_said_to_have_everything() {
         said(&home, &away),
         "not connected; no patient is shared with it"
     );
+    // What home may have of away's is nothing.
+    assert_eq!(line(&away, &home).patients.in_part, 0);
 }
 
 #[test]
