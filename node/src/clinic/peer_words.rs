@@ -130,8 +130,10 @@ impl Told<'_> {
     pub(super) fn words_of_mail(&self, standing: Standing) -> String {
         let (when, wait) = (self.when, self.waiting.wait());
         let mut said = match (self.state, self.waiting.is_empty()) {
-            (LinkState::InSync, true) => format!("all mail is exchanged; {when}"),
             (LinkState::Syncing, true) => format!("being compared, nothing waits; {when}"),
+            (state, true) if self.confirmed && state != LinkState::Stalled => {
+                format!("all mail is exchanged; {when}{}", self.link())
+            }
             (state, _) => waits(state, when, &wait, self.waiting),
         };
         if standing.is_full {
