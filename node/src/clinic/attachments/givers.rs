@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chartmesh_protocol::ClinicId;
 use chartmesh_protocol::attachment::AttachmentPlace;
 use serde::{Deserialize, Serialize};
 
@@ -49,9 +50,14 @@ impl Clinic {
         let ledger = self.ledger(&place.chart)?;
         let decision = self.decide(&ledger);
         let own = self.clinic_id();
-        let may_give = |peer: &&KnownPeer| {
-            !peer.is_relay() && (peer.clinic == own || decision.may_read_any(&peer.clinic))
+        let names = tags(self, &ledger);
+        let compartment = names.get(&place.compartment);
+        let reads = |clinic: &ClinicId| match compartment {
+            Some(name) => decision.may_read(clinic, name),
+            None => decision.may_read_any(clinic),
         };
+        let may_give =
+            |peer: &&KnownPeer| !peer.is_relay() && (peer.clinic == own || reads(&peer.clinic));
         let givers: Vec<&KnownPeer> = peers.iter().filter(may_give).collect();
         let is_here = |peer: &&KnownPeer| {
             let mut links = links.iter();
@@ -60,8 +66,6 @@ impl Clinic {
         if givers.iter().any(is_here) {
             return Ok(None);
         }
-        let names = tags(self, &ledger);
-        let compartment = names.get(&place.compartment);
         let through = compartment.and_then(|name| {
             let may_give =
                 |peer: &&&KnownPeer| peer.clinic != own && decision.may_read(&peer.clinic, name);

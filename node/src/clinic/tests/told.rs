@@ -1,6 +1,8 @@
 //! What people are told of another clinic: that it has what was saved is said of no more than what
 //! it may have.
 
+use std::collections::BTreeSet;
+
 use super::attachments::{grant, scan, valley};
 use super::relay::Coast;
 use super::relay_attachments::document;
@@ -178,4 +180,20 @@ fn a_scan_of_a_compartment_that_is_not_shared_is_not_missed() {
     sync(&hill, &river).unwrap();
     assert_eq!(line(&hill, &river).attachments, 0);
     assert!(said(&hill, &river).starts_with("has what is shared with it of 1 of 1 patient;"));
+}
+
+#[test]
+fn who_may_not_read_a_scan_is_not_said_to_bring_it() {
+    let (hill, river) = valley(&scan(300_000, 10));
+    let desk = House::new("Desk");
+    for one in [&hill, &river] {
+        introduce(one, &desk);
+    }
+    grant(&hill, &river, "all");
+    grant(&hill, &desk, "summary");
+    sync(&hill, &river).unwrap();
+    river.clinic.request_attachments("p1", None).unwrap();
+    let line = river.clinic.attachments("p1", &[]).unwrap().remove(0);
+    let waits_for = line.absent.unwrap().waits_for;
+    assert_eq!(waits_for, BTreeSet::from(["Hill Clinic".to_owned()]));
 }
