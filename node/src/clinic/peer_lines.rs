@@ -89,12 +89,21 @@ impl Clinic {
         self: &Arc<Self>,
         links: Vec<PeerStatus>,
     ) -> Result<Vec<PeerLine>, ClinicError> {
+        self.peer_lines(links, self.all_charts()?.len())
+    }
+
+    /// The same, while so many charts are here.
+    pub(super) fn peer_lines(
+        self: &Arc<Self>,
+        links: Vec<PeerStatus>,
+        charts: usize,
+    ) -> Result<Vec<PeerLine>, ClinicError> {
         let links: BTreeMap<NodeId, PeerStatus> =
             links.into_iter().map(|link| (link.node, link)).collect();
         let mut labels = self.peer_labels()?;
         let mut lines = Vec::new();
         let peers = self.peers()?;
-        let here = u64::try_from(self.all_charts()?.len()).unwrap_or(u64::MAX);
+        let here = u64::try_from(charts).unwrap_or(u64::MAX);
         for peer in &peers {
             let link = links.get(&peer.node);
             let label = labels.remove(&peer.node);

@@ -69,7 +69,7 @@ impl Patients {
         } = self;
         let patients = if here == 1 { "patient" } else { "patients" };
         match (whole, in_part) {
-            (whole, 0) if whole >= here => "has everything that you saved".to_owned(),
+            (whole, 0) if whole >= here => everything(),
             (whole, 0) => format!("has everything that you saved of {whole} of {here} {patients}"),
             (0, part) => format!("has what is shared with it of {part} of {here} {patients}"),
             (whole, part) => format!(
@@ -103,7 +103,7 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// Of a clinic: whether it has what was saved here.
     pub(super) fn words(&self) -> String {
-        let (when, wait) = (self.when, self.waiting.wait());
+        let when = self.when;
         let is_shared = self.patients.is_none_or(Patients::any);
         let mut said = match self.waiting.is_empty() {
             true if !is_shared || !self.is_used => self.nothing_shared().to_owned(),
@@ -114,7 +114,7 @@ impl Told<'_> {
                 let had = self.patients.map_or_else(everything, Patients::had);
                 format!("{had}{}; {when}{}", self.but_for(), self.link())
             }
-            true | false => waits(self.state, when, &wait, self.waiting),
+            true | false => self.waits(),
         };
         if self.untold > 0 {
             let patients = many(self.untold, "patient");
@@ -128,13 +128,13 @@ impl Told<'_> {
     /// Of a relay, or of who fetches from this one: that all is there does not say that anybody has
     /// fetched it.
     pub(super) fn words_of_mail(&self, standing: Standing) -> String {
-        let (when, wait) = (self.when, self.waiting.wait());
+        let when = self.when;
         let mut said = match (self.state, self.waiting.is_empty()) {
             (LinkState::Syncing, true) => format!("being compared, nothing waits; {when}"),
             (state, true) if self.confirmed && state != LinkState::Stalled => {
                 format!("all mail is exchanged; {when}{}", self.link())
             }
-            (state, _) => waits(state, when, &wait, self.waiting),
+            _ => self.waits(),
         };
         if standing.is_full {
             said.push_str("; it has no more room for this clinic: ask its operator");
@@ -146,6 +146,19 @@ impl Told<'_> {
             ));
         }
         said
+    }
+
+    /// What waits, and why.
+    fn waits(&self) -> String {
+        let (when, wait) = (self.when, self.waiting.wait());
+        match self.state {
+            LinkState::InSync | LinkState::Syncing => {
+                format!("{}; {when}", self.waiting.are_on_the_way())
+            }
+            LinkState::Stalled => format!("stalled: {wait}, and nothing comes back; {when}"),
+            LinkState::Connecting => format!("being called, {wait}; {when}"),
+            LinkState::Disconnected => format!("not connected, {wait}; {when}"),
+        }
     }
 
     /// A clinic with which nothing is shared has nothing, and not everything.
@@ -187,15 +200,6 @@ impl Told<'_> {
 
 fn everything() -> String {
     "has everything that you saved".to_owned()
-}
-
-fn waits(state: LinkState, when: &str, wait: &str, waiting: &Waiting) -> String {
-    match state {
-        LinkState::InSync | LinkState::Syncing => format!("{}; {when}", waiting.are_on_the_way()),
-        LinkState::Stalled => format!("stalled: {wait}, and nothing comes back; {when}"),
-        LinkState::Connecting => format!("being called, {wait}; {when}"),
-        LinkState::Disconnected => format!("not connected, {wait}; {when}"),
-    }
 }
 
 fn many(count: u64, one: &str) -> String {

@@ -82,18 +82,19 @@ impl Clinic {
         running: bool,
         links: Vec<PeerStatus>,
     ) -> Result<Status, ClinicError> {
+        let charts = self.all_charts()?.len();
         Ok(Status {
             name: self.name().to_owned(),
             clinic_id: self.clinic_id(),
             node_id: self.node_id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             running,
-            charts: self.all_charts()?.len(),
+            charts,
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
             attachments: self.awaited(&links)?,
             doubled: self.doubled()?,
-            peers: self.sync_status(links)?,
+            peers: self.peer_lines(links, charts)?,
             relay: match self.is_relay() {
                 true => Some(self.relay_use()?),
                 false => None,

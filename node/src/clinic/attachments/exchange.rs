@@ -35,7 +35,7 @@ impl Replica {
     pub(crate) fn wanted_pieces(&self, most: usize) -> Result<Wanted, ClinicError> {
         let clinic = &self.book.clinic;
         let room = u64::try_from(most.saturating_mul(MAX_PIECE_BYTES)).unwrap_or(u64::MAX);
-        if clinic.wants().is_paused(clinic.now_ms()) || clinic.blobs.has_room(room).is_err() {
+        if !clinic.may_fetch_attachments(room) {
             return Ok(Wanted::default());
         }
         let more = clinic.look_for_attachments()?;

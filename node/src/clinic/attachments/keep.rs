@@ -50,6 +50,12 @@ impl Clinic {
         Ok(kept)
     }
 
+    /// Whether attachments may be fetched now, so many bytes of them: there is space, and the disk
+    /// was not found full a moment ago.
+    pub(crate) fn may_fetch_attachments(&self, bytes: u64) -> bool {
+        !self.wants().is_paused(self.now_ms()) && self.blobs.has_room(bytes).is_ok()
+    }
+
     /// The disk is full: attachments are let go of for a while, since records have to go on.
     pub(crate) fn let_attachments_wait(&self) {
         tracing::warn!("the disk is full: attachments are fetched when there is space");

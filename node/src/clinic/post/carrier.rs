@@ -87,8 +87,7 @@ impl Carrier {
     /// themselves; says whether there are more.
     fn look_for_attachments(&self) -> Result<bool, ClinicError> {
         let clinic = self.clinic();
-        let is_paused = clinic.wants().is_paused(clinic.now_ms());
-        if is_paused || clinic.blobs.has_room(0).is_err() {
+        if !clinic.may_fetch_attachments(0) {
             return Ok(false);
         }
         clinic.look_for_attachments()

@@ -55,11 +55,12 @@ impl Post {
     pub(super) fn open(clinic: &Clinic, relay: Relay, key: PairKey) -> Result<Self, ClinicError> {
         let table = Table::of(relay.node);
         let store = &clinic.store;
+        let entries = table.entries(store)?;
         let mut post = Self {
             relay,
             key,
             boxes: table.boxes(store)?,
-            entries: table.entries(store)?,
+            entries: BTreeMap::new(),
             numbers: BTreeMap::new(),
             inside: BTreeMap::new(),
             accesses: BTreeMap::new(),
@@ -81,22 +82,8 @@ impl Post {
                 post.parcel_boxes.insert(name, mailbox.id());
             }
         }
-        for (number, entry) in &post.entries {
-            post.numbers.insert(entry.id, *number);
-            post.inside
-                .extend(entry.stored().map(|stored| (stored, *number)));
-            if entry.is_access() {
-                post.accesses.insert(entry.mailbox, *number);
-            }
-            if let Some(piece) = entry.piece() {
-                let there = post.pieces.entry(entry.mailbox).or_default();
-                there.insert(piece, *number);
-            }
-            let digest = match entry.kind() {
-                ItemKind::Statement => &mut post.digests.statements,
-                ItemKind::Record => &mut post.digests.records,
-            };
-            digest.add(&post.key, &ItemId::new(entry.id));
+        for (number, entry) in entries {
+            post.place(number, entry);
         }
         Ok(post)
     }
@@ -148,20 +135,25 @@ impl Post {
         self.newest = self.newest.checked_add(1).ok_or_else(full)?;
         self.table.put_entry(self.newest, &entry)?;
         self.table.put_newest(self.newest);
-        self.numbers.insert(entry.id, self.newest);
+        self.place(self.newest, entry);
+        Ok(Some(self.newest))
+    }
+
+    /// Puts an entry where it is looked for.
+    fn place(&mut self, number: u64, entry: Entry) {
+        self.numbers.insert(entry.id, number);
         self.inside
-            .extend(entry.stored().map(|stored| (stored, self.newest)));
+            .extend(entry.stored().map(|stored| (stored, number)));
         if entry.is_access() {
-            self.accesses.insert(entry.mailbox, self.newest);
+            self.accesses.insert(entry.mailbox, number);
         }
         if let Some(piece) = entry.piece() {
             let there = self.pieces.entry(entry.mailbox).or_default();
-            there.insert(piece, self.newest);
+            there.insert(piece, number);
         }
         let (key, id) = (self.key.clone(), ItemId::new(entry.id));
         self.digest_of(entry.kind()).add(&key, &id);
-        self.entries.insert(self.newest, entry);
-        Ok(Some(self.newest))
+        self.entries.insert(number, entry);
     }
 
     pub(super) fn remove(&mut self, number: u64) {
@@ -237,31 +229,26 @@ impl Post {
 impl Entry {
     /// The item or certificate of our store that it holds.
     fn stored(&self) -> Option<([u8; 32], MailboxId)> {
-        match &self.source {
-            Source::Item(id) | Source::Certificate(id) => Some((*id, self.mailbox)),
-            Source::Access(_)
-            | Source::Beacon(_)
-            | Source::Receipt(_)
-            | Source::Request(_)
-            | Source::Piece(_)
-            | Source::Waiting(_)
-            | Source::Refused => None,
-        }
+        let (Source::Item(id) | Source::Certificate(id)) = &self.source else {
+            return None;
+        };
+        Some((*id, self.mailbox))
+    }
+
+    /// The item of our store that it holds.
+    pub(super) fn item(&self) -> Option<ItemId> {
+        let Source::Item(id) = &self.source else {
+            return None;
+        };
+        Some(ItemId::new(*id))
     }
 
     /// The number of the piece of an attachment that it holds.
     pub(super) fn piece(&self) -> Option<u32> {
-        match self.source {
-            Source::Piece(number) => Some(number),
-            Source::Access(_)
-            | Source::Item(_)
-            | Source::Certificate(_)
-            | Source::Beacon(_)
-            | Source::Receipt(_)
-            | Source::Request(_)
-            | Source::Waiting(_)
-            | Source::Refused => None,
-        }
+        let Source::Piece(number) = self.source else {
+            return None;
+        };
+        Some(number)
     }
 
     pub(super) fn is_access(&self) -> bool {

@@ -80,18 +80,7 @@ impl Post {
     /// The statements and records that the relay is not known to hold in each of their boxes.
     pub(super) fn unsent_items(&self, is_held: &dyn Fn(u64) -> bool) -> Vec<ItemId> {
         let unsent = self.entries.iter().filter(|(number, _)| !is_held(**number));
-        let items = unsent.filter_map(|(_, entry)| match &entry.source {
-            Source::Item(id) => Some(ItemId::new(*id)),
-            Source::Access(_)
-            | Source::Certificate(_)
-            | Source::Beacon(_)
-            | Source::Receipt(_)
-            | Source::Request(_)
-            | Source::Piece(_)
-            | Source::Waiting(_)
-            | Source::Refused => None,
-        });
-        items.collect()
+        unsent.filter_map(|(_, entry)| entry.item()).collect()
     }
 
     /// All that counts, of a kind.

@@ -139,7 +139,7 @@ impl Post {
     /// next time that all is compared.
     pub(super) fn fetch_again(&mut self, clinic: &Clinic) -> Result<(), ClinicError> {
         let room = u64::try_from(MAX_PIECE_BYTES).unwrap_or(u64::MAX);
-        if clinic.wants().is_paused(clinic.now_ms()) || clinic.blobs.has_room(room).is_err() {
+        if !clinic.may_fetch_attachments(room) {
             return Ok(());
         }
         for (mailbox, one) in self.parcels() {

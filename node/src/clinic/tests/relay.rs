@@ -45,6 +45,31 @@ impl Coast {
         [&self.houses[0], &self.houses[1]]
     }
 
+    /// Three clinics, of which both others may have a chart of the first that the relay may carry:
+    /// the chart and the two grants.
+    pub(super) fn with_two_readers() -> (Self, String, [chartmesh_protocol::StatementId; 2]) {
+        let coast = Self::new(3);
+        let amina = coast.houses[0].register("Amina");
+        let grants = [1, 2].map(|reader| {
+            let [home, reader] = [&coast.houses[0], &coast.houses[reader]];
+            let made = home.grant(&amina, reader, "all", "read,write");
+            made.grant.unwrap()
+        });
+        coast.carry(&amina);
+        (coast, amina, grants)
+    }
+
+    /// Changes a byte of pieces of mail that lie at the relay.
+    pub(super) fn alter(&self, mail: Vec<(Vec<u8>, Vec<u8>)>) {
+        for (key, mut value) in mail {
+            let last = value.len() - 80;
+            value[last] ^= 1;
+            let mut batch = crate::store::Batch::new();
+            batch.put(crate::store::Space::Mail, key, value);
+            self.relay.clinic.store.commit(batch).unwrap();
+        }
+    }
+
     /// Lets the relay carry a chart of the first clinic.
     pub(super) fn carry(&self, patient: &str) -> GrantMade {
         self.houses[0].grant(patient, &self.relay, "all", "relay")
@@ -307,13 +332,7 @@ fn it_is_told_what_of_that_which_waits_lies_at_a_relay() {
 
 #[test]
 fn a_relay_is_not_blamed_for_what_it_forgot_when_its_authors_right_ended() {
-    let mut coast = Coast::new(3);
-    let amina = coast.houses[0].register("Amina");
-    let grants = [1, 2].map(|reader| {
-        let [home, reader] = [&coast.houses[0], &coast.houses[reader]];
-        home.grant(&amina, reader, "all", "read,write").grant
-    });
-    coast.carry(&amina);
+    let (mut coast, amina, grants) = Coast::with_two_readers();
     for place in [0, 1, 2] {
         coast.visit(place).unwrap();
     }
@@ -324,7 +343,7 @@ fn a_relay_is_not_blamed_for_what_it_forgot_when_its_authors_right_ended() {
     coast.visit(2).unwrap();
     // The relay is put back. What the third puts again lies there until it hears of its end.
     coast.relay = before;
-    let id = grants[1].unwrap().to_string();
+    let id = grants[1].to_string();
     let home = &coast.houses[0].clinic;
     home.revoke(&id, "moved away", None).unwrap();
     for place in [0, 2, 0, 1, 0] {

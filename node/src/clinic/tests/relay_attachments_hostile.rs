@@ -11,13 +11,7 @@ use crate::store::Space;
 
 #[test]
 fn a_clinic_whose_consent_was_revoked_is_given_nothing() {
-    let mut coast = Coast::new(3);
-    let amina = coast.houses[0].register("Amina");
-    let grants = [1, 2].map(|reader| {
-        let [home, reader] = [&coast.houses[0], &coast.houses[reader]];
-        home.grant(&amina, reader, "all", "read,write").grant
-    });
-    coast.carry(&amina);
+    let (mut coast, amina, grants) = Coast::with_two_readers();
     let home = &coast.houses[0];
     home.import(&document(home, &amina, "d1", &scan(LARGE, 1)));
     visit_all(&coast, &[0, 1, 2]);
@@ -28,7 +22,7 @@ fn a_clinic_whose_consent_was_revoked_is_given_nothing() {
         coast.visit(asker).unwrap();
     }
     // Asked for and not yet given.
-    let id = grants[0].unwrap().to_string();
+    let id = grants[0].to_string();
     let home = &coast.houses[0].clinic;
     home.revoke(&id, "moved away", None).unwrap();
     let mailbox = key_of(&coast.houses[0], &amina).id();
@@ -168,14 +162,7 @@ fn a_piece_that_the_relay_has_altered_ends_the_session_and_is_not_kept() {
     let away = &coast.houses[1];
     let (name, shape) = only(away, &amina);
     let mailbox = key_of(&coast.houses[1], &amina).id();
-    let store = &coast.relay.clinic.store;
-    for (key, mut value) in mail_in(&coast, &mailbox) {
-        let last = value.len() - 80;
-        value[last] ^= 1;
-        let mut batch = crate::store::Batch::new();
-        batch.put(Space::Mail, key, value);
-        store.commit(batch).unwrap();
-    }
+    coast.alter(mail_in(&coast, &mailbox));
     let ended = coast.visit(1).unwrap_err();
     let refused = SyncError::Refused(chartmesh_protocol::sync::Refusal::BadSignature);
     assert_eq!(ended, CloseReason::Failed(refused));

@@ -85,14 +85,7 @@ fn nothing_at_the_relay_tells_who_the_patient_is_or_who_reads() {
 #[test]
 fn altered_mail_ends_the_session_and_is_not_kept() {
     let (coast, amina) = carried();
-    let store = &coast.relay.clinic.store;
-    for (key, mut value) in mail(&coast) {
-        let last = value.len() - 80;
-        value[last] ^= 1;
-        let mut batch = crate::store::Batch::new();
-        batch.put(Space::Mail, key, value);
-        store.commit(batch).unwrap();
-    }
+    coast.alter(mail(&coast));
     let ended = coast.visit(1).unwrap_err();
     let refused = chartmesh_protocol::sync::SyncError::Refused(Refusal::BadSignature);
     assert_eq!(ended, CloseReason::Failed(refused));
