@@ -304,7 +304,7 @@ fn on_store(
 
 /// A chart as FHIR, and what it lacks.
 fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Failure> {
-    let Exported { text, absent } = clinic.export_chart(patient, ndjson)?;
+    let Exported { text, absent, held } = clinic.export_chart(patient, ndjson)?;
     let value = if ndjson {
         serde_json::value::to_raw_value(&text)
     } else {
@@ -314,6 +314,7 @@ fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Fail
         value: value.map_err(ClinicError::fault)?,
         exit: Exit::Done,
         absent,
+        held,
     })
 }
 

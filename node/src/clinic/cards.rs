@@ -13,7 +13,7 @@ use chartmesh_protocol::ChartId;
 
 use super::index_card::IndexCard;
 use super::open_chart::Scope;
-use super::{Clinic, ClinicError, search};
+use super::{Clinic, ClinicError, held_charts, search};
 use crate::store::{Batch, Space, StoreError};
 
 /// How often cards are looked through for marks that came meanwhile: while a peer sends without
@@ -86,6 +86,7 @@ impl Clinic {
         batch.delete(Space::Stale, chart.as_bytes().to_vec());
         match self.open_chart(chart, Scope::Summary) {
             Ok(open) => {
+                held_charts::note(&mut batch, chart, open.judged_held());
                 if let Some(card) = IndexCard::of_all(&open.patient_as_it_may_be()) {
                     search::index(&self.store, &mut batch, chart, &card)?;
                 }

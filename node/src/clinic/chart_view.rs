@@ -376,10 +376,10 @@ impl Clinic {
     /// As [`export`](Self::export).
     pub fn export_chart(&self, id: &str, ndjson: bool) -> Result<Exported, ClinicError> {
         let chart = self.find_chart(id)?;
-        let placed = self.with_chart(&chart, |open| {
+        let (placed, held) = self.with_chart(&chart, |open| {
             let placed = open.placed_resources().into_iter();
             let placed = placed.map(|(name, resource)| (open.tag(&name), resource));
-            Ok(placed.collect::<Vec<_>>())
+            Ok((placed.collect::<Vec<_>>(), open.held().count()))
         })?;
         self.note(Action::Export, Some(chart))?;
         let mut absent = Vec::new();
@@ -394,7 +394,8 @@ impl Clinic {
         } else {
             chartmesh_crdt::to_bundle(&resources)
         };
-        Ok(Exported { text, absent })
+        let held = u64::try_from(held).unwrap_or(u64::MAX);
+        Ok(Exported { text, absent, held })
     }
 
     /// The grant that a typed id names among those of all charts.

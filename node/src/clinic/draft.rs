@@ -152,16 +152,19 @@ impl Clinic {
             let filed = items::file(view, &mut batch, &items)?;
             notes::apply(view, &mut batch, &told, &own)?;
             refusal::note_heard(view, &mut batch, &items, at_ms)?;
-            for chart in items
-                .iter()
-                .filter(|item| !item.is_of_house())
-                .map(|item| &item.chart)
-            {
+            for item in items.iter().filter(|item| !item.is_of_house()) {
+                let chart = &item.chart;
                 if !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
                 }
-                // What is written here comes with its card, but another one may be in the making.
-                if !is_ours || view.contains(Space::Stale, chart.as_bytes())? {
+                // What is written here comes with its card, but another one may be in the
+                // making; and with a card it is noted what does not count, which a statement
+                // may change.
+                if !is_ours
+                    || item.revokes
+                    || view.contains(Space::Stale, chart.as_bytes())?
+                    || view.contains(Space::Held, chart.as_bytes())?
+                {
                     batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
                 }
                 if !is_ours {

@@ -52,6 +52,14 @@ impl Judged {
         self.0.verdicts.get(id) == Some(&Verdict::Counts)
     }
 
+    /// How many records do not count.
+    pub(super) fn held(&self) -> usize {
+        let verdicts = self.0.verdicts.values();
+        verdicts
+            .filter(|verdict| **verdict != Verdict::Counts)
+            .count()
+    }
+
     pub(super) fn held_among(&self, records: &[Listed]) -> Vec<HeldRecord> {
         let held = |one: &Listed| match self.0.verdicts.get(&one.id)? {
             Verdict::Held(reason) => Some(one.held_because(reason.to_string())),

@@ -14,7 +14,8 @@
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `terms`, `grant_list`, `verify`, `witness` | grants, revocations, their checks |
-//! | `chart_view`, `held_view`, `conflicts` | what people see of a chart, and decide |
+//! | `chart_view`, `conflicts` | what people see of a chart, and decide |
+//! | `held_view`, `held_charts` | what does not count, and where there is some |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `post`, `relay` | what lies at a relay, and the relay itself |
@@ -48,6 +49,7 @@ mod error;
 mod fold;
 mod grant_list;
 mod handover;
+mod held_charts;
 mod held_view;
 mod house;
 mod hybrid;
@@ -118,6 +120,7 @@ pub use consent::{GrantMade, GrantsMade, Revoked};
 pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
+pub use held_charts::{HeldChart, HeldCharts};
 pub use held_view::{HeldLine, HeldResource};
 pub use house::{Doubled, Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};

@@ -41,6 +41,8 @@ pub(crate) struct OpenChart {
     authors: BTreeMap<ActorId, NodeId>,
     /// Records of compartments whose names this clinic does not know.
     unknown: usize,
+    /// Records of all compartments that were judged not to count, also of those left unopened.
+    judged_held: usize,
 }
 
 /// A compartment that is about to be opened.
@@ -69,6 +71,7 @@ impl OpenChart {
             compartments: BTreeMap::new(),
             authors: BTreeMap::new(),
             unknown: 0,
+            judged_held: 0,
         }
     }
 
@@ -151,6 +154,11 @@ impl OpenChart {
             .flat_map(|(name, one)| one.held().map(move |held| (name, held)))
     }
 
+    /// How many records do not count, of all compartments however little was opened.
+    pub(super) fn judged_held(&self) -> usize {
+        self.judged_held
+    }
+
     /// Records that this clinic has and cannot place or open.
     pub(crate) fn sealed(&self) -> usize {
         self.unknown
@@ -186,6 +194,7 @@ impl Clinic {
             compartments: BTreeMap::new(),
             authors: BTreeMap::new(),
             unknown: 0,
+            judged_held: 0,
             ledger,
         };
         let records = self.records(chart)?;
@@ -193,6 +202,7 @@ impl Clinic {
         let placed: usize = parts.iter().map(|part| part.records.len()).sum();
         open.unknown = records.len().saturating_sub(placed);
         let mut judged = Judged::of(self, &open, &parts)?;
+        open.judged_held = judged.held();
         if scope == Scope::WithHeld {
             judged = judged.with_nothing_held();
         }

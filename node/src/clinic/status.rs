@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attachments::Awaited;
 use super::audit::{self, AuditCheck, AuditLine};
+use super::held_charts::HeldCharts;
 use super::house::Doubled;
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
@@ -40,6 +41,9 @@ pub struct Status {
     /// Attachments that are on their way here.
     #[serde(default)]
     pub attachments: Awaited,
+    /// Records that are kept and do not count: somebody has to look at them.
+    #[serde(skip_serializing_if = "HeldCharts::is_empty", default)]
+    pub held: HeldCharts,
     /// Nodes of this clinic of which several came from one enrolment file.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubled: Vec<Doubled>,
@@ -93,6 +97,10 @@ impl Clinic {
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
             attachments: self.awaited(&links)?,
+            held: match running {
+                true => self.held_charts()?,
+                false => self.held_charts_by_now()?,
+            },
             doubled: self.doubled()?,
             peers: self.peer_lines(links, charts)?,
             relay: match self.is_relay() {

@@ -32,6 +32,9 @@ pub struct Answer {
     /// Attachments that an export lacks: their content is not here.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub absent: Vec<AbsentAttachment>,
+    /// Records that an export leaves out: they do not count.
+    #[serde(default)]
+    pub held: u64,
 }
 
 impl Answer {
@@ -50,6 +53,7 @@ impl Answer {
             value,
             exit: Exit::Done,
             absent: Vec::new(),
+            held: 0,
         })
     }
 

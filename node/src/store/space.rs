@@ -104,6 +104,8 @@ spaces! {
     Compactions = 0x85,
     /// What lies at each relay, as far as this node put or fetched it.
     Post = 0x86,
+    /// Charts with records that do not count.
+    Held = 0x87,
 }
 
 impl Space {

@@ -98,13 +98,25 @@ pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(),
             crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
             eprintln!("Written to {}.", path.display());
             if json {
-                let report = serde_json::json!({ "written": path, "absent": answer.absent });
+                let report = serde_json::json!({ "written": path, "absent": answer.absent,
+                    "held": answer.held });
                 super::print(&format!("{report}\n"))?;
             }
         }
     }
     if !answer.absent.is_empty() {
         eprint!("{}", attachment::lacking(&answer.absent, &export.patient));
+    }
+    if answer.held > 0 {
+        let records = match answer.held {
+            1 => "1 record that does".to_owned(),
+            held => format!("{held} records that do"),
+        };
+        eprintln!(
+            "NOT WRITTEN: {records} not count. `chartmesh chart show {}` tells what is held, and \
+             why.",
+            export.patient
+        );
     }
     Ok(())
 }

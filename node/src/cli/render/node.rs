@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{attachment, line, many, read, short};
 use crate::clinic::{
-    Awaited, DoctorReport, Doubled, Enrolled, NodeLine, NodeRevoked, OwnCard, PassedOn, PeerLine,
-    RelayUse, Served, Status,
+    Awaited, DoctorReport, Doubled, Enrolled, HeldCharts, NodeLine, NodeRevoked, OwnCard, PassedOn,
+    PeerLine, RelayUse, Served, Status,
 };
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
@@ -242,12 +242,38 @@ pub(super) fn status(status: &Status) -> String {
     if let Some(words) = attachment::awaited(&status.attachments) {
         line(&mut out, &format!("  waiting  {words}"));
     }
+    if !status.held.is_empty() {
+        line(&mut out, &format!("  HELD     {}", held(&status.held)));
+    }
     for doubled in &status.doubled {
         line(&mut out, &format!("  NODES    {}", two_of_one(doubled)));
     }
     line(&mut out, "Other clinics");
     out.push_str(&peers(&status.peers));
     out
+}
+
+/// Charts that are named in a line.
+const CHARTS_NAMED: usize = 5;
+
+/// Where somebody has to look at records that do not count.
+pub(in crate::cli) fn held(held: &HeldCharts) -> String {
+    let named = held.of.iter().take(CHARTS_NAMED);
+    let named: Vec<String> = named.map(|chart| short(&chart.id)).collect();
+    let others = match held.charts.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        others => format!(" and of {others} more"),
+    };
+    let (do_not, each) = match held.records {
+        1 => ("does not", "look at it"),
+        _ => ("do not", "look at each"),
+    };
+    format!(
+        "{} of {} {do_not} count; {each} with `chart show` of {}{others}",
+        many(held.records, "record"),
+        many(held.charts, "patient"),
+        named.join(", ")
+    )
 }
 
 /// What lies at a relay.

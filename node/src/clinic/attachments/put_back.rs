@@ -17,6 +17,8 @@ pub struct Exported {
     pub text: String,
     /// What it lacks: the content of these is not here.
     pub absent: Vec<AbsentAttachment>,
+    /// Records that it leaves out: they do not count.
+    pub held: u64,
 }
 
 /// An attachment whose content is not here.

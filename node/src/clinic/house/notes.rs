@@ -232,6 +232,10 @@ pub(crate) fn apply(
                         bytes.clone(),
                     )
                     .delete(Space::Peers, peer_key(clinic, node));
+                // What the node wrote may not count any more, in any chart.
+                for pair in view.scan_prefix(Space::Charts, &[]) {
+                    batch.put(Space::Stale, pair?.0, item.id.as_bytes().to_vec());
+                }
                 if clinic == own {
                     note_ending(batch, node);
                 }

@@ -22,6 +22,12 @@ fn said(house: &House, id: &str) -> Vec<(String, Option<String>)> {
     view.held_resources.into_iter().map(line).collect()
 }
 
+/// How many records do not count by what `status` tells, of how many charts.
+pub(super) fn told(house: &House) -> (u64, u64) {
+    let held = house.clinic.status(false, Vec::new()).unwrap().held;
+    (held.records, held.charts)
+}
+
 /// A clinic writes while it cannot know that its right has ended.
 #[test]
 fn what_a_held_record_says_of_an_allergy_is_shown_at_both_clinics() {
@@ -43,6 +49,8 @@ fn what_a_held_record_says_of_an_allergy_is_shown_at_both_clinics() {
         let view = house.clinic.chart_view(&id).unwrap();
         let listed = view.allergies.list[0].criticality.as_deref();
         assert_eq!(listed, Some("low"), "what counts is not changed by it");
+        assert_eq!(told(house), (1, 1));
+        assert_eq!(house.clinic.export_chart(&id, false).unwrap().held, 1);
     }
     let away = away.reopen();
     assert_eq!(said(&away, &id), expected, "also when it is read anew");
@@ -50,6 +58,8 @@ fn what_a_held_record_says_of_an_allergy_is_shown_at_both_clinics() {
     sync(&home, &away).unwrap();
     for house in [&home, &away] {
         assert_eq!(said(house, &id), [], "a new grant lets it count");
+        assert_eq!(told(house), (0, 0));
+        assert_eq!(house.clinic.export_chart(&id, false).unwrap().held, 0);
     }
 }
 

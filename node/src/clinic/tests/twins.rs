@@ -6,6 +6,7 @@ use chartmesh_protocol::sync::{Refusal, SyncError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::held::told;
 use super::sharing::visit;
 use super::*;
 use crate::control::Pin;
@@ -80,11 +81,13 @@ fn what_a_node_wrote_after_it_was_cut_off_is_held_by_who_had_taken_it_in_good_fa
     // The other clinic has not heard of it yet.
     sync(&second, &other).unwrap();
     assert!(other.shows(&id, "forged") && other.held(&id) == 0);
+    assert_eq!(told(&other), (0, 0));
     sync(&first, &other).unwrap();
     for house in [&first, &other] {
         assert!(house.shows(&id, "before"), "{}", house.clinic.name());
         assert!(!house.shows(&id, "forged"), "{}", house.clinic.name());
         assert_eq!(house.held(&id), 1, "kept, and shown apart");
+        assert_eq!(told(house), (1, 1));
     }
     // Nobody lets it in any more.
     for house in [&first, &other] {

@@ -130,4 +130,20 @@ fn a_record_written_before_hearing_of_the_revocation_is_held_and_not_lost() {
     );
     let check = a.json(&["consent", "verify"]);
     assert_eq!((&check["ok"], &check["held"]), (&true.into(), &1.into()));
+
+    wait_until("the node to tell of it", SOON, || {
+        a.json(&["status"])["held"]["records"] == 1
+    });
+    let short = &shared.chart[..8];
+    let status = a.ok(&["status"]);
+    let told =
+        format!("1 record of 1 patient does not count; look at it with `chart show` of {short}");
+    assert!(status.contains(&told), "{status}");
+    let exported = a.cli(&["export", "--patient", &shared.chart]);
+    assert!(
+        exported
+            .stderr
+            .contains("NOT WRITTEN: 1 record that does not count"),
+        "{exported:?}"
+    );
 }
