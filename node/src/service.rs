@@ -244,7 +244,13 @@ fn on_store(
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
         Request::Node(node) => on_nodes(clinic, node, report),
         Request::PatientRegister(registration) => Answer::done(&clinic.register(&registration)?),
-        Request::PatientSearch { words } => Answer::done(&clinic.find_patients(&words)?),
+        Request::PatientSearch { words } => {
+            let (found, not_searched) = clinic.find_patients(&words)?;
+            Ok(Answer {
+                not_searched,
+                ..Answer::done(&found)?
+            })
+        }
         Request::PatientShow { id } => Answer::done(&clinic.patient(&id)?),
         Request::PatientPin { id, new_pin, pin } => {
             Answer::done(&clinic.set_pin(&id, &new_pin, pin.as_ref())?)
@@ -311,10 +317,9 @@ fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Fail
         serde_json::value::RawValue::from_string(text)
     };
     Ok(Answer {
-        value: value.map_err(ClinicError::fault)?,
-        exit: Exit::Done,
         absent,
         held,
+        ..Answer::of(value.map_err(ClinicError::fault)?)
     })
 }
 

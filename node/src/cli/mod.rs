@@ -103,6 +103,12 @@ fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failu
     if let Command::Attachment(Attachment::Save { out, .. }) = command {
         return render::save(out, answer, global.json);
     }
+    if answer.not_searched > 0 {
+        eprintln!(
+            "{} patients came just now and cannot be found yet: search again in some minutes.",
+            answer.not_searched
+        );
+    }
     let text = if global.json {
         format!("{}\n", answer.value.get())
     } else {

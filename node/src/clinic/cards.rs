@@ -20,6 +20,10 @@ use crate::store::{Batch, Space, StoreError};
 /// end, a search takes what there is.
 const ROUNDS: u32 = 3;
 
+/// How long a person waits for cards of what came just now, in milliseconds: what one does not wonder
+/// at. After a first sync there may be cards to make for minutes.
+pub(super) const WAIT_FOR_CARDS_MS: u64 = 1_000;
+
 /// Cards that are written in one commit: each commit waits for the disk.
 const CARDS_AT_ONCE: usize = 64;
 
@@ -53,6 +57,13 @@ impl Clinic {
             Err(ClinicError::Store(StoreError::Full)) => Ok(()),
             outcome => outcome,
         }
+    }
+
+    /// The same for so many milliseconds. Returns how many charts are left without their card.
+    pub(super) fn refresh_cards_within(&self, ms: u64) -> Result<usize, ClinicError> {
+        let until = self.now_ms().saturating_add(ms);
+        self.refresh_cards_until(&|| self.now_ms() >= until)?;
+        Ok(self.store.keys(Space::Stale, &[]).count())
     }
 
     fn refresh_all_cards(&self, is_over: &dyn Fn() -> bool) -> Result<(), ClinicError> {

@@ -55,6 +55,15 @@ pub enum ClinicError {
         /// How many.
         count: usize,
     },
+    /// Who has come just now cannot be told from others yet.
+    #[error(
+        "{count} patients have come just now, and which ids they have is not known yet: try again \
+         in some minutes, or type the whole id of the chart"
+    )]
+    StillComing {
+        /// How many.
+        count: usize,
+    },
     /// Consent or the clinic's role does not allow it.
     #[error("{reason}")]
     Refused {
@@ -124,6 +133,7 @@ impl ClinicError {
             Self::Store(StoreError::Damaged { .. }) => Exit::Damaged,
             Self::Unreadable { .. } => Exit::Damaged,
             Self::Folder { .. }
+            | Self::StillComing { .. }
             | Self::Keys(_)
             | Self::Open(_)
             | Self::Store(_)

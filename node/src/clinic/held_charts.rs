@@ -9,15 +9,12 @@
 use chartmesh_protocol::ChartId;
 use serde::{Deserialize, Serialize};
 
+use super::cards::WAIT_FOR_CARDS_MS;
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space};
 
 /// Charts that are named: more than a person goes through in a day.
 const MAX_NAMED: usize = 100;
-
-/// For how long cards are made before it is told what is held, in milliseconds: what a person waits
-/// without wondering. After a first sync there may be cards to make for minutes.
-const LOOK_FOR_MS: u64 = 1_000;
 
 /// Records that are kept and do not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +76,7 @@ impl Clinic {
 
     /// The same once some of what came was looked at: nobody does so while no node runs.
     pub(super) fn held_charts_by_now(&self) -> Result<HeldCharts, ClinicError> {
-        let until = self.now_ms().saturating_add(LOOK_FOR_MS);
-        self.refresh_cards_until(&|| self.now_ms() > until)?;
+        self.refresh_cards_within(WAIT_FOR_CARDS_MS)?;
         self.held_charts()
     }
 }

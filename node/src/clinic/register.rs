@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::audit::Action;
+use super::cards::WAIT_FOR_CARDS_MS;
 use super::draft::Draft;
 use super::open_chart::OpenChart;
 use super::save::Edit;
@@ -26,6 +27,14 @@ pub struct Registered {
     pub fhir_id: String,
     /// The name.
     pub name: String,
+    /// Patients who came from elsewhere just now, with whom this one was not compared.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub not_compared: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Clinic {
@@ -37,7 +46,10 @@ impl Clinic {
     /// patient.
     pub fn register(&self, registration: &Registration) -> Result<Registered, ClinicError> {
         let patient = patient_of(registration, self.new_resource_id(), self.time_ms())?;
+        let mut not_compared = 0;
         if !registration.even_if_alike {
+            // Nobody is turned away because a thousand others have just come.
+            not_compared = self.refresh_cards_within(WAIT_FOR_CARDS_MS)?;
             let alike = self.alike(registration)?;
             if let Some(found) = alike.first() {
                 return Err(ClinicError::Conflict {
@@ -65,6 +77,7 @@ impl Clinic {
             id: open.id(),
             fhir_id: id,
             name,
+            not_compared,
         })
     }
 

@@ -14,6 +14,7 @@ use chartmesh_protocol::ChartId;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
+use super::cards::WAIT_FOR_CARDS_MS;
 use super::index_card::{self, Identifier, IndexCard};
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, Store};
@@ -102,22 +103,24 @@ fn patient_text(patient: &str) -> String {
 }
 
 impl Clinic {
-    /// Patients that match every word, with an audit entry.
+    /// Patients that match every word, with an audit entry; and how many have come just now who
+    /// cannot be found yet.
     ///
     /// # Errors
     /// [`ClinicError::Store`] when the store cannot be read or written.
-    pub fn find_patients(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
+    pub fn find_patients(
+        &self,
+        words: &[String],
+    ) -> Result<(Vec<FoundPatient>, usize), ClinicError> {
+        let left = self.refresh_cards_within(WAIT_FOR_CARDS_MS)?;
         let found = self.search(words)?;
         self.note(Action::Search, None)?;
-        Ok(found)
+        Ok((found, left))
     }
 
-    /// Patients that match every word; all patients for no words. Sorted by name.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read.
-    pub fn search(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
-        self.refresh_cards()?;
+    /// Patients that match every word by the cards that there are; all patients for no words.
+    /// Sorted by name.
+    pub(super) fn search(&self, words: &[String]) -> Result<Vec<FoundPatient>, ClinicError> {
         let charts = if words.iter().all(|word| word.trim().is_empty()) {
             self.all_charts()?
         } else {
@@ -192,8 +195,14 @@ impl Clinic {
     /// of either.
     ///
     /// # Errors
-    /// [`ClinicError::NotFound`] or [`ClinicError::Ambiguous`].
+    /// [`ClinicError::NotFound`], [`ClinicError::Ambiguous`], or [`ClinicError::StillComing`] where
+    /// somebody else may have the id, of whom that is not known yet.
     pub fn find_chart(&self, typed: &str) -> Result<ChartId, ClinicError> {
+        self.find_chart_within(typed, WAIT_FOR_CARDS_MS)
+    }
+
+    /// The same, waiting so many milliseconds for cards.
+    pub(super) fn find_chart_within(&self, typed: &str, ms: u64) -> Result<ChartId, ClinicError> {
         let typed = typed.trim();
         let typed = typed.strip_prefix("Patient/").unwrap_or(typed);
         let lower = typed.to_ascii_lowercase();
@@ -202,7 +211,11 @@ impl Clinic {
         {
             return Ok(id);
         }
-        let mut found = self.charts_of_patient(typed)?;
+        match self.refresh_cards_within(ms)? {
+            0 => {}
+            count => return Err(ClinicError::StillComing { count }),
+        }
+        let mut found = self.charts_with(&patient_text(typed))?;
         if found.is_empty() && !typed.is_empty() {
             for chart in self.all_charts()? {
                 let by_patient = || -> Result<bool, ClinicError> {

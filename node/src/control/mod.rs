@@ -35,6 +35,9 @@ pub struct Answer {
     /// Records that an export leaves out: they do not count.
     #[serde(default)]
     pub held: u64,
+    /// Patients who came just now and whom a search could not find yet.
+    #[serde(default)]
+    pub not_searched: usize,
 }
 
 impl Answer {
@@ -49,12 +52,19 @@ impl Answer {
                 format!("the answer cannot be written: {error}"),
             )
         })?;
-        Ok(Self {
+        Ok(Self::of(value))
+    }
+
+    /// The same with what is written as JSON already.
+    #[must_use]
+    pub fn of(value: Box<RawValue>) -> Self {
+        Self {
             value,
             exit: Exit::Done,
             absent: Vec::new(),
             held: 0,
-        })
+            not_searched: 0,
+        }
     }
 
     /// The same answer with another exit code.

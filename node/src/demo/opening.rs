@@ -61,7 +61,7 @@ pub(super) fn patients(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, F
     })?;
     drop(bar);
     let seconds = clock::now_ms().saturating_sub(begun);
-    let charts = hill.clinic.find_patients(&[])?.len();
+    let charts = hill.clinic.find_patients(&[])?.0.len();
     let wanted = usize::try_from(stage.invented)
         .unwrap_or(usize::MAX)
         .saturating_add(1);
@@ -98,7 +98,7 @@ pub(super) fn consent(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Fa
         ));
     };
     let signed = made.iter().filter(|one| one.grant.is_some()).count();
-    let charts = stage.hill.clinic.find_patients(&[])?.len();
+    let charts = stage.hill.clinic.find_patients(&[])?.0.len();
     claim(signed == charts, "a grant was signed for every patient")?;
     let far = stage.far.clinic.clinic_id();
     let to_far = stage.hill.clinic.grants(None)?;

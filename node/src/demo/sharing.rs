@@ -29,7 +29,7 @@ pub(super) fn sync(stage: &mut Stage, screen: &Screen<'_>) -> Result<Told, Failu
     let (records, bytes) = (report.records_sent, report.bytes_sent);
     let arrived = charts_of(&stage.river)?;
     claim(arrived == wanted, "River Hospital has every chart")?;
-    for patient in stage.hill.clinic.find_patients(&[])? {
+    for patient in stage.hill.clinic.find_patients(&[])?.0 {
         same_at_both(stage, &patient.id.to_string())?;
     }
     nothing_at(&stage.far)?;
@@ -94,7 +94,7 @@ pub(super) fn same_at_both(stage: &Stage, id: &str) -> Result<usize, Failure> {
 /// Checks that a clinic has no chart, no statement and no record.
 pub(super) fn nothing_at(member: &Member) -> Result<(), Failure> {
     let status = member.clinic.status(false, Vec::new())?;
-    let found = member.clinic.find_patients(&[])?.len();
+    let found = member.clinic.find_patients(&[])?.0.len();
     claim(
         status.charts == 0 && status.items == 0 && found == 0,
         &format!("{} has nothing", member.name),

@@ -15,10 +15,19 @@ use crate::clinic::{
 const NOT_VISIBLE: &str = "  NOT VISIBLE to this clinic: ask the patient or the home clinic";
 
 pub(super) fn registered(registered: &Registered) -> String {
-    format!(
+    let mut out = format!(
         "Registered {}.\n  chart    {}\n  patient  {}\n",
         registered.name, registered.id, registered.fhir_id
-    )
+    );
+    if registered.not_compared > 0 {
+        let text = format!(
+            "NOT COMPARED with {} patients who came from elsewhere just now: search for the name \
+             again in some minutes.",
+            registered.not_compared
+        );
+        line(&mut out, &text);
+    }
+    out
 }
 
 pub(super) fn found(patients: &[FoundPatient], words: &[String]) -> String {

@@ -165,7 +165,7 @@ fn a_file_with_a_mark_and_one_that_is_too_large_are_refused() {
         error.contains("an attachment has 1 to 67108864 bytes"),
         "{error}"
     );
-    assert!(house.clinic.find_patients(&[]).unwrap().is_empty());
+    assert!(house.clinic.find_patients(&[]).unwrap().0.is_empty());
 }
 
 /// Two clinics that know each other, the first with a patient and a document of this content.

@@ -4,7 +4,9 @@ use super::*;
 use crate::store::Space;
 
 fn found(house: &House, word: &str) -> usize {
-    house.clinic.search(&[word.to_owned()]).unwrap().len()
+    let (found, left) = house.clinic.find_patients(&[word.to_owned()]).unwrap();
+    assert_eq!(left, 0);
+    found.len()
 }
 
 #[test]
@@ -57,4 +59,31 @@ fn a_daemon_that_ends_does_not_wait_for_cards() {
     assert_eq!(stale(), 1);
     away.clinic.refresh_cards().unwrap();
     assert_eq!(stale(), 0);
+}
+
+#[test]
+fn nobody_waits_for_the_cards_of_all_who_have_just_come() {
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let amina = home.register("Amina");
+    home.grant(&amina, &away, "all", "read");
+    sync(&home, &away).unwrap();
+    let fhir_id = home.clinic.patient(&amina).unwrap().fhir_id;
+    // Whoever else has just come may have an id that begins so.
+    for (typed, whole) in [
+        (amina.as_str(), true),
+        (&amina[..8], false),
+        (&fhir_id, false),
+    ] {
+        let found = away.clinic.find_chart_within(typed, 0);
+        match found {
+            Ok(chart) => assert!(whole && chart.to_string() == amina, "{typed}"),
+            Err(ClinicError::StillComing { count }) => assert!(!whole && count == 1, "{typed}"),
+            Err(error) => panic!("{typed}: {error}"),
+        }
+    }
+    assert_eq!(away.clinic.refresh_cards_within(0).unwrap(), 1);
+    assert_eq!(found(&away, "amina"), 1);
+    let chart = away.clinic.find_chart_within(&fhir_id, 0).unwrap();
+    assert_eq!(chart.to_string(), amina);
 }
