@@ -182,7 +182,8 @@ mod tests {
                 "Shares",
                 "Parties",
                 "Compactions",
-                "Post"
+                "Post",
+                "Held"
             ]
         );
     }
