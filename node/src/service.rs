@@ -244,13 +244,7 @@ fn on_store(
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
         Request::Node(node) => on_nodes(clinic, node, report),
         Request::PatientRegister(registration) => Answer::done(&clinic.register(&registration)?),
-        Request::PatientSearch { words } => {
-            let (found, not_searched) = clinic.find_patients(&words)?;
-            Ok(Answer {
-                not_searched,
-                ..Answer::done(&found)?
-            })
-        }
+        Request::PatientSearch { words } => searched(clinic, &words),
         Request::PatientShow { id } => Answer::done(&clinic.patient(&id)?),
         Request::PatientPin { id, new_pin, pin } => {
             Answer::done(&clinic.set_pin(&id, &new_pin, pin.as_ref())?)
@@ -279,6 +273,8 @@ fn on_store(
         }
         Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
+        Request::HeldList { patient } => Answer::done(&clinic.held_list(patient.as_deref())?),
+        Request::HeldAdmit { ids, reason } => Answer::done(&clinic.admit(&ids, &reason)?),
         Request::ConsentVerify { patient } => {
             let check = clinic.verify_ledgers(patient.as_deref(), report)?;
             ending(&check, (!check.ok).then_some(Exit::Failed))
@@ -306,6 +302,15 @@ fn on_store(
         | Request::SyncStatus
         | Request::Status => Err(ClinicError::fault("a network command reached the store").into()),
     }
+}
+
+/// Patients, and how many could not be searched.
+fn searched(clinic: &Clinic, words: &[String]) -> Result<Answer, Failure> {
+    let (found, not_searched) = clinic.find_patients(words)?;
+    Ok(Answer {
+        not_searched,
+        ..Answer::done(&found)?
+    })
 }
 
 /// A chart as FHIR, and what it lacks.

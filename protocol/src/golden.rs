@@ -162,11 +162,13 @@ fn what_a_clinic_says_of_itself_is_written_as_ever() {
     let note = world.house_note(1, world.chart);
     let revocation = world.cut_off(1);
     let end = world.node_end(1, &SUMMARY, &[&seen]);
+    let admission = world.admit(0, &[&seen]);
     let epoch = world.epoch_that_tells(0, &SUMMARY, &[0, 1]);
     for (name, statement) in [
         ("statement-house-note.bin", &note),
         ("statement-node-revocation.bin", &revocation),
         ("statement-node-end.bin", &end),
+        ("statement-admission.bin", &admission),
         ("statement-epoch-sealing.bin", &epoch),
     ] {
         let file = golden(name, &statement.to_bytes());

@@ -73,6 +73,10 @@ pub const MAX_EPOCH_PARENTS: usize = 32;
 /// Ledger statements that a frontier names: heads of the ledger, few unless many worked apart.
 pub const MAX_FRONTIER: usize = 256;
 
+/// Records that one admission names: what a clinic wrote in a month without hearing that its right
+/// had ended; more take another.
+pub const MAX_ADMITTED: usize = 1024;
+
 /// Authors that a revocation's frontier names in one compartment: nodes times incarnations.
 pub const MAX_FRONTIER_AUTHORS: usize = 1024;
 

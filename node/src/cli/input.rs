@@ -8,8 +8,8 @@ use chartmesh_protocol::identity::Card;
 use zeroize::Zeroizing;
 
 use super::args::{
-    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Node, Patient, Peer, PinArg,
-    Sex, Sync,
+    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Held, Node, Patient, Peer,
+    PinArg, Sex, Sync,
 };
 use crate::control::{
     BundleOrder, Exit, Failure, GrantRequest, NodeRequest, Pin, Registration, Request, Resolution,
@@ -48,6 +48,13 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Chart(chart) => chart_request(chart),
         Command::Attachment(attachment) => attachment_request(attachment),
         Command::Consent(consent) => consent_request(consent)?,
+        Command::Held(Held::List { patient }) => Request::HeldList {
+            patient: patient.clone(),
+        },
+        Command::Held(Held::Admit { ids, reason }) => Request::HeldAdmit {
+            ids: ids.clone(),
+            reason: reason.clone(),
+        },
         Command::Sync(Sync::Now { peer }) => Request::SyncNow { peer: peer.clone() },
         Command::Sync(Sync::Status) => Request::SyncStatus,
         Command::Sync(Sync::Export {

@@ -59,6 +59,9 @@ pub enum Action {
     /// A node of this clinic was cut off.
     #[n(9)]
     CutOffNode,
+    /// Records that were held were let count.
+    #[n(10)]
+    Admit,
 }
 
 impl Action {
@@ -72,7 +75,8 @@ impl Action {
             | Self::Resolve
             | Self::SetPin
             | Self::EnrollNode
-            | Self::CutOffNode => false,
+            | Self::CutOffNode
+            | Self::Admit => false,
         }
     }
 }

@@ -20,8 +20,8 @@ use crate::store::{Batch, Space, StoreError};
 /// end, a search takes what there is.
 const ROUNDS: u32 = 3;
 
-/// How long a person waits for cards of what came just now, in milliseconds: what one does not wonder
-/// at. After a first sync there may be cards to make for minutes.
+/// How long a person waits for cards of what came just now, in milliseconds: what one does not
+/// wonder at. After a first sync there may be cards to make for minutes.
 pub(super) const WAIT_FOR_CARDS_MS: u64 = 1_000;
 
 /// Cards that are written in one commit: each commit waits for the disk.

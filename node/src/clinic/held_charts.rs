@@ -13,27 +13,13 @@ use super::cards::WAIT_FOR_CARDS_MS;
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space};
 
-/// Charts that are named: more than a person goes through in a day.
-const MAX_NAMED: usize = 100;
-
 /// Records that are kept and do not count.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldCharts {
     /// All of them.
     pub records: u64,
     /// How many charts have some.
     pub charts: u64,
-    /// These, but for those behind the first hundred.
-    pub of: Vec<HeldChart>,
-}
-
-/// A chart that has such records.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HeldChart {
-    /// The chart.
-    pub id: ChartId,
-    /// Its records that do not count.
-    pub records: u64,
 }
 
 impl HeldCharts {
@@ -54,21 +40,24 @@ pub(super) fn note(batch: &mut Batch, chart: &ChartId, records: usize) {
 }
 
 impl Clinic {
+    /// The charts with records that do not count.
+    pub(super) fn charts_with_held(&self) -> Result<Vec<ChartId>, ClinicError> {
+        self.refresh_cards_within(WAIT_FOR_CARDS_MS)?;
+        let mut charts = Vec::new();
+        for key in self.store.keys(Space::Held, &[]) {
+            charts.extend(ChartId::try_from(key?.as_slice()).ok());
+        }
+        Ok(charts)
+    }
+
     /// What is held, of the charts whose cards were made since something came for them.
     pub(super) fn held_charts(&self) -> Result<HeldCharts, ClinicError> {
         let mut held = HeldCharts::default();
         for pair in self.store.scan_prefix(Space::Held, &[]) {
-            let (key, value) = pair?;
-            let chart = ChartId::try_from(key.as_slice()).ok();
-            let records = <[u8; 4]>::try_from(value.as_slice()).ok();
-            let Some((id, records)) = chart.zip(records) else {
-                continue;
-            };
-            let records = u64::from(u32::from_be_bytes(records));
-            held.records += records;
-            held.charts += 1;
-            if held.of.len() < MAX_NAMED {
-                held.of.push(HeldChart { id, records });
+            let (_, value) = pair?;
+            if let Ok(records) = <[u8; 4]>::try_from(value.as_slice()) {
+                held.records += u64::from(u32::from_be_bytes(records));
+                held.charts += 1;
             }
         }
         Ok(held)

@@ -62,7 +62,7 @@ impl Judged {
 
     pub(super) fn held_among(&self, records: &[Listed]) -> Vec<HeldRecord> {
         let held = |one: &Listed| match self.0.verdicts.get(&one.id)? {
-            Verdict::Held(reason) => Some(one.held_because(reason.to_string())),
+            Verdict::Held(reason) => Some(one.judged(*reason)),
             Verdict::Counts => None,
         };
         records.iter().filter_map(held).collect()

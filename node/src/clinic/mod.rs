@@ -15,7 +15,7 @@
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `terms`, `grant_list`, `verify`, `witness` | grants, revocations, their checks |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
-//! | `held_view`, `held_charts` | what does not count, and where there is some |
+//! | `held_view`, `held_charts`, `admit` | what does not count, where there is some, and lets it |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
 //! | `post`, `relay` | what lies at a relay, and the relay itself |
@@ -30,6 +30,7 @@
 //! | `news` | telling whoever waits for what is written |
 
 mod addresses;
+mod admit;
 mod attachments;
 mod audit;
 mod bundle;
@@ -107,6 +108,7 @@ use lru::LruCache;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
+pub use admit::{Admitted, HeldItem};
 pub use attachments::{
     Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
 };
@@ -120,7 +122,7 @@ pub use consent::{GrantMade, GrantsMade, Revoked};
 pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
-pub use held_charts::{HeldChart, HeldCharts};
+pub use held_charts::HeldCharts;
 pub use held_view::{HeldLine, HeldResource};
 pub use house::{Doubled, Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};

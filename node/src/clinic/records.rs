@@ -1,7 +1,7 @@
 //! Records of a chart out of the store, and what is in them.
 
 use chartmesh_crdt::{ActorId, ChangeFacts, ChangeHash};
-use chartmesh_protocol::ledger::Place;
+use chartmesh_protocol::ledger::{Held, Place};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{Keyring, OpenError, RecordContent, VerifiedRecord, actor_id};
 use chartmesh_protocol::sync::ItemKind;
@@ -25,6 +25,8 @@ pub(crate) struct HeldRecord {
     pub(super) author: NodeId,
     /// Why, for people.
     pub(super) reason: String,
+    /// Whether the custodian can let it count.
+    pub(super) admissible: bool,
 }
 
 /// What a record of changes holds.
@@ -43,6 +45,15 @@ impl Listed {
             record: self.id,
             author: self.header.author,
             reason,
+            admissible: false,
+        }
+    }
+
+    /// What was judged not to count.
+    pub(super) fn judged(&self, held: Held) -> HeldRecord {
+        HeldRecord {
+            admissible: held.is_admissible(),
+            ..self.held_because(held.to_string())
         }
     }
 

@@ -154,6 +154,18 @@ pub enum Request {
         /// Only this patient's.
         patient: Option<String>,
     },
+    /// Records that do not count.
+    HeldList {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
+    /// Let such records count.
+    HeldAdmit {
+        /// The records.
+        ids: Vec<String>,
+        /// Why; may be empty.
+        reason: String,
+    },
     /// Sync with peers.
     SyncNow {
         /// Only this clinic.

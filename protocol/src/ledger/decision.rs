@@ -350,11 +350,15 @@ impl Audience {
             Body::NodeEnd(end) if !standing.invalid.contains_key(&id) => {
                 return Self::Readers(end.compartment.clone(), vec![end.clinic]);
             }
+            Body::Admission(admission) if !standing.invalid.contains_key(&id) => {
+                return Self::Readers(admission.compartment.clone(), Vec::new());
+            }
             Body::Genesis(_)
             | Body::Grant(_)
             | Body::Revocation(_)
             | Body::Epoch(_)
-            | Body::NodeEnd(_) => {}
+            | Body::NodeEnd(_)
+            | Body::Admission(_) => {}
         }
         match standing.genesis {
             Some((genesis, _)) if genesis == id => Self::Granted,

@@ -11,11 +11,13 @@
 //! "Inside" is ancestry, not numbers: a record is inside a frontier when following the links back
 //! from the frontier's tip leads to it. A record forged later with an earlier number is not.
 //!
+//! What the custodian has admitted counts, whoever wrote it; and what that builds on.
+//!
 //! A compaction record builds on everything that it covers, whether those records are here or not.
 //!
 //! Two records of one author with the same number are a fork. One branch is chosen, the other
-//! held: first what lies inside a frontier, then what another author's valid record depends on,
-//! then the smaller id.
+//! held: first what lies inside a frontier or was admitted, then what another author's valid record
+//! depends on, then the smaller id.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,7 +68,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 #[non_exhaustive]
 pub enum Held {
-    /// No certificate says whose node wrote it.
+    /// No certificate says whose node wrote it. One may still come; nobody answers for it now.
     #[error("the node that wrote it is unknown")]
     UnknownAuthor,
     /// The author's clinic never had the right to write there, as far as the ledger tells.
@@ -84,6 +86,16 @@ pub enum Held {
     /// It builds on a record that is held for a fork.
     #[error("it builds on a record that its author replaced")]
     OnFork,
+}
+
+impl Held {
+    /// Whether an admission by the custodian lets such a record count.
+    pub fn is_admissible(self) -> bool {
+        match self {
+            Self::NoRight | Self::AfterRevocation | Self::NodeCutOff => true,
+            Self::UnknownAuthor | Self::Fork | Self::OnFork => false,
+        }
+    }
 }
 
 /// The verdict on every record, and what is wrong with the authors' sequences.
@@ -119,9 +131,14 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
         })
         .collect();
     let cut = Cut::of(&standing, &streams);
+    let admitted = admitted(&standing, &records);
+    let right = |record: &RecordFacts| match right_of(&standing, book, (&inside, &cut), record) {
+        Err(reason) if reason.is_admissible() && admitted.contains(&record.id) => Ok(()),
+        right => right,
+    };
     let rights: BTreeMap<RecordId, Result<(), Held>> = records
         .iter()
-        .map(|(id, record)| (*id, right_of(&standing, book, (&inside, &cut), record)))
+        .map(|(id, record)| (*id, right(record)))
         .collect();
     let has_right = |id: &RecordId| rights.get(id).is_some_and(Result::is_ok);
 
@@ -129,7 +146,12 @@ pub fn judge(ledger: &Ledger, book: &CertificateBook, records: &[RecordFacts]) -
     let valid = records.values().filter(|record| has_right(&record.id));
     let replaced = valid.flat_map(|one| one.covers.iter().map(|tip| (&one.compartment, tip)));
     let rank = |id: &RecordId| match id {
-        id if cut.seen(id) || inside.values().any(|inside| inside.contains(id)) => 0_u8,
+        id if admitted.contains(id)
+            || cut.seen(id)
+            || inside.values().any(|inside| inside.contains(id)) =>
+        {
+            0_u8
+        }
         id if anchored.contains(id) => 1,
         _ => 2,
     };
@@ -245,6 +267,20 @@ fn right_of(
         reason = Held::AfterRevocation;
     }
     Err(reason)
+}
+
+/// The records that the custodian has admitted, in the compartments that it names.
+fn admitted(standing: &Standing<'_>, records: &Records<'_>) -> BTreeSet<RecordId> {
+    let named = standing.admissions.iter().flat_map(|admission| {
+        let records = admission.records.iter();
+        records.map(|id| (id, &admission.compartment))
+    });
+    let is_there = |(id, name): &(&RecordId, &CompartmentName)| {
+        records
+            .get(id)
+            .is_some_and(|record| record.compartment == **name)
+    };
+    named.filter(is_there).map(|(id, _)| *id).collect()
 }
 
 /// What counts of nodes that were cut off.

@@ -4,6 +4,7 @@
 //! - `secret`: the chart secret, which hides the names of compartments from relays.
 //! - `terms`: what a grant is made of: compartments, rights, purpose, history, basis.
 //! - `genesis`, `grant`, `revocation`, `epoch`: the kinds of statement.
+//! - `admission`: what was held counts.
 //! - `house`, `node_end`: a clinic's own affairs, and the end of one of its nodes.
 //! - `statement`: how any of them is written and signed.
 //! - `book`: which node belongs to which clinic.
@@ -20,6 +21,7 @@
 //! Everything decided here is a pure function of sets: it depends on which statements and records
 //! there are, and not on the order in which they came.
 
+mod admission;
 mod book;
 mod compartment;
 mod coverage;
@@ -43,6 +45,7 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Admission;
 pub use book::CertificateBook;
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};
 pub use coverage::{Cover, CoveredRecord, covered, known};

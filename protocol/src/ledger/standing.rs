@@ -10,7 +10,7 @@ use super::statement::{Body, Statement};
 use super::terms::Rights;
 use crate::id::{ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Epoch, Genesis, Grant, NodeEnd, Revocation};
+use crate::ledger::{Admission, Epoch, Genesis, Grant, NodeEnd, Revocation};
 use crate::limits::MAX_DELEGATION_DEPTH;
 
 /// Why a statement does not count. It may count once more statements have arrived.
@@ -27,7 +27,8 @@ pub enum Invalid {
     #[error("it begins the chart, and the patient's key did not sign it")]
     ForgedGenesis,
     /// Neither the patient nor the grantee of its parent signed the grant; or who signed the
-    /// revocation is neither patient, nor issuer, nor custodian.
+    /// revocation is neither patient, nor issuer, nor custodian; or not the custodian the
+    /// admission.
     #[error("who signed it had no right to")]
     WrongSigner,
     /// The grant or the parent that it names is not here.
@@ -79,6 +80,8 @@ pub(super) struct Standing<'a> {
     pub(super) epochs: BTreeMap<StatementId, StandingEpoch>,
     /// The ends of nodes that count.
     pub(super) node_ends: Vec<&'a NodeEnd>,
+    /// The admissions that count.
+    pub(super) admissions: Vec<&'a Admission>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
     revoked_by: BTreeMap<StatementId, Vec<StatementId>>,
 }
@@ -91,6 +94,7 @@ impl<'a> Standing<'a> {
             revocations: BTreeMap::new(),
             epochs: BTreeMap::new(),
             node_ends: Vec::new(),
+            admissions: Vec::new(),
             invalid: BTreeMap::new(),
             revoked_by: BTreeMap::new(),
         };
@@ -123,6 +127,10 @@ impl<'a> Standing<'a> {
                 Body::NodeEnd(end) => {
                     standing.check_node_end(ledger, end)?;
                     standing.node_ends.push(end);
+                }
+                Body::Admission(admission) => {
+                    standing.check_admission(ledger, admission, statement)?;
+                    standing.admissions.push(admission);
                 }
                 Body::Grant(_) | Body::HouseNote(_) | Body::NodeRevocation(_) => {}
             }
@@ -272,6 +280,24 @@ impl<'a> Standing<'a> {
             Ok(())
         } else {
             Err(Invalid::NoRight)
+        }
+    }
+
+    fn check_admission(
+        &self,
+        ledger: &Ledger,
+        admission: &Admission,
+        statement: &Verified<Statement>,
+    ) -> Result<(), Invalid> {
+        let (_, genesis) = self.genesis.ok_or(Invalid::NoGenesis)?;
+        if admission.chart != ledger.chart() {
+            return Err(Invalid::OtherChart);
+        }
+        let signer = statement.payload().signer();
+        if signer.as_bytes() == genesis.custodian.as_bytes() {
+            Ok(())
+        } else {
+            Err(Invalid::WrongSigner)
         }
     }
 

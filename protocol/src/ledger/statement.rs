@@ -9,17 +9,18 @@ use crate::identity::{
     ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
 };
 use crate::ledger::{
-    Epoch, Genesis, Grant, HouseNote, NodeEnd, NodeRevocation, Revocation, house_of,
+    Admission, Epoch, Genesis, Grant, HouseNote, NodeEnd, NodeRevocation, Revocation, house_of,
 };
 use crate::limits::MAX_STATEMENT_BYTES;
 
 const VERSION: u8 = 1;
 
-// Kinds by number. 5 is kept for break-glass, 6 for admission, 7 for transfer.
+// Kinds by number. 5 is kept for break-glass, 7 for transfer.
 const GENESIS: u8 = 1;
 const GRANT: u8 = 2;
 const REVOCATION: u8 = 3;
 const EPOCH: u8 = 4;
+const ADMISSION: u8 = 6;
 const HOUSE_NOTE: u8 = 8;
 const NODE_REVOCATION: u8 = 9;
 const NODE_END: u8 = 10;
@@ -52,6 +53,7 @@ impl Statement {
             Body::HouseNote(note) => note.chart,
             Body::NodeRevocation(revocation) => house_of(&revocation.clinic),
             Body::NodeEnd(end) => end.chart,
+            Body::Admission(admission) => admission.chart,
         }
     }
 }
@@ -64,7 +66,8 @@ impl Statement {
             | Body::Epoch(_)
             | Body::HouseNote(_)
             | Body::NodeRevocation(_)
-            | Body::NodeEnd(_) => Vec::new(),
+            | Body::NodeEnd(_)
+            | Body::Admission(_) => Vec::new(),
             Body::Grant(grant) => grant.frontier.iter().copied().chain(grant.parent).collect(),
             Body::Revocation(revocation) => {
                 let grant = [revocation.grant];
@@ -92,6 +95,8 @@ pub enum Body {
     NodeRevocation(NodeRevocation),
     /// What a node had written when it was cut off.
     NodeEnd(NodeEnd),
+    /// What was held counts.
+    Admission(Admission),
 }
 
 /// The key that signs a statement.
@@ -99,7 +104,7 @@ pub enum Body {
 pub enum Signer<'a> {
     /// The patient's, for a genesis, a grant or a revocation.
     Patient(&'a PatientKey),
-    /// A clinic's, for a delegated grant, a revocation, or what it says of its nodes.
+    /// A clinic's, for a delegated grant, a revocation, an admission, or what it says of its nodes.
     Clinic(&'a ClinicKey),
     /// A node's, for an epoch.
     Node(&'a NodeKey),
@@ -145,7 +150,8 @@ impl Body {
             | Self::Epoch(_)
             | Self::HouseNote(_)
             | Self::NodeRevocation(_)
-            | Self::NodeEnd(_) => None,
+            | Self::NodeEnd(_)
+            | Self::Admission(_) => None,
         }
     }
 
@@ -158,7 +164,8 @@ impl Body {
             | Self::Grant(_)
             | Self::Revocation(_)
             | Self::Epoch(_)
-            | Self::NodeEnd(_) => false,
+            | Self::NodeEnd(_)
+            | Self::Admission(_) => false,
         }
     }
 
@@ -168,7 +175,11 @@ impl Body {
             Self::HouseNote(note) => Some(&note.clinic),
             Self::NodeRevocation(revocation) => Some(&revocation.clinic),
             Self::NodeEnd(end) => Some(&end.clinic),
-            Self::Genesis(_) | Self::Grant(_) | Self::Revocation(_) | Self::Epoch(_) => None,
+            Self::Genesis(_)
+            | Self::Grant(_)
+            | Self::Revocation(_)
+            | Self::Epoch(_)
+            | Self::Admission(_) => None,
         }
     }
 
@@ -181,6 +192,7 @@ impl Body {
             Self::HouseNote(_) => HOUSE_NOTE,
             Self::NodeRevocation(_) => NODE_REVOCATION,
             Self::NodeEnd(_) => NODE_END,
+            Self::Admission(_) => ADMISSION,
         }
     }
 
@@ -193,6 +205,7 @@ impl Body {
             Self::HouseNote(note) => codec::encode(note),
             Self::NodeRevocation(revocation) => codec::encode(revocation),
             Self::NodeEnd(end) => codec::encode(end),
+            Self::Admission(admission) => codec::encode(admission),
         }
     }
 
@@ -205,6 +218,7 @@ impl Body {
             HOUSE_NOTE => codec::decode(bytes).map(Self::HouseNote),
             NODE_REVOCATION => codec::decode(bytes).map(Self::NodeRevocation),
             NODE_END => codec::decode(bytes).map(Self::NodeEnd),
+            ADMISSION => codec::decode(bytes).map(Self::Admission),
             found => Err(CodecError::UnknownKind { found }),
         }
     }

@@ -3,6 +3,7 @@
 mod attachment;
 mod chart;
 mod consent;
+mod held;
 mod node;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use attachment::Attachment;
 pub(super) use chart::{Chart, Export, ExportFormat, Import, Patient, PinArg, Sex};
 pub(super) use consent::{Audit, Consent};
+pub(super) use held::Held;
 pub(super) use node::{Completions, Demo, Doctor, Generate, Id, Init, Node, Peer, Role, Run, Sync};
 
 /// Medical records for clinics that cannot count on a link.
@@ -152,6 +154,17 @@ Each file is taken in whole or not at all. Taking one in again changes nothing."
   chartmesh consent list --patient 440ffe72"
     )]
     Consent(Consent),
+    /// Records that do not count until the home clinic has looked at them.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh held list
+  chartmesh held admit 9b1c44d0
+
+A record is held when its author's clinic had no right to write it, or no longer: it may have been
+written before that was heard. It is kept, and `chart show` tells what it says."
+    )]
+    Held(Held),
     /// Exchange charts with other clinics.
     #[command(
         subcommand,

@@ -5,6 +5,7 @@ mod bundle;
 mod chart;
 mod conflict;
 mod consent;
+mod held;
 mod node;
 mod printable;
 
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::args::{Audit, Chart, Command, Consent, Export, Node, Patient, Peer, Sync};
+use super::args::{Audit, Chart, Command, Consent, Export, Held, Node, Patient, Peer, Sync};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard, short};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
@@ -57,6 +58,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),
         Command::Consent(Consent::Show { .. }) => Ok(consent::one(&read(answer)?)),
         Command::Consent(Consent::Verify { .. }) => Ok(consent::verified(&read(answer)?)),
+        Command::Held(Held::List { .. }) => Ok(held::list(&read::<Vec<_>>(answer)?)),
+        Command::Held(Held::Admit { .. }) => Ok(held::admitted(&read::<Vec<_>>(answer)?)),
         Command::Sync(Sync::Now { .. }) => Ok(node::synced(&read(answer)?)),
         Command::Sync(Sync::Status) => Ok(node::sync_status(&read(answer)?)),
         Command::Sync(Sync::Export { .. }) => Ok(bundle::written(&read(answer)?)),

@@ -253,26 +253,16 @@ pub(super) fn status(status: &Status) -> String {
     out
 }
 
-/// Charts that are named in a line.
-const CHARTS_NAMED: usize = 5;
-
-/// Where somebody has to look at records that do not count.
-pub(in crate::cli) fn held(held: &HeldCharts) -> String {
-    let named = held.of.iter().take(CHARTS_NAMED);
-    let named: Vec<String> = named.map(|chart| short(&chart.id)).collect();
-    let others = match held.charts.saturating_sub(named.len() as u64) {
-        0 => String::new(),
-        others => format!(" and of {others} more"),
-    };
-    let (do_not, each) = match held.records {
-        1 => ("does not", "look at it"),
-        _ => ("do not", "look at each"),
-    };
+/// That somebody has to look at records that do not count.
+fn held(held: &HeldCharts) -> String {
     format!(
-        "{} of {} {do_not} count; {each} with `chart show` of {}{others}",
+        "{} of {} {} not count: `chartmesh held list` tells which, and why",
         many(held.records, "record"),
         many(held.charts, "patient"),
-        named.join(", ")
+        match held.records {
+            1 => "does",
+            _ => "do",
+        }
     )
 }
 

@@ -77,6 +77,10 @@ enum Step {
         of: Index,
         on: Option<Index>,
     },
+    Admit {
+        of: Index,
+        by: u8,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -101,6 +105,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (clinic(), name(), prop::collection::vec(index(), 0..3))
             .prop_map(|(by, name, on)| Step::Write { by, name, on }),
         2 => (index(), prop::option::of(index())).prop_map(|(of, on)| Step::Fork { of, on }),
+        2 => (index(), any::<u8>()).prop_map(|(of, by)| Step::Admit { of, by }),
     ]
 }
 
@@ -174,7 +179,8 @@ impl Chart {
                 Step::Grant { .. }
                 | Step::PassOn { .. }
                 | Step::Revoke { .. }
-                | Step::Forge { .. } => {
+                | Step::Forge { .. }
+                | Step::Admit { .. } => {
                     let statement = chart.consent(step);
                     chart.statements.extend(statement);
                 }
@@ -198,7 +204,8 @@ impl Chart {
                 | Body::Epoch(_)
                 | Body::HouseNote(_)
                 | Body::NodeRevocation(_)
-                | Body::NodeEnd(_) => None,
+                | Body::NodeEnd(_)
+                | Body::Admission(_) => None,
             })
             .collect();
         (!grants.is_empty()).then(|| index.get(&grants).clone())
@@ -264,6 +271,11 @@ impl Chart {
                 }
                 let clinic = &self.world.clinics[*by].key;
                 Body::Grant(grant).sign(Signer::Clinic(clinic)).ok()
+            }
+            // Most by the custodian; the others are to be refused.
+            Step::Admit { of, by } => {
+                let by = usize::from(by.saturating_sub(200) % CLINICS);
+                Some(self.world.admit(by, &[&self.record(of)?]))
             }
             Step::Epoch { .. } | Step::Write { .. } | Step::Fork { .. } => None,
         }

@@ -1,5 +1,6 @@
 //! Tests of the ledger as a whole: statements, decisions, judgements, and their laws.
 
+mod admissions;
 mod coverage;
 mod decisions;
 mod entitlements;

@@ -134,16 +134,44 @@ fn a_record_written_before_hearing_of_the_revocation_is_held_and_not_lost() {
     wait_until("the node to tell of it", SOON, || {
         a.json(&["status"])["held"]["records"] == 1
     });
-    let short = &shared.chart[..8];
     let status = a.ok(&["status"]);
-    let told =
-        format!("1 record of 1 patient does not count; look at it with `chart show` of {short}");
-    assert!(status.contains(&told), "{status}");
+    let told = "1 record of 1 patient does not count: `chartmesh held list`";
+    assert!(status.contains(told), "{status}");
     let exported = a.cli(&["export", "--patient", &shared.chart]);
     assert!(
         exported
             .stderr
             .contains("NOT WRITTEN: 1 record that does not count"),
         "{exported:?}"
+    );
+
+    let item = &a.json(&["held", "list"])[0];
+    assert_eq!(item["patient"], shared.chart.as_str(), "{item}");
+    assert_eq!(item["author"], b.id(), "{item}");
+    assert!(
+        !text(&item["at"]).is_empty() && !text(&item["reason"]).is_empty(),
+        "{item}"
+    );
+    let record = text(&item["id"]);
+    let elsewhere = b.cli(&["held", "admit", &record]);
+    assert_eq!(elsewhere.code, Some(3), "{elsewhere:?}");
+    let said = a.ok(&[
+        "held",
+        "admit",
+        &record[..8],
+        "--reason",
+        "told by telephone",
+    ]);
+    assert!(said.contains("1 record in clinical of patient"), "{said}");
+    assert!(shared.has(&a, "Observation/meanwhile"));
+    assert_eq!(a.ok(&["held", "list"]), "Nothing is held.\n");
+    wait_until("the node to tell of nothing", SOON, || {
+        a.json(&["status"])["held"].is_null()
+    });
+    let entries = a.json(&["audit", "list", "--patient", &shared.chart]);
+    let admitted = |entry: &Value| entry["action"] == "admit";
+    assert!(
+        entries.as_array().unwrap().iter().any(admitted),
+        "{entries}"
     );
 }
