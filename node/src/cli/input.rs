@@ -206,6 +206,8 @@ fn consent_request(consent: &Consent) -> Result<Request, Failure> {
             rights,
             purpose,
             until,
+            days,
+            parent,
             from_now_on,
             pin,
         } => Request::ConsentGrant(GrantRequest {
@@ -215,8 +217,24 @@ fn consent_request(consent: &Consent) -> Result<Request, Failure> {
             rights: rights.clone(),
             purpose: purpose.clone(),
             until: until.clone(),
+            days: *days,
+            parent: parent.clone(),
             from_now_on: *from_now_on,
             pin: given_pin(pin)?,
+        }),
+        Consent::SecondOpinion {
+            patient,
+            to,
+            compartments,
+            days,
+            pin,
+        } => Request::ConsentGrant(GrantRequest {
+            patient: patient.clone(),
+            compartments: compartments.clone(),
+            rights: vec!["read".to_owned()],
+            days: Some(*days),
+            pin: given_pin(pin)?,
+            ..GrantRequest::of_everything(clinic_named(to)?)
         }),
         Consent::Revoke { grant, reason, pin } => Request::ConsentRevoke {
             grant: grant.clone(),

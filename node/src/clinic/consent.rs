@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Action;
 use super::draft::Draft;
 use super::epochs::no_secret;
+use super::grant_list::state_text;
 use super::open_chart::{OpenChart, Scope};
 use super::terms::{ALL, Terms};
 use super::{Clinic, ClinicError};
@@ -77,6 +78,9 @@ pub struct Revoked {
     pub others: Vec<StatementId>,
 }
 
+/// On what a grant stands: the one that it passes on, where it is named; the patient's PIN.
+pub(super) type Ground<'a> = (Option<StatementId>, Option<&'a Pin>);
+
 impl Clinic {
     /// Signs a grant for one patient, or for every patient of this clinic.
     ///
@@ -90,13 +94,17 @@ impl Clinic {
         progress: &dyn Fn(Progress),
     ) -> Result<GrantsMade, ClinicError> {
         let terms = self.terms(request)?;
+        let parent = request.parent.as_deref();
         if request.patient != ALL {
             let chart = self.find_chart(&request.patient)?;
-            return Ok(GrantsMade::One(self.grant_chart(
-                &chart,
-                &terms,
-                request.pin.as_ref(),
-            )?));
+            let parent = parent.map(|id| self.parent_named(&chart, id)).transpose()?;
+            let made = self.grant_chart(&chart, &terms, (parent, request.pin.as_ref()))?;
+            return Ok(GrantsMade::One(made));
+        }
+        if parent.is_some() {
+            return Err(ClinicError::usage(
+                "a grant is of one patient: name the patient whose grant is passed on",
+            ));
         }
         let charts = self.own_charts()?;
         let total = u64::try_from(charts.len()).unwrap_or(u64::MAX);
@@ -108,7 +116,7 @@ impl Clinic {
                 total,
             });
             made.push(
-                match self.grant_chart(&chart, &terms, request.pin.as_ref()) {
+                match self.grant_chart(&chart, &terms, (None, request.pin.as_ref())) {
                     Ok(grant) => grant,
                     // One patient must not keep all the others waiting.
                     Err(error @ (ClinicError::Pin { .. } | ClinicError::Refused { .. })) => {
@@ -143,11 +151,11 @@ impl Clinic {
         &self,
         chart: &ChartId,
         terms: &Terms,
-        pin: Option<&Pin>,
+        ground: Ground<'_>,
     ) -> Result<GrantMade, ClinicError> {
         self.check_from_now_on(chart, terms)?;
         let _gathering = self.news.gather();
-        let made = self.file_grant(chart, terms, pin)?;
+        let made = self.file_grant(chart, terms, ground)?;
         if terms.history == History::All {
             self.compact_for_reader(chart, &terms.compartments);
         }
@@ -180,10 +188,13 @@ impl Clinic {
         &self,
         chart: &ChartId,
         terms: &Terms,
-        pin: Option<&Pin>,
+        (parent, pin): Ground<'_>,
     ) -> Result<GrantMade, ClinicError> {
         let _writing = self.writing();
         let mut open = self.open_chart(chart, Scope::Keys)?;
+        let parent = parent.or_else(|| self.parent_for(&open));
+        let passed_on = parent.and_then(|id| open.decision.grant(&id));
+        let terms = &terms.within(passed_on.map(|view| &view.grant));
         if let Some(same) = open.decision.grants().find(|view| terms.are_those_of(view)) {
             let statement = open.ledger.get(&same.id);
             return Ok(GrantMade {
@@ -193,7 +204,7 @@ impl Clinic {
             });
         }
         let mut draft = Draft::default();
-        let statement = self.sign_grant(&open, terms, pin)?;
+        let statement = self.sign_grant(&open, terms, (parent, pin))?;
         draft.statement(&statement);
         let (id, basis) = (statement.id(), basis_of(&statement));
         open.ledger.insert(statement);
@@ -225,7 +236,7 @@ impl Clinic {
         &self,
         open: &OpenChart,
         terms: &Terms,
-        pin: Option<&Pin>,
+        (parent, pin): Ground<'_>,
     ) -> Result<Verified<Statement>, ClinicError> {
         let chart = open.id();
         let secret = open.secret.as_ref().ok_or_else(|| no_secret(open))?;
@@ -260,7 +271,7 @@ impl Clinic {
             frontier: open.ledger.frontier(),
             secret: wrapped,
         };
-        if let Some(parent) = self.parent_for(open) {
+        if let Some(parent) = parent {
             grant.parent = Some(parent);
             grant.basis = Basis::Parent;
             let signer = Signer::Clinic(&self.identity.clinic);
@@ -271,6 +282,30 @@ impl Clinic {
         Body::Grant(grant)
             .sign(Signer::Patient(&key))
             .map_err(ClinicError::fault)
+    }
+
+    /// The grant of a chart that somebody named to pass it on.
+    fn parent_named(&self, chart: &ChartId, typed: &str) -> Result<StatementId, ClinicError> {
+        let (of, id) = self.find_grant(typed)?;
+        let ledger = self.ledger(chart)?;
+        let decision = self.decide(&ledger);
+        let Some(view) = decision.grant(&id).filter(|_| of == *chart) else {
+            return Err(ClinicError::refused(
+                "the grant to pass on is of another patient",
+            ));
+        };
+        if view.grant.grantee != self.clinic_id() {
+            return Err(ClinicError::refused(
+                "only the clinic that a grant was given to can pass it on",
+            ));
+        }
+        match &view.state {
+            GrantState::Valid => Ok(id),
+            state => Err(ClinicError::refused(format!(
+                "the grant to pass on is not in force: {}",
+                state_text(state)
+            ))),
+        }
     }
 
     /// The grant to this clinic that it may pass on, when it is not the chart's home.

@@ -37,6 +37,12 @@ pub struct GrantLine {
     pub basis: String,
     /// The grant that it passes on.
     pub parent: Option<StatementId>,
+    /// The clinic that passed it on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub through: Option<ClinicId>,
+    /// Its name, where it is known here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub through_name: Option<String>,
     /// `valid`, `not-yet`, `expired`, `revoked`, `falls-with-parent` or `invalid`.
     pub state: String,
     /// What a person should know of the state.
@@ -93,6 +99,8 @@ fn line(names: &BTreeMap<ClinicId, String>, chart: ChartId, view: &GrantView) ->
         History::All => "all",
         History::FromNowOn => "from-now-on",
     };
+    // The clinic whose grant it was signed it.
+    let through = grant.parent.map(|_| ClinicId::new(view.signer.to_bytes()));
     GrantLine {
         grant: view.id,
         patient: chart,
@@ -106,6 +114,8 @@ fn line(names: &BTreeMap<ClinicId, String>, chart: ChartId, view: &GrantView) ->
         history: history.to_owned(),
         basis: basis_text(grant.basis).to_owned(),
         parent: grant.parent,
+        through_name: through.and_then(|clinic| names.get(&clinic).cloned()),
+        through,
         state: state_word(&view.state).to_owned(),
         note: state_text(&view.state),
     }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use chartmesh_protocol::ChartId;
 use chartmesh_protocol::ledger::{
-    CompartmentName, Compartments, GrantState, GrantView, History, Purpose, Rights,
+    CompartmentName, Compartments, Grant, GrantState, GrantView, History, Purpose, Rights,
 };
 
 use super::consent::{GrantMade, compartment_names};
@@ -18,9 +18,15 @@ pub(super) const ALL: &str = "all";
 /// How much of a clinic's id a grant takes.
 const MIN_GRANTEE: usize = 8;
 
+/// The purpose where none is named.
+const TREATMENT: &str = "treatment";
+
+/// A day in milliseconds.
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Purposes by the words that people use, and their codes of HL7 v3 PurposeOfUse.
 const PURPOSES: [(&str, &str); 6] = [
-    ("treatment", "TREAT"),
+    (TREATMENT, "TREAT"),
     ("emergency", "ETREAT"),
     ("payment", "HPAYMT"),
     ("operations", "HOPERAT"),
@@ -29,16 +35,32 @@ const PURPOSES: [(&str, &str); 6] = [
 ];
 
 /// What is granted, for every patient alike.
+#[derive(Clone)]
 pub(super) struct Terms {
     pub(super) peer: KnownPeer,
     pub(super) compartments: Compartments,
     pub(super) rights: Rights,
     pub(super) purpose: Purpose,
+    /// Whether somebody named the purpose.
+    purpose_is_named: bool,
     pub(super) expires_ms: Option<u64>,
     pub(super) history: History,
 }
 
 impl Terms {
+    /// The terms as they are when a grant is passed on: what nobody named is as it is there.
+    pub(super) fn within(&self, parent: Option<&Grant>) -> Self {
+        let mut terms = self.clone();
+        if let Some(parent) = parent {
+            if !terms.purpose_is_named {
+                terms.purpose = parent.purpose.clone();
+            }
+            terms.expires_ms = terms.expires_ms.or(parent.expires_ms);
+            terms.history = terms.history.min(parent.history);
+        }
+        terms
+    }
+
     /// Whether a grant in force says the same: signing it again would leave one more to revoke.
     pub(super) fn are_those_of(&self, view: &GrantView) -> bool {
         let grant = &view.grant;
@@ -102,19 +124,8 @@ impl Clinic {
             .parse()
             .map_err(|error| usage(&error))?;
         check_rights(&peer, rights)?;
-        let purpose = purpose_of(&request.purpose)?;
-        let expires_ms = match &request.until {
-            None => None,
-            Some(text) => Some(date::parse_until(text).ok_or_else(|| {
-                ClinicError::usage(
-                    "--until is a day such as 2027-06-30, or a moment such as \
-                                    2027-06-30T12:00:00Z",
-                )
-            })?),
-        };
-        if expires_ms.is_some_and(|end| end <= self.time_ms()) {
-            return Err(ClinicError::usage("--until lies in the past"));
-        }
+        let purpose = purpose_of(request.purpose.as_deref().unwrap_or(TREATMENT))?;
+        let expires_ms = self.end_of(request)?;
         let history = if request.from_now_on {
             History::FromNowOn
         } else {
@@ -125,9 +136,32 @@ impl Clinic {
             compartments,
             rights,
             purpose,
+            purpose_is_named: request.purpose.is_some(),
             expires_ms,
             history,
         })
+    }
+
+    /// When a grant ends, in milliseconds since 1970.
+    fn end_of(&self, request: &GrantRequest) -> Result<Option<u64>, ClinicError> {
+        let now = self.time_ms();
+        let end = match (&request.until, request.days) {
+            (None, None) => return Ok(None),
+            (Some(text), None) => date::parse_until(text).ok_or_else(|| {
+                ClinicError::usage(
+                    "--until is a day such as 2027-06-30, or a moment such as \
+                     2027-06-30T12:00:00Z",
+                )
+            })?,
+            (None, Some(days)) => now.saturating_add(u64::from(days).saturating_mul(DAY_MS)),
+            (Some(_), Some(_)) => {
+                return Err(ClinicError::usage("either --until or --days is given"));
+            }
+        };
+        if end <= now {
+            return Err(ClinicError::usage("the grant would end in the past"));
+        }
+        Ok(Some(end))
     }
 }
 

@@ -260,10 +260,17 @@ pub struct GrantRequest {
     pub compartments: Vec<String>,
     /// Rights.
     pub rights: Vec<String>,
-    /// Purpose: a word or a PurposeOfUse code.
-    pub purpose: String,
+    /// Purpose: a word or a PurposeOfUse code. Where none is given it is that of the grant that is
+    /// passed on, else treatment.
+    pub purpose: Option<String>,
     /// The last day or moment.
     pub until: Option<String>,
+    /// For how many days, in the place of a last one.
+    #[serde(default)]
+    pub days: Option<u32>,
+    /// The grant to this clinic that is passed on, in a referral.
+    #[serde(default)]
+    pub parent: Option<String>,
     /// Whether to leave out what was written before.
     pub from_now_on: bool,
     /// The patient's PIN, where one is set.
@@ -279,8 +286,10 @@ impl GrantRequest {
             to,
             compartments: vec!["all".to_owned()],
             rights: vec!["read".to_owned(), "write".to_owned()],
-            purpose: "treatment".to_owned(),
+            purpose: None,
             until: None,
+            days: None,
+            parent: None,
             from_now_on: false,
             pin: None,
         }

@@ -158,13 +158,11 @@ fn grant(world: &mut World, chart: usize, terms: &Terms) -> Result<String, Broke
     };
     let request = GrantRequest {
         patient: world.expected.charts[chart].text.clone(),
-        to: world.sites[to].clinic().clinic_id().to_string(),
         compartments,
         rights: words(terms.rights),
-        purpose: "treatment".to_owned(),
         until: expires_ms.map(moment),
         from_now_on: terms.from_now_on && fault != Some(Fault::GrantsThePast),
-        pin: None,
+        ..GrantRequest::of_everything(world.sites[to].clinic().clinic_id().to_string())
     };
     let made = match world.sites[by].clinic().grant(&request, &|_| {}) {
         Ok(GrantsMade::One(made)) => made,

@@ -11,6 +11,8 @@ pub(in crate::cli) enum Consent {
   chartmesh consent grant --patient 440ffe72 --to 3f2a91c0 --compartments summary,clinical \\
       --rights read,write --purpose treatment --until 2027-06-30
   chartmesh consent grant --patient all --to 3f2a91c0 --compartments all --rights read
+  chartmesh consent grant --patient 440ffe72 --to 51cd0e77 --compartments summary --days 30 \
+      --parent 9b1f04aa
   chartmesh consent grant --patient all --to 08ee3ab9 --compartments all --rights relay")]
     Grant {
         /// The chart id, the FHIR Patient id, a unique beginning of either, or `all`.
@@ -27,16 +29,44 @@ pub(in crate::cli) enum Consent {
         #[arg(long, value_delimiter = ',', default_value = "read")]
         rights: Vec<String>,
         /// The purpose: treatment, emergency, payment, operations, research, public-health, or a
-        /// code of HL7 v3 PurposeOfUse.
-        #[arg(long, default_value = "treatment")]
-        purpose: String,
-        /// The last day, as YYYY-MM-DD, or a moment, as YYYY-MM-DDThh:mm:ssZ.
+        /// code of HL7 v3 PurposeOfUse. Where it is left out: treatment, or that of the grant that
+        /// is passed on.
         #[arg(long)]
+        purpose: Option<String>,
+        /// The last day, as YYYY-MM-DD, or a moment, as YYYY-MM-DDThh:mm:ssZ.
+        #[arg(long, conflicts_with = "days")]
         until: Option<String>,
+        /// For how many days.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        days: Option<u32>,
+        /// Pass on this grant to us, in a referral: never wider or longer than it is.
+        #[arg(long, value_name = "GRANT")]
+        parent: Option<String>,
         /// Leave out what was written before the grant. Only for compartments that hold nothing
         /// yet: what is written later builds on what is there.
         #[arg(long)]
         from_now_on: bool,
+        #[command(flatten)]
+        pin: PinArg,
+    },
+    /// Let another clinic read parts of a chart for two weeks, and give its opinion.
+    #[command(after_help = "Examples:
+  chartmesh consent second-opinion --patient 440ffe72 --to 3f2a91c0
+  chartmesh consent second-opinion --patient 440ffe72 --to 3f2a91c0 --compartments summary \
+      --days 7")]
+    SecondOpinion {
+        /// The chart id, the FHIR Patient id, or a unique beginning of either.
+        #[arg(long)]
+        patient: String,
+        /// The clinic id, a unique beginning of it, or the clinic's card (its line or its file).
+        #[arg(long)]
+        to: String,
+        /// Compartments: summary, clinical, messages, patient, billing or restricted/LABEL.
+        #[arg(long, value_delimiter = ',', default_value = "summary,clinical")]
+        compartments: Vec<String>,
+        /// For how many days.
+        #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..))]
+        days: u32,
         #[command(flatten)]
         pin: PinArg,
     },

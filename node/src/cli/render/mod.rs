@@ -53,7 +53,9 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Chart(Chart::Conflicts { id }) => Ok(conflict::list(&read::<Vec<_>>(answer)?, id)),
         Command::Chart(Chart::Resolve { .. }) => Ok(conflict::resolved(&read(answer)?)),
         Command::Attachment(attachment) => attachment::text(attachment, answer),
-        Command::Consent(Consent::Grant { .. }) => Ok(consent::made(&read(answer)?)),
+        Command::Consent(Consent::Grant { .. } | Consent::SecondOpinion { .. }) => {
+            Ok(consent::made(&read(answer)?))
+        }
         Command::Consent(Consent::Revoke { .. }) => Ok(consent::revoked(&read(answer)?)),
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),
         Command::Consent(Consent::Show { .. }) => Ok(consent::one(&read(answer)?)),

@@ -192,7 +192,9 @@ fn grant_from_now_on(home: &House, mut request: GrantRequest) {
     request.from_now_on = true;
     let chart = home.clinic.find_chart(&request.patient).unwrap();
     let terms = home.clinic.terms(&request).unwrap();
-    home.clinic.file_grant(&chart, &terms, None).unwrap();
+    home.clinic
+        .file_grant(&chart, &terms, (None, None))
+        .unwrap();
 }
 
 fn request(patient: &str, to: &House, compartments: &str, rights: &str) -> GrantRequest {
@@ -202,7 +204,9 @@ fn request(patient: &str, to: &House, compartments: &str, rights: &str) -> Grant
         to: to.clinic.clinic_id().to_string(),
         compartments: words(compartments),
         rights: words(rights),
-        purpose: "treatment".to_owned(),
+        purpose: None,
+        days: None,
+        parent: None,
         until: None,
         from_now_on: false,
         pin: None,

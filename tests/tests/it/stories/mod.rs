@@ -9,6 +9,7 @@ mod grants;
 mod health;
 mod parcels;
 mod patients;
+mod referral;
 mod relays;
 mod restart;
 mod revocation;
