@@ -299,13 +299,13 @@ impl Clinic {
                 "only the clinic that a grant was given to can pass it on",
             ));
         }
-        match &view.state {
-            GrantState::Valid => Ok(id),
-            state => Err(ClinicError::refused(format!(
-                "the grant to pass on is not in force: {}",
-                state_text(state)
-            ))),
+        if view.state == GrantState::Valid {
+            return Ok(id);
         }
+        Err(ClinicError::refused(format!(
+            "the grant to pass on is not in force: {}",
+            state_text(&view.state)
+        )))
     }
 
     /// The grant to this clinic that it may pass on, when it is not the chart's home.
