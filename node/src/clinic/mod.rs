@@ -13,7 +13,8 @@
 //! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
-//! | `consent`, `terms`, `grant_list`, `verify`, `witness` | grants, revocations, their checks |
+//! | `consent`, `revoke`, `terms` | grants begin and end |
+//! | `grant_list`, `verify`, `witness` | grants as they are shown, and their checks |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
 //! | `held_view`, `held_charts`, `admit` | what does not count, where there is some, and lets it |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
@@ -79,6 +80,7 @@ mod refusal;
 mod register;
 mod relay;
 mod replica;
+mod revoke;
 mod save;
 mod sealing_keys;
 mod search;
@@ -118,7 +120,7 @@ pub use chart_view::{
     Access, AccessState, ChartView, Custody, HistoryLine, PatientView, Provenance,
 };
 pub use conflicts::{ConflictView, Resolved, VersionView};
-pub use consent::{GrantMade, GrantsMade, Revoked};
+pub use consent::{GrantMade, GrantsMade};
 pub use custody::PinSet;
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
@@ -139,6 +141,7 @@ pub use receive::{Delivery, Refused};
 pub use register::Registered;
 pub use relay::{ClinicUse, RelayUse};
 pub use replica::Replica;
+pub use revoke::Revoked;
 pub use search::FoundPatient;
 pub(crate) use short::short;
 pub use status::{DoctorReport, Status};
