@@ -164,11 +164,19 @@ fn what_a_clinic_says_of_itself_is_written_as_ever() {
     let end = world.node_end(1, &SUMMARY, &[&seen]);
     let admission = world.admit(0, &[&seen]);
     let epoch = world.epoch_that_tells(0, &SUMMARY, &[0, 1]);
+    let asked = world.break_glass(1);
+    let release = world.release(&asked, (0, 1), None, |_| ());
+    let rule = world.emergency_rule(3, false);
+    let review = world.review(0, asked.id());
     for (name, statement) in [
         ("statement-house-note.bin", &note),
         ("statement-node-revocation.bin", &revocation),
         ("statement-node-end.bin", &end),
         ("statement-admission.bin", &admission),
+        ("statement-break-glass.bin", &asked),
+        ("statement-grant-emergency.bin", &release),
+        ("statement-emergency-rule.bin", &rule),
+        ("statement-review.bin", &review),
         ("statement-epoch-sealing.bin", &epoch),
     ] {
         let file = golden(name, &statement.to_bytes());

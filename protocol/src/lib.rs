@@ -66,6 +66,7 @@
 //!     basis: Basis::PatientPin,
 //!     frontier: ledger.frontier(),
 //!     secret: wrapped,
+//!     emergency: None,
 //! };
 //! ledger.insert(Body::Grant(grant).sign(Signer::Patient(&patient))?);
 //!

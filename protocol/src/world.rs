@@ -15,9 +15,10 @@ use crate::identity::{
     ClinicKey, NodeCertificate, NodeKey, NodeRole, PatientKey, SealingKey, Verified,
 };
 use crate::ledger::{
-    Admission, Basis, Body, CertificateBook, ChartSecret, CompartmentName, Compartments, Epoch,
-    FrontierTip, Genesis, Grant, History, HouseNote, Ledger, NodeEnd, NodeRevocation, NoteTopic,
-    Purpose, RecordFacts, Revocation, Rights, Signer, Statement,
+    Admission, Basis, Body, BreakGlass, CertificateBook, ChartSecret, CompartmentName,
+    Compartments, EMERGENCY_MS, EmergencyRule, Epoch, FrontierTip, Genesis, Grant, History,
+    HouseNote, Ledger, NodeEnd, NodeRevocation, NoteTopic, Purpose, RecordFacts, Review,
+    Revocation, Rights, Signer, Statement,
 };
 use crate::seal::{EpochKey, EpochPlan, Reader, make_epoch, wrap_chart_secret, wrap_first_secret};
 use crate::time::HybridTime;
@@ -160,6 +161,7 @@ impl World {
             basis: Basis::PatientPin,
             frontier: vec![self.genesis.id()],
             secret: secret.unwrap(),
+            emergency: None,
         }
     }
 
@@ -304,6 +306,64 @@ impl World {
             burnt: self.clinics[clinic].sealing.public(),
         };
         self.sign_house(clinic, Body::NodeEnd(end))
+    }
+
+    /// A clinic asks in an emergency, without the code.
+    pub(crate) fn break_glass(&self, clinic: usize) -> Verified<Statement> {
+        let asked = BreakGlass {
+            chart: self.chart,
+            clinic: self.id(clinic),
+            clinician: "Dr Okello".to_owned(),
+            by: UserId::new([7; 8]),
+            reason: "unconscious".to_owned(),
+            at_ms: NOW_MS,
+            proof: None,
+        };
+        self.sign_house(clinic, Body::BreakGlass(asked))
+    }
+
+    /// A clinic releases the summary to another, its terms changed by `change`.
+    pub(crate) fn release(
+        &mut self,
+        asked: &Verified<Statement>,
+        (by, to): (usize, usize),
+        parent: Option<StatementId>,
+        change: impl FnOnce(&mut Grant),
+    ) -> Verified<Statement> {
+        let mut grant = self.terms(to);
+        grant.compartments = [CompartmentName::Summary].into_iter().collect();
+        grant.rights = Rights::READ;
+        grant.purpose = Purpose::emergency();
+        grant.expires_ms = Some(NOW_MS + EMERGENCY_MS);
+        grant.basis = Basis::Emergency;
+        grant.emergency = Some(asked.id());
+        grant.parent = parent;
+        change(&mut grant);
+        self.sign_house(by, Body::Grant(grant))
+    }
+
+    /// The patient's rule for emergencies.
+    pub(crate) fn emergency_rule(&self, number: u64, allowed: bool) -> Verified<Statement> {
+        let rule = EmergencyRule {
+            chart: self.chart,
+            number,
+            allowed,
+        };
+        Body::EmergencyRule(rule)
+            .sign(Signer::Patient(&self.patient))
+            .unwrap()
+    }
+
+    /// A clinic has looked at an emergency.
+    pub(crate) fn review(&self, by: usize, emergency: StatementId) -> Verified<Statement> {
+        let review = Review {
+            chart: self.chart,
+            emergency,
+            by: UserId::new([7; 8]),
+            justified: true,
+            note: String::new(),
+        };
+        self.sign_house(by, Body::Review(review))
     }
 
     /// A clinic admits records of one compartment.

@@ -254,6 +254,7 @@ impl Clinic {
             basis: Basis::Custody,
             frontier: open.ledger.frontier(),
             secret: wrapped,
+            emergency: None,
         };
         if let Some(parent) = parent {
             grant.parent = Some(parent);
@@ -326,5 +327,6 @@ pub(super) fn basis_text(basis: Basis) -> &'static str {
         Basis::Custody => "custody",
         Basis::Card => "card",
         Basis::Parent => "parent",
+        Basis::Emergency => "emergency",
     }
 }

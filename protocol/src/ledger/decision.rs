@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::CertificateBook;
 use super::compartment::CompartmentName;
+use super::invalid::Invalid;
 use super::sealing::{SealingEpoch, sealing_epochs};
 use super::set::Ledger;
-use super::standing::{Invalid, Standing, StandingGrant};
+use super::standing::{Standing, StandingGrant};
 use super::statement::{Body, Statement};
 use super::terms::{Compartments, History, Rights};
 use crate::id::{ClinicId, SignerId, StatementId};
@@ -220,7 +221,9 @@ impl Decision {
             Audience::House(of) => of == clinic,
             _ if self.custodian.as_ref() == Some(clinic) => true,
 
-            Audience::Granted => self.standing_grants().any(|grant| grant.grantee == *clinic),
+            // It may know of any clinic, and has to be heard by whoever has the chart.
+            Audience::Emergency(_) => true,
+            Audience::Granted => self.has_grant(clinic),
             Audience::Grantees(own, compartments) => {
                 let reads = |grant: &Grant| grant.compartments.intersects(compartments);
                 own.iter().any(|(grantee, _)| grantee == clinic)
@@ -245,6 +248,9 @@ impl Decision {
         match self.audiences.get(statement) {
             Some(Audience::Everyone) => return true,
             Some(Audience::House(of)) => return one == of && other == of,
+            Some(Audience::Emergency(of)) if one == of || other == of => return true,
+            Some(Audience::Emergency(_)) if custodian == Some(one) => return self.has_grant(other),
+            Some(Audience::Emergency(_)) if custodian == Some(other) => return self.has_grant(one),
             _ => {}
         }
         if one == other || custodian == Some(other) {
@@ -298,6 +304,11 @@ impl Decision {
             .filter(move |grant| grant.rights.includes(right))
     }
 
+    /// Whether a clinic has or had a grant.
+    fn has_grant(&self, clinic: &ClinicId) -> bool {
+        self.standing_grants().any(|grant| grant.grantee == *clinic)
+    }
+
     fn standing_grants(&self) -> impl Iterator<Item = &Grant> {
         let stands = |view: &&GrantView| !matches!(view.state, GrantState::Invalid(_));
         self.grants.values().filter(stands).map(|view| &view.grant)
@@ -314,6 +325,8 @@ enum Audience {
     Grantees(Vec<(ClinicId, Compartments)>, Compartments),
     /// The readers of this compartment, and the clinics that made the epoch.
     Readers(CompartmentName, Vec<ClinicId>),
+    /// Whoever hears of it from this clinic, which asks; else those that have or had a grant.
+    Emergency(ClinicId),
     /// Nobody else.
     Custodian,
     /// The nodes of this clinic, and nobody else.
@@ -353,12 +366,19 @@ impl Audience {
             Body::Admission(admission) if !standing.invalid.contains_key(&id) => {
                 return Self::Readers(admission.compartment.clone(), Vec::new());
             }
+            // Also of a chart that is not here: who asks does not know who has it.
+            Body::BreakGlass(asked) => return Self::Emergency(asked.clinic),
+            Body::EmergencyRule(_) | Body::Review(_) if !standing.invalid.contains_key(&id) => {
+                return Self::Granted;
+            }
             Body::Genesis(_)
             | Body::Grant(_)
             | Body::Revocation(_)
             | Body::Epoch(_)
             | Body::NodeEnd(_)
-            | Body::Admission(_) => {}
+            | Body::Admission(_)
+            | Body::EmergencyRule(_)
+            | Body::Review(_) => {}
         }
         match standing.genesis {
             Some((genesis, _)) if genesis == id => Self::Granted,
@@ -375,7 +395,7 @@ impl Audience {
                 .any(|grant| grant.compartments.intersects(compartments))
         };
         match self {
-            Self::Granted => !own.is_empty(),
+            Self::Granted | Self::Emergency(_) => !own.is_empty(),
             Self::Grantees(lineage, compartments) => {
                 let known =
                     |(one, part): &(ClinicId, Compartments)| one == clinic && meets(others, part);

@@ -9,7 +9,7 @@ use crate::limits::MAX_FRONTIER;
 use crate::seal::KeyWrap;
 
 /// A consent, signed by the patient's key, or by the clinic key of the grantee of a parent grant
-/// that has the right to share.
+/// that has the right to share; in an emergency, by whoever releases the summary.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Grant {
@@ -55,6 +55,9 @@ pub struct Grant {
     /// The chart secret, wrapped to the grantee's sealing key.
     #[n(13)]
     pub secret: KeyWrap,
+    /// The emergency ([`BreakGlass`](super::BreakGlass)) in which `summary` is released.
+    #[n(14)]
+    pub emergency: Option<StatementId>,
 }
 
 impl Bounded for Grant {
@@ -65,7 +68,13 @@ impl Bounded for Grant {
         if self.expires_ms.is_some_and(|end| end <= self.not_before_ms) {
             return Err(CodecError::OutOfBounds { what: "expiry" });
         }
-        if self.parent.is_some() != (self.basis == Basis::Parent) {
+        let stands = match self.basis {
+            Basis::PatientPin | Basis::Custody | Basis::Card => self.parent.is_none(),
+            Basis::Parent => self.parent.is_some(),
+            // The custodian stands on nothing else, a grantee on its own grant.
+            Basis::Emergency => true,
+        };
+        if !stands || self.emergency.is_some() != (self.basis == Basis::Emergency) {
             return Err(CodecError::OutOfBounds { what: "basis" });
         }
         at_most("frontier", self.frontier.len(), MAX_FRONTIER)?;

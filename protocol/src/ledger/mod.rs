@@ -5,11 +5,12 @@
 //! - `terms`: what a grant is made of: compartments, rights, purpose, history, basis.
 //! - `genesis`, `grant`, `revocation`, `epoch`: the kinds of statement.
 //! - `admission`: what was held counts.
+//! - `break_glass`, `emergency_code`: what a clinic without a grant sees in an emergency.
 //! - `house`, `node_end`: a clinic's own affairs, and the end of one of its nodes.
 //! - `statement`: how any of them is written and signed.
 //! - `book`: which node belongs to which clinic.
 //! - `set`: [`Ledger`], the statements of one chart.
-//! - `standing`: which statements hold, whatever the time.
+//! - `standing`, `invalid`: which statements hold, whatever the time, and why others do not.
 //! - `decision`: who may read, write and be sent what at a given time.
 //! - `sealing`: which epochs a writer may seal under.
 //! - `handover`: which keys are owed to whom.
@@ -23,15 +24,18 @@
 
 mod admission;
 mod book;
+mod break_glass;
 mod compartment;
 mod coverage;
 mod decision;
+mod emergency_code;
 mod epoch;
 mod extent;
 mod genesis;
 mod grant;
 mod handover;
 mod house;
+mod invalid;
 mod judgement;
 mod node_end;
 mod revocation;
@@ -47,21 +51,23 @@ mod tests;
 
 pub use admission::Admission;
 pub use book::CertificateBook;
+pub use break_glass::{BreakGlass, CODE_PROOF_LEN, EMERGENCY_MS, EmergencyRule, Review};
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};
 pub use coverage::{Cover, CoveredRecord, covered, known};
 pub use decision::{Decision, GrantState, GrantView, decide};
+pub use emergency_code::{EmergencyCode, ParseEmergencyCodeError};
 pub use epoch::{Epoch, HistoryKey, ReaderKey, SealingTag};
 pub use extent::{Extent, Place};
 pub use genesis::Genesis;
 pub use grant::Grant;
 pub use handover::{OwedKey, openable, owed_keys};
 pub use house::{HouseNote, NodeRevocation, NoteTopic, house_of};
+pub use invalid::Invalid;
 pub use judgement::{Fork, Gap, Held, Judgement, RecordFacts, Verdict, judge};
 pub use node_end::NodeEnd;
 pub use revocation::{FrontierTip, Revocation};
 pub use sealing::SealingEpoch;
 pub use secret::ChartSecret;
 pub use set::Ledger;
-pub use standing::Invalid;
 pub use statement::{Body, Signer, Statement};
 pub use terms::{Basis, Compartments, History, ParseTermError, Purpose, Rights};

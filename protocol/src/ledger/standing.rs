@@ -4,61 +4,18 @@
 use std::collections::BTreeMap;
 
 use super::book::CertificateBook;
+use super::break_glass::EMERGENCY_MS;
 use super::compartment::CompartmentName;
+use super::invalid::Invalid;
 use super::set::Ledger;
 use super::statement::{Body, Statement};
-use super::terms::Rights;
-use crate::id::{ClinicId, SignerId, StatementId};
+use super::terms::{Purpose, Rights};
+use crate::id::{ChartId, ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Admission, Epoch, Genesis, Grant, NodeEnd, Revocation};
+use crate::ledger::{
+    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, NodeEnd, Review, Revocation,
+};
 use crate::limits::MAX_DELEGATION_DEPTH;
-
-/// Why a statement does not count. It may count once more statements have arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
-#[non_exhaustive]
-pub enum Invalid {
-    /// The chart's genesis is not here.
-    #[error("the statement that begins the chart has not arrived")]
-    NoGenesis,
-    /// It is about another chart.
-    #[error("it is about another chart")]
-    OtherChart,
-    /// A genesis that the patient's key did not sign.
-    #[error("it begins the chart, and the patient's key did not sign it")]
-    ForgedGenesis,
-    /// Neither the patient nor the grantee of its parent signed the grant; or who signed the
-    /// revocation is neither patient, nor issuer, nor custodian; or not the custodian the
-    /// admission.
-    #[error("who signed it had no right to")]
-    WrongSigner,
-    /// The grant or the parent that it names is not here.
-    #[error("the grant that it stands on has not arrived")]
-    MissingGrant,
-    /// What it names as a grant is another kind of statement.
-    #[error("what it stands on is not a grant")]
-    NotAGrant,
-    /// The grant or the parent that it names does not hold.
-    #[error("the grant that it stands on does not hold")]
-    InvalidGrant,
-    /// The parent has no right to share.
-    #[error("the grant that it stands on may not be passed on")]
-    NotShared,
-    /// It covers compartments, rights, a purpose or a history that its parent does not.
-    #[error("it is wider than the grant that it stands on")]
-    WiderThanParent,
-    /// It begins before its parent, or ends after it.
-    #[error("it lasts longer than the grant that it stands on")]
-    LongerThanParent,
-    /// Too many grants passed on from one another.
-    #[error("it was passed on too many times")]
-    TooDeep,
-    /// The node that signed the epoch has no known certificate.
-    #[error("the node that signed it is unknown")]
-    UnknownNode,
-    /// The clinic of the node that signed the epoch never had a right in the compartment.
-    #[error("the clinic that signed it never had a right to the compartment")]
-    NoRight,
-}
 
 /// A grant that holds, and who signed it.
 #[derive(Clone, Copy)]
@@ -82,6 +39,10 @@ pub(super) struct Standing<'a> {
     pub(super) node_ends: Vec<&'a NodeEnd>,
     /// The admissions that count.
     pub(super) admissions: Vec<&'a Admission>,
+    /// The reviews that count.
+    pub(super) reviews: Vec<&'a Review>,
+    /// The patient's rule for emergencies, where there is one.
+    rule: Option<EmergencyRule>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
     revoked_by: BTreeMap<StatementId, Vec<StatementId>>,
 }
@@ -95,6 +56,8 @@ impl<'a> Standing<'a> {
             epochs: BTreeMap::new(),
             node_ends: Vec::new(),
             admissions: Vec::new(),
+            reviews: Vec::new(),
+            rule: rule_of(ledger),
             invalid: BTreeMap::new(),
             revoked_by: BTreeMap::new(),
         };
@@ -129,8 +92,20 @@ impl<'a> Standing<'a> {
                     standing.node_ends.push(end);
                 }
                 Body::Admission(admission) => {
-                    standing.check_admission(ledger, admission, statement)?;
+                    standing.check_chart(ledger, admission.chart)?;
+                    standing.check_signer(statement, |genesis| genesis.custodian.as_bytes())?;
                     standing.admissions.push(admission);
+                }
+                Body::BreakGlass(asked) => standing.check_chart(ledger, asked.chart)?,
+                Body::EmergencyRule(rule) => {
+                    standing.check_chart(ledger, rule.chart)?;
+                    standing.check_signer(statement, |genesis| genesis.patient.as_bytes())?;
+                }
+                Body::Review(review) => {
+                    standing.check_chart(ledger, review.chart)?;
+                    standing.check_signer(statement, |genesis| genesis.custodian.as_bytes())?;
+                    emergency_of(ledger, review.emergency)?;
+                    standing.reviews.push(review);
                 }
                 Body::Grant(_) | Body::HouseNote(_) | Body::NodeRevocation(_) => {}
             }
@@ -214,7 +189,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Walks from a grant to the one that the patient signed. A fault of its own is named before
+    /// Walks from a grant to the one that the patient signed, or the custodian in an emergency. A fault of its own is named before
     /// a fault of what it stands on, the nearer before the farther.
     fn check_grant(&self, ledger: &'a Ledger, id: StatementId) -> Result<(), Invalid> {
         let (_, genesis) = self.genesis.ok_or(Invalid::NoGenesis)?;
@@ -227,9 +202,14 @@ impl<'a> Standing<'a> {
                     Invalid::InvalidGrant
                 }
             };
+            let mut first = genesis.patient.as_bytes();
+            if let Some(emergency) = at.grant.emergency {
+                let released = self.check_release(ledger, at.grant, emergency);
+                released.map_err(own)?;
+                first = genesis.custodian.as_bytes();
+            }
             let Some(parent) = at.grant.parent else {
-                let by_patient = at.signer.as_bytes() == genesis.patient.as_bytes();
-                return if by_patient {
+                return if at.signer.as_bytes() == first {
                     Ok(())
                 } else {
                     Err(own(Invalid::WrongSigner))
@@ -271,10 +251,7 @@ impl<'a> Standing<'a> {
 
     /// Only the clinic itself can have signed it: it is read as nothing else.
     fn check_node_end(&self, ledger: &Ledger, end: &NodeEnd) -> Result<(), Invalid> {
-        self.genesis.ok_or(Invalid::NoGenesis)?;
-        if end.chart != ledger.chart() {
-            return Err(Invalid::OtherChart);
-        }
+        self.check_chart(ledger, end.chart)?;
         let rights = [Rights::READ, Rights::WRITE];
         if self.ever(&end.clinic, &end.compartment, rights) {
             Ok(())
@@ -283,21 +260,53 @@ impl<'a> Standing<'a> {
         }
     }
 
-    fn check_admission(
+    /// Whether the patient lets clinics break the glass; where nothing was said, they may.
+    pub(super) fn allows_emergencies(&self) -> bool {
+        self.rule.is_none_or(|rule| rule.allowed)
+    }
+
+    fn check_chart(&self, ledger: &Ledger, chart: ChartId) -> Result<(), Invalid> {
+        self.genesis.ok_or(Invalid::NoGenesis)?;
+        if chart == ledger.chart() {
+            Ok(())
+        } else {
+            Err(Invalid::OtherChart)
+        }
+    }
+
+    /// Whether a key that the genesis names has signed.
+    fn check_signer(
         &self,
-        ledger: &Ledger,
-        admission: &Admission,
         statement: &Verified<Statement>,
+        key: impl FnOnce(&Genesis) -> &[u8; 32],
     ) -> Result<(), Invalid> {
         let (_, genesis) = self.genesis.ok_or(Invalid::NoGenesis)?;
-        if admission.chart != ledger.chart() {
-            return Err(Invalid::OtherChart);
-        }
-        let signer = statement.payload().signer();
-        if signer.as_bytes() == genesis.custodian.as_bytes() {
+        if statement.payload().signer().as_bytes() == key(genesis) {
             Ok(())
         } else {
             Err(Invalid::WrongSigner)
+        }
+    }
+
+    /// Whether a grant opens no more than an emergency does, and the patient has not forbidden it.
+    fn check_release(
+        &self,
+        ledger: &Ledger,
+        grant: &Grant,
+        emergency: StatementId,
+    ) -> Result<(), Invalid> {
+        let asked = emergency_of(ledger, emergency)?;
+        let lasts = |end: u64| end.saturating_sub(grant.not_before_ms) <= EMERGENCY_MS;
+        let within = grant.grantee == asked.clinic
+            && grant.compartments == [CompartmentName::Summary].into_iter().collect()
+            && grant.rights == Rights::READ
+            && grant.purpose == Purpose::emergency()
+            && grant.expires_ms.is_some_and(lasts)
+            && asked.at_ms.abs_diff(grant.not_before_ms) <= EMERGENCY_MS;
+        match (within, self.allows_emergencies()) {
+            (false, _) => Err(Invalid::BeyondEmergency),
+            (true, false) => Err(Invalid::Forbidden),
+            (true, true) => Ok(()),
         }
     }
 
@@ -360,6 +369,22 @@ fn check_link(child: StandingGrant<'_>, parent: StandingGrant<'_>) -> Result<(),
         return Err(Invalid::WrongSigner);
     }
     let (child, parent) = (child.grant, parent.grant);
+    let ends_within = match (child.expires_ms, parent.expires_ms) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(child), Some(parent)) => child <= parent,
+    };
+    if child.emergency.is_some() {
+        // Whoever reads the summary releases it, but for who reads it in an emergency itself.
+        let reads = parent.rights.includes(Rights::READ)
+            && parent.compartments.includes(&child.compartments)
+            && parent.history >= child.history;
+        return match (reads && parent.emergency.is_none(), ends_within) {
+            (false, _) => Err(Invalid::WiderThanParent),
+            (true, false) => Err(Invalid::LongerThanParent),
+            (true, true) => Ok(()),
+        };
+    }
     if !parent.rights.includes(Rights::SHARE) {
         return Err(Invalid::NotShared);
     }
@@ -370,13 +395,32 @@ fn check_link(child: StandingGrant<'_>, parent: StandingGrant<'_>) -> Result<(),
     if !within {
         return Err(Invalid::WiderThanParent);
     }
-    let ends_within = match (child.expires_ms, parent.expires_ms) {
-        (_, None) => true,
-        (None, Some(_)) => false,
-        (Some(child), Some(parent)) => child <= parent,
-    };
     if child.not_before_ms < parent.not_before_ms || !ends_within {
         return Err(Invalid::LongerThanParent);
     }
     Ok(())
+}
+
+/// The emergency with this id, if it is here and about this chart.
+pub(super) fn emergency_of(ledger: &Ledger, id: StatementId) -> Result<&BreakGlass, Invalid> {
+    let statement = ledger.get(&id).ok_or(Invalid::MissingEmergency)?;
+    if let Body::BreakGlass(asked) = statement.body()
+        && asked.chart == ledger.chart()
+    {
+        return Ok(asked);
+    }
+    Err(Invalid::NotAnEmergency)
+}
+
+/// The patient's rule for emergencies: of several, the last.
+fn rule_of(ledger: &Ledger) -> Option<EmergencyRule> {
+    let (_, genesis) = ledger.genesis()?;
+    let rules = ledger.iter().filter_map(|(_, statement)| {
+        let Body::EmergencyRule(rule) = statement.body() else {
+            return None;
+        };
+        let by_patient = statement.payload().signer().as_bytes() == genesis.patient.as_bytes();
+        (rule.chart == ledger.chart() && by_patient).then_some(*rule)
+    });
+    rules.max_by_key(|rule| rule.rank())
 }

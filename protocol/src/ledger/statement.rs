@@ -9,21 +9,25 @@ use crate::identity::{
     ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
 };
 use crate::ledger::{
-    Admission, Epoch, Genesis, Grant, HouseNote, NodeEnd, NodeRevocation, Revocation, house_of,
+    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, HouseNote, NodeEnd,
+    NodeRevocation, Review, Revocation, house_of,
 };
 use crate::limits::MAX_STATEMENT_BYTES;
 
 const VERSION: u8 = 1;
 
-// Kinds by number. 5 is kept for break-glass, 7 for transfer.
+// Kinds by number. 7 is kept for transfer.
 const GENESIS: u8 = 1;
 const GRANT: u8 = 2;
 const REVOCATION: u8 = 3;
 const EPOCH: u8 = 4;
+const BREAK_GLASS: u8 = 5;
 const ADMISSION: u8 = 6;
 const HOUSE_NOTE: u8 = 8;
 const NODE_REVOCATION: u8 = 9;
 const NODE_END: u8 = 10;
+const EMERGENCY_RULE: u8 = 11;
+const REVIEW: u8 = 12;
 
 /// One statement of a ledger: what is said, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +58,9 @@ impl Statement {
             Body::NodeRevocation(revocation) => house_of(&revocation.clinic),
             Body::NodeEnd(end) => end.chart,
             Body::Admission(admission) => admission.chart,
+            Body::BreakGlass(asked) => asked.chart,
+            Body::EmergencyRule(rule) => rule.chart,
+            Body::Review(review) => review.chart,
         }
     }
 }
@@ -67,7 +74,10 @@ impl Statement {
             | Body::HouseNote(_)
             | Body::NodeRevocation(_)
             | Body::NodeEnd(_)
-            | Body::Admission(_) => Vec::new(),
+            | Body::Admission(_)
+            | Body::BreakGlass(_)
+            | Body::EmergencyRule(_)
+            | Body::Review(_) => Vec::new(),
             Body::Grant(grant) => grant.frontier.iter().copied().chain(grant.parent).collect(),
             Body::Revocation(revocation) => {
                 let grant = [revocation.grant];
@@ -97,14 +107,21 @@ pub enum Body {
     NodeEnd(NodeEnd),
     /// What was held counts.
     Admission(Admission),
+    /// A clinic without a grant asks in an emergency.
+    BreakGlass(BreakGlass),
+    /// Whether it may.
+    EmergencyRule(EmergencyRule),
+    /// The custodian has looked at it.
+    Review(Review),
 }
 
 /// The key that signs a statement.
 #[derive(Clone, Copy)]
 pub enum Signer<'a> {
-    /// The patient's, for a genesis, a grant or a revocation.
+    /// The patient's, for a genesis, a grant, a revocation or a rule for emergencies.
     Patient(&'a PatientKey),
-    /// A clinic's, for a delegated grant, a revocation, an admission, or what it says of its nodes.
+    /// A clinic's, for a delegated grant, a revocation, an admission, an emergency, or what it says
+    /// of its nodes.
     Clinic(&'a ClinicKey),
     /// A node's, for an epoch.
     Node(&'a NodeKey),
@@ -140,18 +157,22 @@ impl Body {
         Verified::issue(statement, |context, payload| signer.sign(context, payload))
     }
 
-    /// The clinic that becomes a party of the chart by this statement: its custodian or a grantee.
+    /// The clinic that becomes a party of the chart by this statement: its custodian, a grantee, or
+    /// who asks in an emergency.
     /// Nothing of a chart is shared with a clinic that no statement named.
     pub fn party(&self) -> Option<ClinicId> {
         match self {
             Self::Genesis(genesis) => Some(genesis.custodian),
             Self::Grant(grant) => Some(grant.grantee),
+            Self::BreakGlass(asked) => Some(asked.clinic),
             Self::Revocation(_)
             | Self::Epoch(_)
             | Self::HouseNote(_)
             | Self::NodeRevocation(_)
             | Self::NodeEnd(_)
-            | Self::Admission(_) => None,
+            | Self::Admission(_)
+            | Self::EmergencyRule(_)
+            | Self::Review(_) => None,
         }
     }
 
@@ -165,7 +186,10 @@ impl Body {
             | Self::Revocation(_)
             | Self::Epoch(_)
             | Self::NodeEnd(_)
-            | Self::Admission(_) => false,
+            | Self::Admission(_)
+            | Self::BreakGlass(_)
+            | Self::EmergencyRule(_)
+            | Self::Review(_) => false,
         }
     }
 
@@ -175,11 +199,14 @@ impl Body {
             Self::HouseNote(note) => Some(&note.clinic),
             Self::NodeRevocation(revocation) => Some(&revocation.clinic),
             Self::NodeEnd(end) => Some(&end.clinic),
+            Self::BreakGlass(asked) => Some(&asked.clinic),
             Self::Genesis(_)
             | Self::Grant(_)
             | Self::Revocation(_)
             | Self::Epoch(_)
-            | Self::Admission(_) => None,
+            | Self::Admission(_)
+            | Self::EmergencyRule(_)
+            | Self::Review(_) => None,
         }
     }
 
@@ -193,6 +220,9 @@ impl Body {
             Self::NodeRevocation(_) => NODE_REVOCATION,
             Self::NodeEnd(_) => NODE_END,
             Self::Admission(_) => ADMISSION,
+            Self::BreakGlass(_) => BREAK_GLASS,
+            Self::EmergencyRule(_) => EMERGENCY_RULE,
+            Self::Review(_) => REVIEW,
         }
     }
 
@@ -206,6 +236,9 @@ impl Body {
             Self::NodeRevocation(revocation) => codec::encode(revocation),
             Self::NodeEnd(end) => codec::encode(end),
             Self::Admission(admission) => codec::encode(admission),
+            Self::BreakGlass(asked) => codec::encode(asked),
+            Self::EmergencyRule(rule) => codec::encode(rule),
+            Self::Review(review) => codec::encode(review),
         }
     }
 
@@ -219,6 +252,9 @@ impl Body {
             NODE_REVOCATION => codec::decode(bytes).map(Self::NodeRevocation),
             NODE_END => codec::decode(bytes).map(Self::NodeEnd),
             ADMISSION => codec::decode(bytes).map(Self::Admission),
+            BREAK_GLASS => codec::decode(bytes).map(Self::BreakGlass),
+            EMERGENCY_RULE => codec::decode(bytes).map(Self::EmergencyRule),
+            REVIEW => codec::decode(bytes).map(Self::Review),
             found => Err(CodecError::UnknownKind { found }),
         }
     }

@@ -200,6 +200,11 @@ impl Purpose {
         Self("TREAT".to_owned())
     }
 
+    /// Treatment in an emergency (`ETREAT`).
+    pub fn emergency() -> Self {
+        Self("ETREAT".to_owned())
+    }
+
     /// The code.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -256,6 +261,9 @@ pub enum Basis {
     /// A parent grant with the right to share.
     #[n(3)]
     Parent,
+    /// An emergency that was declared.
+    #[n(4)]
+    Emergency,
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 mod admissions;
 mod coverage;
 mod decisions;
+mod emergencies;
 mod entitlements;
 mod epochs;
 mod handover;
+mod history;
 mod house;
 mod judgements;
 mod laws;
