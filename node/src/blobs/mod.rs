@@ -139,6 +139,11 @@ impl Blobs {
         Ok(blob)
     }
 
+    /// Whether there is a file of an attachment, with all of it or some.
+    pub(crate) fn has_file(&self, name: &BlobName) -> bool {
+        self.path(name).exists()
+    }
+
     /// Begins a file for a content of this shape that is all at hand.
     ///
     /// # Errors

@@ -106,10 +106,11 @@ use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 pub use attachments::{
-    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, NotHad,
+    PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
-pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
+pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, PartRead};
 pub use chart_view::{
     Access, AccessState, ChartView, Custody, HistoryLine, PatientView, Provenance,
 };

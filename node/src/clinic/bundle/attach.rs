@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! Settings  "given" | node 32 | chart 16 | compartment 8 | id 32  -> feed number
+//! Settings  "told" | node 32 | chart 16 | compartment 8 | id 32   -> feed number
 //! ```
 //!
 //! What goes along is what belongs to the charts of which anything goes along, as far as it is
 //! here. An attachment that was written whole is noted with how far our feed had come: once the
-//! peer tells that it holds so much, it has read that bundle, and does not get it again.
+//! peer tells that it holds so much, it has read that bundle, and does not get it again. What came
+//! here is told in the same way, for whoever saved it to know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,12 +16,16 @@ use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::sync::Holdings;
 use chartmesh_protocol::sync::bundle::MAX_PIECES_IN_A_ROW;
 use chartmesh_protocol::{ChartId, NodeId};
+use serde::{Deserialize, Serialize};
 
 use super::export::Parts;
 use crate::blobs::BlobError;
 use crate::clinic::attachments::{found_in, lock};
 use crate::clinic::{Clinic, ClinicError, items};
 use crate::store::{Batch, Space};
+
+/// Attachments that are told of in one go: 20 KB, which fit into the smallest part.
+const TOLD_AT_ONCE: usize = 256;
 
 /// A piece that was read of a bundle, not verified.
 pub(super) struct PieceRead {
@@ -38,6 +44,15 @@ pub(super) struct PiecesKept {
     pub(super) unknown: u64,
     /// Those that are not what they should be.
     pub(super) refused: u64,
+}
+
+/// What is not here of the attachments that records tell of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotHere {
+    /// How many.
+    pub attachments: u64,
+    /// The patients whose they are.
+    pub patients: Vec<ChartId>,
 }
 
 /// The attachments of charts, looked up once.
@@ -97,6 +112,7 @@ impl Clinic {
             self.blobs
                 .has_room(u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX))?;
             let blob = self.blob(&piece.name, piece.shape)?;
+            let shape = piece.shape;
             match lock(&blob).write(piece.number, &piece.bytes) {
                 Ok(()) => outcome.kept += 1,
                 Err(BlobError::Piece(error)) => {
@@ -105,30 +121,57 @@ impl Clinic {
                 }
                 Err(error @ (BlobError::Full | BlobError::Io(_))) => return Err(error.into()),
             }
-            touched.insert(piece.name, blob);
+            touched.insert(piece.name, (shape, blob));
         }
-        for (name, blob) in touched {
+        for (name, (shape, blob)) in touched {
             let is_whole = {
                 let mut blob = lock(&blob);
                 blob.sync()?;
                 blob.is_whole()
             };
             if is_whole {
-                self.is_fetched(&name)?;
+                self.is_fetched(&name, shape)?;
             }
         }
         Ok(outcome)
     }
 
-    fn was_given(&self, peer: &NodeId, name: &AttachmentName) -> Result<Option<u64>, ClinicError> {
-        let given = self.store.get(Space::Settings, &given_key(peer, name))?;
+    /// Looks through charts of which something came, and says what is not here.
+    pub(super) fn look_through_all(
+        &self,
+        charts: &BTreeSet<ChartId>,
+    ) -> Result<NotHere, ClinicError> {
+        let mut not_here = NotHere::default();
+        for chart in charts {
+            let before = not_here.attachments;
+            for (name, shape) in self.look_through(chart)? {
+                not_here.attachments += u64::from(!self.is_here(&name, shape)?);
+            }
+            if not_here.attachments > before {
+                not_here.patients.push(*chart);
+            }
+        }
+        Ok(not_here)
+    }
+
+    /// How far our feed had come when an attachment was given to a peer, or told of.
+    fn noted(
+        &self,
+        what: &[u8],
+        peer: &NodeId,
+        name: &AttachmentName,
+    ) -> Result<Option<u64>, ClinicError> {
+        let given = self.store.get(Space::Settings, &key(what, peer, name))?;
         Ok(given.as_deref().and_then(items::number))
     }
 }
 
-fn given_key(peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
+const GIVEN: &[u8] = b"given";
+const TOLD: &[u8] = b"told";
+
+fn key(what: &[u8], peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
     [
-        b"given".as_slice(),
+        what,
         peer.as_bytes(),
         name.place.chart.as_bytes(),
         name.place.compartment.as_bytes(),
@@ -148,7 +191,7 @@ impl Parts<'_> {
         let mut given = Vec::new();
         for chart in charts.iter().collect::<BTreeSet<_>>() {
             for (name, shape) in self.clinic.attachments_of(chart)? {
-                let before = self.clinic.was_given(&self.peer, &name)?;
+                let before = self.clinic.noted(GIVEN, &self.peer, &name)?;
                 let has_it = before.is_some_and(|feed| feed <= holds)
                     || self.clinic.is_known_to_hold(&self.peer, &name);
                 if has_it && !self.order.everything {
@@ -164,15 +207,44 @@ impl Parts<'_> {
     }
 
     /// Notes what the bundle holds whole, once it is written to its end.
-    pub(super) fn note_given(&self, given: Vec<AttachmentName>) -> Result<(), ClinicError> {
+    pub(super) fn note_given(
+        &self,
+        given: Vec<AttachmentName>,
+        told: Vec<AttachmentName>,
+    ) -> Result<(), ClinicError> {
         let newest = self.replica.newest().value();
         let mut batch = Batch::new();
         for name in given {
             let feed = newest.to_be_bytes().to_vec();
-            batch.put(Space::Settings, given_key(&self.peer, &name), feed);
+            batch.put(Space::Settings, key(GIVEN, &self.peer, &name), feed);
+        }
+        // Where nothing of the feed goes along, that more than now is held says that it was read.
+        let read_at = newest.max(self.replica.held_by_peer().value().saturating_add(1));
+        for name in told {
+            let feed = read_at.to_be_bytes().to_vec();
+            batch.put(Space::Settings, key(TOLD, &self.peer, &name), feed);
         }
         self.clinic.store.commit(batch)?;
         Ok(())
+    }
+
+    /// Tells which attachments came here whole that the recipient may know of, until it is known to
+    /// have read that. Returns these.
+    pub(super) fn add_held(&mut self) -> Result<Vec<AttachmentName>, ClinicError> {
+        let holds = self.replica.held_by_peer().value();
+        let mut held = Vec::new();
+        for (name, shape) in self.clinic.attachments_come()? {
+            let before = self.clinic.noted(TOLD, &self.peer, &name)?;
+            let is_told = before.is_some_and(|feed| feed <= holds) && !self.order.everything;
+            if !is_told && self.replica.holds_attachment(&name, shape) {
+                held.push((name, shape));
+            }
+        }
+        for some in held.chunks(TOLD_AT_ONCE) {
+            self.put_held(some)?;
+        }
+        self.written.told = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        Ok(held.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Adds what is here of an attachment; says whether that is all of it.

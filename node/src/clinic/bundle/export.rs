@@ -42,6 +42,9 @@ pub struct BundleWritten {
     /// Attachments that are in it whole.
     #[serde(default)]
     pub attachments: u64,
+    /// Attachments of which it tells that they are here.
+    #[serde(default)]
+    pub told: u64,
     /// Bytes of all files.
     pub bytes: u64,
 }
@@ -116,6 +119,7 @@ impl Clinic {
                 items: 0,
                 charts: loads.len(),
                 attachments: 0,
+                told: 0,
                 bytes: 0,
             },
         };
@@ -130,8 +134,9 @@ impl Clinic {
             });
         }
         let given = parts.add_attachments(&charts)?;
+        let told = parts.add_held()?;
         parts.end(true)?;
-        parts.note_given(given)?;
+        parts.note_given(given, told)?;
         Ok(parts.written)
     }
 
@@ -247,6 +252,22 @@ impl Parts<'_> {
         let written = part.file.write(&ready);
         written.map_err(|error| cannot(&self.order.out, &error))?;
         Ok(false)
+    }
+
+    /// Adds that these attachments are here.
+    pub(super) fn put_held(&mut self, held: &[(AttachmentName, Shape)]) -> Result<(), ClinicError> {
+        let cost = PartWriter::held_cost(held.len());
+        let size = self.part.as_ref().map_or(0, |part| part.writer.size());
+        if size.saturating_add(cost) > self.order.max_size {
+            self.begin_anew()?;
+        }
+        let Some(part) = &mut self.part else {
+            return Err(ClinicError::fault("no part of the bundle is open"));
+        };
+        let ready = part.writer.held(held).map_err(ClinicError::fault)?;
+        part.items += 1;
+        let written = part.file.write(&ready);
+        written.map_err(|error| cannot(&self.order.out, &error))
     }
 
     /// Ends the part that is written now and begins the next.

@@ -14,6 +14,7 @@ mod file;
 mod import;
 mod received;
 
+pub use attach::NotHere;
 pub use export::BundleWritten;
 pub use import::{BundlesRead, PartRead};
 pub use received::MissingParts;

@@ -1,0 +1,133 @@
+//! Scans that only one node had, and that are gone with its data folder: what is said of them.
+
+use super::attachments::{grant, scan, valley};
+use super::relay_attachments::{LARGE, document};
+use super::sharing::visit;
+use super::told::line;
+use super::*;
+use crate::clinic::{Absent, AttachmentLine, AttachmentState};
+
+const RIVER: &str = "River Hospital";
+
+/// The clinic whose data folder was put back as it was before a scan was saved, and the clinic that
+/// has the record of the scan.
+fn put_back(fetched: bool) -> (House, House, String) {
+    let (hill, river) = valley(b"nothing that is large");
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    let old = hill.copy();
+    let file = document(&hill, "p1", "d2", &scan(LARGE, 21));
+    hill.import(&file);
+    sync(&hill, &river).unwrap();
+    if fetched {
+        river.clinic.request_attachments("p1", None).unwrap();
+        sync(&hill, &river).unwrap();
+        assert_eq!(lines(&river)[0].state, AttachmentState::Here);
+    }
+    sync(&old, &river).unwrap();
+    (old, river, file)
+}
+
+fn lines(house: &House) -> Vec<AttachmentLine> {
+    house.clinic.attachments("p1", &[]).unwrap()
+}
+
+fn absent(house: &House) -> Absent {
+    lines(house).remove(0).absent.unwrap()
+}
+
+#[test]
+fn a_scan_that_was_saved_after_the_backup_is_missed_and_nobody_is_said_to_have_it() {
+    let (hill, river, file) = put_back(false);
+    assert_eq!(line(&hill, &river).attachments, 1);
+    let without = "has everything that you saved, but for 1 attachment that it is not known to \
+                   have;";
+    let said = line(&hill, &river).summary;
+    assert!(said.starts_with(without), "{said}");
+    // River was asked in the same session, and has answered.
+    {
+        let hill = hill.reopen();
+        let here = absent(&hill);
+        assert!(here.missing);
+        assert!(here.waits_for.is_empty());
+        assert!(here.lacking.contains(RIVER));
+        let awaited = hill.clinic.awaited(&[]).unwrap();
+        assert_eq!(awaited.own_missing.attachments, 1);
+        let health = hill.clinic.check(&|_| ()).unwrap();
+        assert!(health.healthy);
+        assert_eq!(health.attachments_missing.attachments, 1);
+        // Neither is said to wait for the other any more.
+        river.clinic.request_attachments("p1", None).unwrap();
+        hill.clinic.request_attachments("p1", None).unwrap();
+        sync(&hill, &river).unwrap();
+        let there = absent(&river);
+        assert!(there.is_nowhere() && !there.missing);
+        assert!(there.lacking.contains("Hill Clinic"));
+        let awaited = river.clinic.awaited(&[]).unwrap();
+        assert_eq!((awaited.attachments, awaited.nowhere.attachments), (0, 1));
+        let awaited = hill.clinic.awaited(&[]).unwrap();
+        assert_eq!(
+            (awaited.attachments, awaited.own_missing.attachments),
+            (0, 1)
+        );
+        // The file that it came from brings it back, and to the other clinic.
+        hill.import(&file);
+        assert_eq!(lines(&hill)[0].state, AttachmentState::Here);
+        assert!(hill.clinic.awaited(&[]).unwrap().own_missing.is_nothing());
+        sync(&hill, &river).unwrap();
+        assert_eq!(lines(&river)[0].state, AttachmentState::Here);
+        assert!(river.clinic.awaited(&[]).unwrap().nowhere.is_nothing());
+        assert_eq!(line(&hill, &river).attachments, 0);
+    }
+}
+
+#[test]
+fn a_scan_that_another_clinic_fetched_is_known_to_be_there_and_comes_back() {
+    let (hill, river, _) = put_back(true);
+    assert_eq!(line(&hill, &river).attachments, 0);
+    let here = absent(&hill);
+    assert!(!here.missing && here.waits_for.contains(RIVER));
+    assert!(hill.clinic.awaited(&[]).unwrap().own_missing.is_nothing());
+    hill.clinic.request_attachments("p1", None).unwrap();
+    sync(&hill, &river).unwrap();
+    assert_eq!(lines(&hill)[0].state, AttachmentState::Here);
+}
+
+#[test]
+fn whom_nobody_has_asked_may_have_it() {
+    let (hill, river, _) = put_back(false);
+    let known = river.clinic.node_id();
+    hill.clinic.forget_attachments_held(&known).unwrap();
+    let here = absent(&hill);
+    assert!(here.missing && here.lacking.is_empty());
+    assert!(here.waits_for.contains(RIVER));
+}
+
+/// It wrote in the chart, too, and it wrote a title into the document of the other.
+#[test]
+fn what_another_clinic_saved_is_not_missed_as_ones_own() {
+    let (hill, river) = valley(&scan(LARGE, 22));
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    river.import(&visit(&river, "p1", "v1"));
+    let bundle = river.clinic.export("p1", false).unwrap();
+    river.import(&bundle.replace("\"current\"", "\"superseded\""));
+    sync(&hill, &river).unwrap();
+    for house in [&hill, &river] {
+        assert!(house.clinic.awaited(&[]).unwrap().own_missing.is_nothing());
+    }
+    assert_eq!(line(&river, &hill).attachments, 0);
+    assert_eq!(line(&hill, &river).attachments, 1);
+    assert_eq!(lines(&river)[0].absent, None);
+}
+
+#[test]
+fn a_scan_that_is_fetched_in_a_later_session_is_known_to_be_there_at_its_end() {
+    let (hill, river) = valley(&scan(LARGE, 23));
+    grant(&hill, &river, "all");
+    sync(&hill, &river).unwrap();
+    assert_eq!(line(&hill, &river).attachments, 1);
+    river.clinic.request_attachments("p1", None).unwrap();
+    sync(&hill, &river).unwrap();
+    assert_eq!(line(&hill, &river).attachments, 0);
+}
