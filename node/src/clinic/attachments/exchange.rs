@@ -115,18 +115,19 @@ impl Replica {
         shape: Shape,
         number: u32,
     ) -> Option<Vec<u8>> {
-        // Soon it may hold it.
-        if let Err(error) = self.book.clinic.not_lacking(&self.book.peer, &[*name]) {
-            tracing::warn!(%error, "that a peer fetches an attachment is not written down");
-        }
-        self.ask(|share, clinic| {
+        let piece = self.ask(|share, clinic| {
             if !share.serves(clinic, &name.place)? {
                 return Ok(None);
             }
             let blob = clinic.blob(name, shape)?;
             let mut blob = lock(&blob);
             Ok(blob.read(number)?)
-        })
+        })?;
+        // Soon it may hold all of it.
+        if let Err(error) = self.book.clinic.not_lacking(&self.book.peer, &[*name]) {
+            tracing::warn!(%error, "that a peer fetches an attachment is not written down");
+        }
+        Some(piece)
     }
 
     /// The peer does not have these pieces for us.

@@ -3,6 +3,7 @@
 //! ```text
 //! Settings  "given" | node 32 | chart 16 | compartment 8 | id 32  -> feed number
 //! Settings  "told" | node 32 | chart 16 | compartment 8 | id 32   -> feed number
+//! Settings  "has" | node 32 | chart 16 | compartment 8 | id 32    -> incarnation of its store
 //! ```
 //!
 //! What goes along is what belongs to the charts of which anything goes along, as far as it is
@@ -154,7 +155,35 @@ impl Clinic {
         Ok(not_here)
     }
 
-    /// How far our feed had come when an attachment was given to a peer, or told of.
+    /// A node holds these, by what its bundle says: it does not get them with the next one, unless
+    /// its store is another by then.
+    pub(super) fn has_heard(
+        &self,
+        node: &NodeId,
+        names: &[AttachmentName],
+    ) -> Result<(), ClinicError> {
+        let store = self.peer_note(node)?.incarnation;
+        let mut batch = Batch::new();
+        for name in names {
+            if self.noted(HAS, node, name)? != Some(store) {
+                let store = store.to_be_bytes().to_vec();
+                batch.put(Space::Settings, key(HAS, node, name), store);
+            }
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+        }
+        self.attachments_held(node, names)
+    }
+
+    /// Whether a peer has said on a stick that it holds an attachment.
+    fn has_said(&self, peer: &NodeId, name: &AttachmentName) -> Result<bool, ClinicError> {
+        let store = self.peer_note(peer)?.incarnation;
+        Ok(self.noted(HAS, peer, name)? == Some(store))
+    }
+
+    /// What is noted of a peer and an attachment: how far our feed had come when it was given, or
+    /// told of, or the store of the peer when it said that it holds it.
     fn noted(
         &self,
         what: &[u8],
@@ -168,6 +197,7 @@ impl Clinic {
 
 const GIVEN: &[u8] = b"given";
 const TOLD: &[u8] = b"told";
+const HAS: &[u8] = b"has";
 
 fn key(what: &[u8], peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
     [
@@ -186,20 +216,21 @@ impl Parts<'_> {
     pub(super) fn add_attachments(
         &mut self,
         charts: &[ChartId],
-    ) -> Result<Vec<AttachmentName>, ClinicError> {
+    ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
         let holds = self.replica.held_by_peer().value();
         let mut given = Vec::new();
         for chart in charts.iter().collect::<BTreeSet<_>>() {
             for (name, shape) in self.clinic.attachments_of(chart)? {
                 let before = self.clinic.noted(GIVEN, &self.peer, &name)?;
                 let has_it = before.is_some_and(|feed| feed <= holds)
-                    || self.clinic.is_known_to_hold(&self.peer, &name);
+                    || self.clinic.is_known_to_hold(&self.peer, &name)
+                    || self.clinic.has_said(&self.peer, &name)?;
                 if has_it && !self.order.everything {
                     continue;
                 }
                 if self.add_attachment(&name, shape)? {
                     self.written.attachments += 1;
-                    given.push(name);
+                    given.push((name, shape));
                 }
             }
         }
@@ -209,12 +240,12 @@ impl Parts<'_> {
     /// Notes what the bundle holds whole, once it is written to its end.
     pub(super) fn note_given(
         &self,
-        given: Vec<AttachmentName>,
+        given: Vec<(AttachmentName, Shape)>,
         told: Vec<AttachmentName>,
     ) -> Result<(), ClinicError> {
         let newest = self.replica.newest().value();
         let mut batch = Batch::new();
-        for name in given {
+        for (name, _) in given {
             let feed = newest.to_be_bytes().to_vec();
             batch.put(Space::Settings, key(GIVEN, &self.peer, &name), feed);
         }
@@ -229,8 +260,11 @@ impl Parts<'_> {
     }
 
     /// Tells which attachments came here whole that the recipient may know of, until it is known to
-    /// have read that. Returns these.
-    pub(super) fn add_held(&mut self) -> Result<Vec<AttachmentName>, ClinicError> {
+    /// have read that, and which the bundle gives: it is not to give those back. Returns what came.
+    pub(super) fn add_held(
+        &mut self,
+        given: &[(AttachmentName, Shape)],
+    ) -> Result<Vec<AttachmentName>, ClinicError> {
         let holds = self.replica.held_by_peer().value();
         let mut held = Vec::new();
         for (name, shape) in self.clinic.attachments_come()? {
@@ -240,11 +274,19 @@ impl Parts<'_> {
                 held.push((name, shape));
             }
         }
+        self.written.told = u64::try_from(held.len()).unwrap_or(u64::MAX);
+        let come = held.iter().map(|(name, _)| *name).collect();
+        held.extend(
+            given
+                .iter()
+                .filter(|one| !held.contains(one))
+                .copied()
+                .collect::<Vec<_>>(),
+        );
         for some in held.chunks(TOLD_AT_ONCE) {
             self.put_held(some)?;
         }
-        self.written.told = u64::try_from(held.len()).unwrap_or(u64::MAX);
-        Ok(held.into_iter().map(|(name, _)| name).collect())
+        Ok(come)
     }
 
     /// Adds what is here of an attachment; says whether that is all of it.

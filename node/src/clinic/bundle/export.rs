@@ -134,7 +134,7 @@ impl Clinic {
             });
         }
         let given = parts.add_attachments(&charts)?;
-        let told = parts.add_held()?;
+        let told = parts.add_held(&given)?;
         parts.end(true)?;
         parts.note_given(given, told)?;
         Ok(parts.written)

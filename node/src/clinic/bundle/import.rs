@@ -66,7 +66,7 @@ pub struct PartRead {
     /// Those that were not kept, for no record here tells of them.
     #[serde(default)]
     pub unknown_pieces: u64,
-    /// Attachments of which it tells that the clinic which made it holds them.
+    /// Attachments of which it says that the node which made it holds them.
     #[serde(default)]
     pub told: u64,
     /// Why it was not read to its end, or why items were not taken in.
@@ -117,7 +117,7 @@ impl Clinic {
         read.not_here = self.look_through_all(&charts)?;
         // Behind the records: what this clinic saved is known now.
         for (node, names) in held {
-            self.attachments_held(&node, &names)?;
+            self.has_heard(&node, &names)?;
         }
         for ((node, bundle), (clinic, name)) in bundles {
             read.missing

@@ -149,7 +149,11 @@ fn what_did_not_come_along_on_a_stick_is_named_and_what_came_is_told_on_the_way_
     );
     nakato.note(&river, "n1", "the answer");
     let more = written(&river, &hill, stick.path(), "more");
-    assert_eq!(more["told"], 1, "{more}");
+    assert_eq!(
+        (&more["told"], &more["attachments"]),
+        (&json!(1), &json!(0)),
+        "{more}"
+    );
     hill.ok(&["sync", "import", &files(&more)[0]]);
     let heard = written(&hill, &river, stick.path(), "heard");
     river.ok(&["sync", "import", &files(&heard)[0]]);
