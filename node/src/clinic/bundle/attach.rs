@@ -2,14 +2,11 @@
 //!
 //! ```text
 //! Settings  "given" | node 32 | chart 16 | compartment 8 | id 32  -> feed number
-//! Settings  "told" | node 32 | chart 16 | compartment 8 | id 32   -> feed number
-//! Settings  "has" | node 32 | chart 16 | compartment 8 | id 32    -> incarnation of its store
 //! ```
 //!
 //! What goes along is what belongs to the charts of which anything goes along, as far as it is
 //! here. An attachment that was written whole is noted with how far our feed had come: once the
-//! peer tells that it holds so much, it has read that bundle, and does not get it again. What came
-//! here is told in the same way, for whoever saved it to know.
+//! peer tells that it holds so much, it has read that bundle, and does not get it again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +21,6 @@ use crate::blobs::BlobError;
 use crate::clinic::attachments::{found_in, lock};
 use crate::clinic::{Clinic, ClinicError, items};
 use crate::store::{Batch, Space};
-
-/// Attachments that are told of in one go: 20 KB, which fit into the smallest part.
-const TOLD_AT_ONCE: usize = 256;
 
 /// A piece that was read of a bundle, not verified.
 pub(super) struct PieceRead {
@@ -155,36 +149,9 @@ impl Clinic {
         Ok(not_here)
     }
 
-    /// A node holds these, by what its bundle says: it does not get them with the next one, unless
-    /// its store is another by then.
-    pub(super) fn has_heard(
-        &self,
-        node: &NodeId,
-        names: &[AttachmentName],
-    ) -> Result<(), ClinicError> {
-        let store = self.peer_note(node)?.incarnation;
-        let mut batch = Batch::new();
-        for name in names {
-            if self.noted(HAS, node, name)? != Some(store) {
-                let store = store.to_be_bytes().to_vec();
-                batch.put(Space::Settings, key(HAS, node, name), store);
-            }
-        }
-        if !batch.is_empty() {
-            self.store.commit(batch)?;
-        }
-        self.attachments_held(node, names)
-    }
-
-    /// Whether a peer has said on a stick that it holds an attachment.
-    fn has_said(&self, peer: &NodeId, name: &AttachmentName) -> Result<bool, ClinicError> {
-        let store = self.peer_note(peer)?.incarnation;
-        Ok(self.noted(HAS, peer, name)? == Some(store))
-    }
-
     /// What is noted of a peer and an attachment: how far our feed had come when it was given, or
     /// told of, or the store of the peer when it said that it holds it.
-    fn noted(
+    pub(super) fn noted(
         &self,
         what: &[u8],
         peer: &NodeId,
@@ -196,10 +163,7 @@ impl Clinic {
 }
 
 const GIVEN: &[u8] = b"given";
-const TOLD: &[u8] = b"told";
-const HAS: &[u8] = b"has";
-
-fn key(what: &[u8], peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
+pub(super) fn key(what: &[u8], peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
     [
         what,
         peer.as_bytes(),
@@ -238,55 +202,15 @@ impl Parts<'_> {
     }
 
     /// Notes what the bundle holds whole, once it is written to its end.
-    pub(super) fn note_given(
-        &self,
-        given: Vec<(AttachmentName, Shape)>,
-        told: Vec<AttachmentName>,
-    ) -> Result<(), ClinicError> {
+    pub(super) fn note_given(&self, given: &[(AttachmentName, Shape)]) -> Result<(), ClinicError> {
         let newest = self.replica.newest().value();
         let mut batch = Batch::new();
         for (name, _) in given {
             let feed = newest.to_be_bytes().to_vec();
-            batch.put(Space::Settings, key(GIVEN, &self.peer, &name), feed);
-        }
-        // Where nothing of the feed goes along, that more than now is held says that it was read.
-        let read_at = newest.max(self.replica.held_by_peer().value().saturating_add(1));
-        for name in told {
-            let feed = read_at.to_be_bytes().to_vec();
-            batch.put(Space::Settings, key(TOLD, &self.peer, &name), feed);
+            batch.put(Space::Settings, key(GIVEN, &self.peer, name), feed);
         }
         self.clinic.store.commit(batch)?;
         Ok(())
-    }
-
-    /// Tells which attachments came here whole that the recipient may know of, until it is known to
-    /// have read that, and which the bundle gives: it is not to give those back. Returns what came.
-    pub(super) fn add_held(
-        &mut self,
-        given: &[(AttachmentName, Shape)],
-    ) -> Result<Vec<AttachmentName>, ClinicError> {
-        let holds = self.replica.held_by_peer().value();
-        let mut held = Vec::new();
-        for (name, shape) in self.clinic.attachments_come()? {
-            let before = self.clinic.noted(TOLD, &self.peer, &name)?;
-            let is_told = before.is_some_and(|feed| feed <= holds) && !self.order.everything;
-            if !is_told && self.replica.holds_attachment(&name, shape) {
-                held.push((name, shape));
-            }
-        }
-        self.written.told = u64::try_from(held.len()).unwrap_or(u64::MAX);
-        let come = held.iter().map(|(name, _)| *name).collect();
-        held.extend(
-            given
-                .iter()
-                .filter(|one| !held.contains(one))
-                .copied()
-                .collect::<Vec<_>>(),
-        );
-        for some in held.chunks(TOLD_AT_ONCE) {
-            self.put_held(some)?;
-        }
-        Ok(come)
     }
 
     /// Adds what is here of an attachment; says whether that is all of it.

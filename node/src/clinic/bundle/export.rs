@@ -136,7 +136,8 @@ impl Clinic {
         let given = parts.add_attachments(&charts)?;
         let told = parts.add_held(&given)?;
         parts.end(true)?;
-        parts.note_given(given, told)?;
+        parts.note_given(&given)?;
+        parts.note_told(&told)?;
         Ok(parts.written)
     }
 

@@ -12,10 +12,9 @@ use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
 use chartmesh_protocol::sync::bundle::{BundleId, Opening, PartHead, PartReader, Piece};
 use chartmesh_protocol::sync::{Holdings, Peer};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
-use serde::{Deserialize, Serialize};
 
-use super::MissingParts;
-use super::attach::{NotHere, PieceRead, Told};
+use super::attach::{PieceRead, Told};
+use super::report::{BundlesRead, PartRead};
 use crate::clinic::{Clinic, ClinicError, Delivery, PeerStore, Replica, items};
 use crate::control::Progress;
 
@@ -26,52 +25,6 @@ const ITEMS_AT_ONCE: usize = 512;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 /// Pieces of attachments that are kept at once: a megabyte.
 const PIECES_AT_ONCE: usize = 64;
-
-/// What an import of bundles found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundlesRead {
-    /// One report a file.
-    pub files: Vec<PartRead>,
-    /// What is missing of the bundles that the files belong to.
-    pub missing: Vec<MissingParts>,
-    /// What is not here of the attachments of the charts that the files are of.
-    #[serde(default)]
-    pub not_here: NotHere,
-}
-
-/// What became of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartRead {
-    /// The file.
-    pub file: PathBuf,
-    /// The clinic that made it.
-    pub clinic: Option<ClinicId>,
-    /// Its name.
-    pub name: Option<String>,
-    /// The bundle that it belongs to.
-    pub bundle: Option<String>,
-    /// Which part of it.
-    pub part: Option<u32>,
-    /// Whether it was there to its end.
-    pub whole: bool,
-    /// Statements and records in it.
-    pub items: u64,
-    /// Those that were not here yet.
-    pub new_items: u64,
-    /// Those that were not taken in.
-    pub refused: u64,
-    /// Pieces of attachments in it.
-    #[serde(default)]
-    pub pieces: u64,
-    /// Those that were not kept, for no record here tells of them.
-    #[serde(default)]
-    pub unknown_pieces: u64,
-    /// Attachments of which it says that the node which made it holds them.
-    #[serde(default)]
-    pub told: u64,
-    /// Why it was not read to its end, or why items were not taken in.
-    pub error: Option<String>,
-}
 
 impl Clinic {
     /// Takes in bundle files, in any order; of folders, every file that lies in them.
@@ -106,7 +59,8 @@ impl Clinic {
                 Err(Fault::Ours(error)) => Some(error.to_string()),
                 Err(Fault::File(reason)) => Some(reason),
             };
-            read.files.push(part.report(file, fault));
+            let reasons = fault.into_iter().chain(part.reasons).collect();
+            read.files.push(part.report.of(file, reasons));
             progress(Progress {
                 what: "reading bundle files".to_owned(),
                 done: u64::try_from(read.files.len()).unwrap_or(u64::MAX),
@@ -189,27 +143,6 @@ impl<'a> Intake<'a> {
             charts: BTreeSet::new(),
             held: Vec::new(),
             reasons: Vec::new(),
-        }
-    }
-
-    /// What is said of the file in which there was this fault, if any.
-    fn report(self, file: PathBuf, fault: Option<String>) -> PartRead {
-        let mut reasons: Vec<String> = fault.into_iter().chain(self.reasons).collect();
-        let unknown = self.report.unknown_pieces;
-        if unknown > 0 {
-            let (pieces, were) = match unknown {
-                1 => ("piece", "was"),
-                _ => ("pieces", "were"),
-            };
-            reasons.push(format!(
-                "{unknown} {pieces} {were} left out, for no record here tells of its attachments: \
-                 read the other parts, then this one again"
-            ));
-        }
-        PartRead {
-            file,
-            error: (!reasons.is_empty()).then(|| reasons.join("; ")),
-            ..self.report
         }
     }
 
