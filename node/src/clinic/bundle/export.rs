@@ -133,12 +133,7 @@ impl Clinic {
                 total,
             });
         }
-        let given = parts.add_attachments(&charts)?;
-        let told = parts.add_held(&given)?;
-        parts.end(true)?;
-        parts.note_given(&given)?;
-        parts.note_told(&told)?;
-        Ok(parts.written)
+        parts.finish(&charts)
     }
 
     /// The charts that entries are of.
@@ -269,6 +264,16 @@ impl Parts<'_> {
         part.items += 1;
         let written = part.file.write(&ready);
         written.map_err(|error| cannot(&self.order.out, &error))
+    }
+
+    /// Adds what belongs to these charts beside the records, and ends the bundle.
+    fn finish(mut self, charts: &[ChartId]) -> Result<BundleWritten, ClinicError> {
+        let given = self.add_attachments(charts)?;
+        let told = self.add_held(&given)?;
+        self.end(true)?;
+        self.note_given(&given)?;
+        self.note_told(&told)?;
+        Ok(self.written)
     }
 
     /// Ends the part that is written now and begins the next.
