@@ -71,8 +71,8 @@ fn key(node: &NodeId, name: &AttachmentName) -> Vec<u8> {
 }
 
 impl Clinic {
-    /// A node has said that it lacks these.
-    pub(super) fn are_lacking(
+    /// A node has said that it lacks these, whatever it said before.
+    pub(crate) fn are_lacking(
         &self,
         node: &NodeId,
         names: &[AttachmentName],
@@ -83,12 +83,15 @@ impl Clinic {
             let at = at_ms.to_be_bytes().to_vec();
             batch.put(Space::Settings, key(node, name), at);
         }
+        {
+            let mut saved = self.attachments_saved();
+            for name in names {
+                saved.lacking.insert(*node, *name, at_ms);
+                saved.does_not_hold(&mut batch, node, name);
+            }
+        }
         if !batch.is_empty() {
             self.store.commit(batch)?;
-        }
-        let mut saved = self.attachments_saved();
-        for name in names {
-            saved.lacking.insert(*node, *name, at_ms);
         }
         Ok(())
     }
@@ -115,7 +118,7 @@ impl Clinic {
     }
 
     /// Whether anything of an attachment is here.
-    pub(super) fn has_file(&self, name: &AttachmentName) -> bool {
+    pub(crate) fn has_file(&self, name: &AttachmentName) -> bool {
         self.blobs.has_file(&self.blob_name(name))
     }
 }

@@ -75,6 +75,19 @@ impl Saved {
         all.filter(move |(name, _)| !is_held(name))
     }
 
+    /// A node does not hold an attachment: what it had said is over.
+    pub(super) fn does_not_hold(
+        &mut self,
+        batch: &mut Batch,
+        node: &NodeId,
+        name: &AttachmentName,
+    ) {
+        let held = self.held.get_mut(node);
+        if held.is_some_and(|held| held.remove(name)) {
+            batch.delete(Space::Settings, held_key(node, name));
+        }
+    }
+
     pub(super) fn is_held_by_any(&self, name: &AttachmentName, nodes: &[NodeId]) -> bool {
         let mut held = nodes.iter().filter_map(|node| self.held.get(node));
         held.any(|held| held.contains(name))

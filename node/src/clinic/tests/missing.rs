@@ -1,6 +1,7 @@
 //! Scans that only one node had, and that are gone with its data folder: what is said of them.
 
 use super::attachments::{grant, scan, valley};
+use super::relay::{Coast, meet};
 use super::relay_attachments::{LARGE, document};
 use super::sharing::visit;
 use super::told::line;
@@ -130,4 +131,46 @@ fn a_scan_that_is_fetched_in_a_later_session_is_known_to_be_there_at_its_end() {
     river.clinic.request_attachments("p1", None).unwrap();
     sync(&hill, &river).unwrap();
     assert_eq!(line(&hill, &river).attachments, 0);
+}
+
+/// Two that never meet, and both want what neither has.
+#[test]
+fn who_asks_for_a_scan_through_a_relay_is_not_said_to_bring_it() {
+    let (coast, amina) = Coast::carrying(64);
+    let [home, away] = coast.both();
+    let old = home.copy();
+    home.import(&document(home, &amina, "d1", &scan(LARGE, 24)));
+    for place in [0, 1] {
+        coast.visit(place).unwrap();
+    }
+    meet(&old, &coast.relay).unwrap();
+    for house in [&old, away] {
+        house.clinic.request_attachments(&amina, None).unwrap();
+    }
+    for house in [&old, away, &old] {
+        meet(house, &coast.relay).unwrap();
+    }
+    let absent = |house: &House| {
+        let lines = house.clinic.attachments(&amina, &[]).unwrap();
+        lines[0].absent.clone().unwrap()
+    };
+    let here = absent(&old);
+    assert!(here.missing && here.is_nowhere(), "{here:?}");
+    let there = absent(away);
+    assert!(!there.missing && there.is_nowhere(), "{there:?}");
+}
+
+#[test]
+fn a_clinic_that_has_lost_a_scan_is_not_said_to_have_it_any_more() {
+    let (hill, river, _) = put_back(true);
+    assert!(!absent(&hill).missing);
+    std::fs::remove_dir_all(river.dir.path().join("blobs")).unwrap();
+    let river = river.reopen();
+    hill.clinic.request_attachments("p1", None).unwrap();
+    sync(&hill, &river).unwrap();
+    let here = absent(&hill);
+    assert!(here.missing && here.lacking.contains(RIVER), "{here:?}");
+    assert_eq!(line(&hill, &river).attachments, 1);
+    let hill = hill.reopen();
+    assert_eq!(line(&hill, &river).attachments, 1);
 }
