@@ -148,7 +148,7 @@ impl Clinic {
             ledgers,
             audit,
             attachments,
-            attachments_missing: self.awaited(&[])?.own_missing,
+            attachments_missing: self.missing_by_reading()?,
             problems,
         })
     }

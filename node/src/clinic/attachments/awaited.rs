@@ -1,6 +1,6 @@
 //! What is waited for of attachments, and what nobody is known to have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use serde::{Deserialize, Serialize};
@@ -104,30 +104,45 @@ impl Clinic {
         Ok(shape.length().saturating_mul(missing) / u64::from(shape.pieces().max(1)))
     }
 
-    /// What this clinic saved and that is not here whole. A file that is damaged is found by
-    /// `doctor`: reading all of them takes too long here.
+    /// What this clinic saved and nobody is known to hold, after every file was read: what is
+    /// damaged is not here whole, either.
+    pub(crate) fn missing_by_reading(&self) -> Result<NotHad, ClinicError> {
+        let all = self.attachments_saved().shapes.clone();
+        let mut lacking = BTreeSet::new();
+        for (name, shape) in all {
+            if !self.is_here(&name, shape)? {
+                lacking.insert(name);
+            }
+        }
+        self.attachments_saved().not_whole = Some(lacking);
+        Ok(self.awaited(&[])?.own_missing)
+    }
+
+    /// What this clinic saved and that is not here whole. A file in which a piece is damaged is
+    /// found by `doctor`: reading all of them takes too long here.
     fn saved_and_not_here(&self) -> Result<Vec<AttachmentName>, ClinicError> {
         let candidates: Vec<(AttachmentName, Shape)> = {
             let mut saved = self.attachments_saved();
-            let all = std::mem::take(&mut saved.without_file);
+            let all = std::mem::take(&mut saved.not_whole);
             let all = all.unwrap_or_else(|| {
-                let names = saved.shapes.keys();
-                names.filter(|name| !self.has_file(name)).copied().collect()
+                let all = saved.shapes.iter();
+                let lacking = all.filter(|(name, shape)| !self.seems_here(name, **shape));
+                lacking.map(|(name, _)| *name).collect()
             });
             let shaped = all.iter().filter_map(|name| {
                 let shape = saved.shapes.get(name)?;
                 Some((*name, *shape))
             });
             let candidates = shaped.collect();
-            saved.without_file = Some(all);
+            saved.not_whole = Some(all);
             candidates
         };
         let mut lacking = Vec::new();
         for (name, shape) in candidates {
             if !self.is_here(&name, shape)? {
                 lacking.push(name);
-            } else if let Some(without_file) = &mut self.attachments_saved().without_file {
-                without_file.remove(&name);
+            } else if let Some(not_whole) = &mut self.attachments_saved().not_whole {
+                not_whole.remove(&name);
             }
         }
         Ok(lacking)

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use chartmesh_protocol::NodeId;
-use chartmesh_protocol::attachment::AttachmentName;
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 
 use super::wants::{key_of, name_of};
 use crate::clinic::{Clinic, ClinicError, items};
@@ -115,6 +115,11 @@ impl Clinic {
             self.store.commit(batch)?;
         }
         Ok(())
+    }
+
+    /// Whether all of an attachment seems to be here: its file is as large.
+    pub(super) fn seems_here(&self, name: &AttachmentName, shape: Shape) -> bool {
+        self.blobs.looks_whole(&self.blob_name(name), shape)
     }
 
     /// Whether anything of an attachment is here.

@@ -101,9 +101,11 @@ impl Clinic {
         saved
             .of_others
             .extend(of_others.iter().map(|(name, _)| *name));
-        if let Some(without_file) = &mut saved.without_file {
-            let lacking = own.iter().filter(|(name, _)| !self.has_file(name));
-            without_file.extend(lacking.map(|(name, _)| *name));
+        if let Some(not_whole) = &mut saved.not_whole {
+            let lacking = own
+                .iter()
+                .filter(|(name, shape)| !self.seems_here(name, *shape));
+            not_whole.extend(lacking.map(|(name, _)| *name));
         }
         saved.shapes.extend(own);
         drop(saved);

@@ -39,8 +39,8 @@ pub(crate) struct Saved {
     pub(super) lacking: Lacking,
     /// What others saved, as far as that was looked for.
     pub(super) of_others: BTreeSet<AttachmentName>,
-    /// Those of which there was no file here; none until that is looked for.
-    pub(super) without_file: Option<BTreeSet<AttachmentName>>,
+    /// What was saved and did not seem to be here whole; none until that is looked for.
+    pub(super) not_whole: Option<BTreeSet<AttachmentName>>,
 }
 
 impl Saved {

@@ -95,6 +95,31 @@ fn a_scan_that_another_clinic_fetched_is_known_to_be_there_and_comes_back() {
 }
 
 #[test]
+fn a_scan_of_which_only_a_part_came_back_is_missed_like_one_that_is_gone() {
+    let (hill, river) = valley(&scan(LARGE, 25));
+    grant(&hill, &river, "all");
+    let blobs = hill.dir.path().join("blobs");
+    let file = std::fs::read_dir(&blobs).unwrap().next().unwrap().unwrap();
+    let content = std::fs::read(file.path()).unwrap();
+    for damage in 0..3 {
+        let mut part = content.clone();
+        match damage {
+            0 => part.truncate(LARGE / 2),
+            1 => part[LARGE / 3] ^= 1,
+            _ => {}
+        }
+        std::fs::write(file.path(), part).unwrap();
+        let hill = hill.copy();
+        let status = hill.clinic.awaited(&[]).unwrap().own_missing;
+        assert_eq!(status.attachments, u64::from(damage == 0), "{damage}");
+        // `doctor` reads all of it.
+        let health = hill.clinic.check(&|_| ()).unwrap();
+        let missing = health.attachments_missing.attachments;
+        assert_eq!(missing, u64::from(damage < 2), "{damage}");
+    }
+}
+
+#[test]
 fn whom_nobody_has_asked_may_have_it() {
     let (hill, river, _) = put_back(false);
     let known = river.clinic.node_id();
