@@ -68,6 +68,16 @@ fn is_mark(literal: &str) -> bool {
     literal.starts_with(MARK)
 }
 
+/// The marks in the element `name`, in their order.
+pub(crate) fn marks_in<'a>(name: &str, text: &'a str) -> Vec<&'a str> {
+    if !text.contains(MARK) {
+        return Vec::new();
+    }
+    let found = literals(name, text).into_iter();
+    let found = found.filter_map(|literal| text.get(literal.range));
+    found.filter(|literal| is_mark(literal)).collect()
+}
+
 impl Resource {
     /// Replaces each `data` of at least `least` characters by the text that `keep` returns for it;
     /// what it returns `None` for stays. Returns how many were replaced.
@@ -114,13 +124,9 @@ impl Resource {
 
     /// The marks, in the order of the elements and of their texts.
     pub fn marks(&self) -> Vec<&str> {
-        let marked = self.elements().filter(|(_, text)| text.contains(MARK));
-        marked
-            .flat_map(|(name, text)| {
-                let found = literals(name, text).into_iter();
-                found.filter_map(move |literal| text.get(literal.range))
-            })
-            .filter(|literal| is_mark(literal))
+        let elements = self.elements();
+        elements
+            .flat_map(|(name, text)| marks_in(name, text))
             .collect()
     }
 

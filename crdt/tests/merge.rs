@@ -408,6 +408,38 @@ fn the_history_says_who_changed_what_and_survives_saving() {
     }
 }
 
+/// By whatever clock: the clock of who copies it may be behind.
+#[test]
+fn a_mark_is_first_written_by_who_took_the_content_out() {
+    let document = |marks: &[&str]| {
+        let content = marks
+            .iter()
+            .map(|mark| format!(r#"{{"attachment":{{"data":"chartmesh-attachment:{mark}"}}}}"#));
+        let content: Vec<String> = content.collect();
+        format!(
+            r#"{{"resourceType":"DocumentReference","id":"d","content":[{}]}}"#,
+            content.join(",")
+        )
+    };
+    let mut a = Node::new(2);
+    a.time_ms = 9_000_000;
+    let mut b = Node::new(1);
+    a.put(&document(&["one"]));
+    meet(&mut a, &mut b);
+    b.put(&document(&["two", "one"]));
+    meet(&mut a, &mut b);
+    for node in [&a, &b] {
+        let written = node.document.marks_written();
+        let first = |mark: &str| {
+            let mark = format!("chartmesh-attachment:{mark}");
+            let (_, actor) = written.iter().find(|(one, _)| *one == mark).unwrap();
+            actor.0[0]
+        };
+        assert_eq!((first("one"), first("two")), (2, 1));
+        assert_eq!(written.len(), 3);
+    }
+}
+
 #[test]
 fn a_saved_document_goes_on_as_another_writer() {
     let (mut a, mut b) = two_nodes_with(OBSERVATION);

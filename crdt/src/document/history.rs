@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::check::{Checked, Edit, Write};
 use super::index::Index;
 use super::{Document, first};
+use crate::attachment::marks_in;
 use crate::resource_key::ResourceKey;
 use crate::stamp::{ActorId, Author, ChangeHash, Stamp};
 
@@ -101,6 +102,23 @@ impl Document {
             }
         }
         writes
+    }
+
+    /// Every [mark](crate::MARK) that was ever written here, with the writer, in the order of
+    /// [`history`](Self::history): whoever wrote one first took the content out, and who wrote it
+    /// later had read it here.
+    pub fn marks_written(&self) -> Vec<(String, ActorId)> {
+        let (_, changes) = self.past_changes();
+        let mut marks = Vec::new();
+        for past in changes {
+            for edit in &past.checked.edits {
+                if let Edit::Write(Write { element, text, .. }) = edit {
+                    let found = marks_in(element, text).into_iter();
+                    marks.extend(found.map(|mark| (mark.to_owned(), past.author.actor)));
+                }
+            }
+        }
+        marks
     }
 
     /// Every change but the first, with what it depends on, those of each writer in their order.

@@ -28,6 +28,7 @@ mod tests;
 use std::fs;
 use std::io;
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,6 +49,8 @@ const OPEN_BLOBS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 const LEFT_FREE_BYTES: u64 = 32 * 1024 * 1024;
 /// What the name of a file ends in while it is written.
 const UNFINISHED: &str = ".new";
+/// The unit in which the system counts a file's blocks (`stat(2)`).
+const BLOCK_BYTES: u64 = 512;
 /// Bytes of a name.
 const NAME_BYTES: usize = 16;
 
@@ -137,6 +140,21 @@ impl Blobs {
         let blob = Arc::new(Mutex::new(Blob::open(self.path(name), id, shape)?));
         open.put(*name, Arc::clone(&blob));
         Ok(blob)
+    }
+
+    /// Whether there is a file of an attachment, with all of it or some.
+    pub(crate) fn has_file(&self, name: &BlobName) -> bool {
+        self.path(name).exists()
+    }
+
+    /// Whether the file of an attachment is as large as all of it, without holes: quickly, and
+    /// without reading it. A piece of it may be damaged all the same.
+    pub(crate) fn looks_whole(&self, name: &BlobName, shape: Shape) -> bool {
+        let last = shape.pieces().saturating_sub(1);
+        let end = shape.size_of(last).unwrap_or(0);
+        let end = blob::offset(shape, last).saturating_add(u64::try_from(end).unwrap_or(u64::MAX));
+        let file = fs::metadata(self.path(name));
+        file.is_ok_and(|file| file.len() >= end && file.blocks().saturating_mul(BLOCK_BYTES) >= end)
     }
 
     /// Begins a file for a content of this shape that is all at hand.

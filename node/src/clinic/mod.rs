@@ -112,10 +112,11 @@ use zeroize::Zeroizing;
 
 pub use admit::{Admitted, HeldItem};
 pub use attachments::{
-    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, NotHad,
+    PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
-pub use bundle::{BundleWritten, BundlesRead, MissingParts, PartRead};
+pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, PartRead};
 pub use chart_view::{
     Access, AccessState, ChartView, Custody, HistoryLine, PatientView, Provenance,
 };

@@ -142,6 +142,11 @@ impl OpenChart {
         all
     }
 
+    /// The nodes that wrote here.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.authors.values().copied()
+    }
+
     /// The node that writes as this actor.
     pub(crate) fn node_of(&self, actor: &ActorId) -> Option<NodeId> {
         self.authors.get(actor).copied()

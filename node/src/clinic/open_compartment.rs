@@ -53,6 +53,11 @@ impl OpenCompartment {
         }
     }
 
+    /// Its tag.
+    pub(crate) fn tag(&self) -> CompartmentTag {
+        self.tag
+    }
+
     /// What there is to read.
     pub(crate) fn content(&self) -> &dyn Readable {
         match &self.body {

@@ -108,11 +108,22 @@ impl Replica {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        self.store_noting(deliveries, &mut BTreeSet::new())
+    }
+
+    /// The same, noting of which charts they are.
+    pub(super) fn store_noting(
+        &self,
+        deliveries: &[Delivery],
+        charts: &mut BTreeSet<ChartId>,
+    ) -> Result<(), Refused> {
         let mut intake = Intake::new(self);
         let taken = check_all(deliveries)
             .into_iter()
             .try_for_each(|checked| intake.take(checked?));
         let stored = intake.items.len();
+        let of_charts = intake.items.iter().filter(|item| !item.is_of_house());
+        charts.extend(of_charts.map(|item| item.chart));
         self.file_intake(intake).map_err(|error| Refused {
             stored: 0,
             reason: error.into(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::attachments::Awaited;
+use super::attachments::{Awaited, NotHad};
 use super::audit::{self, AuditCheck, AuditLine};
 use super::held_charts::HeldCharts;
 use super::house::Doubled;
@@ -72,6 +72,9 @@ pub struct DoctorReport {
     /// Attachments.
     #[serde(default)]
     pub attachments: BlobsHealth,
+    /// Attachments that this clinic saved, that are not here and that nobody is known to hold.
+    #[serde(default)]
+    pub attachments_missing: NotHad,
     /// What is wrong with the store.
     pub problems: Vec<String>,
 }
@@ -153,6 +156,7 @@ impl Clinic {
             ledgers,
             audit,
             attachments,
+            attachments_missing: self.missing_by_reading()?,
             problems,
         })
     }

@@ -189,8 +189,9 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Walks from a grant to the one that the patient signed, or the custodian in an emergency. A fault of its own is named before
-    /// a fault of what it stands on, the nearer before the farther.
+    /// Walks from a grant to the one that the patient signed, or the custodian in an emergency. A
+    /// fault of its own is named before a fault of what it stands on, the nearer before the
+    /// farther.
     fn check_grant(&self, ledger: &'a Ledger, id: StatementId) -> Result<(), Invalid> {
         let (_, genesis) = self.genesis.ok_or(Invalid::NoGenesis)?;
         let mut at = grant_of(ledger, id)?;

@@ -45,6 +45,7 @@ impl Session {
                     Step::Waiting
                 }
             };
+            let given_before = self.traffic.pieces_sent;
             self.sender.pump(
                 now_ms,
                 holdings,
@@ -52,6 +53,9 @@ impl Session {
                 &mut self.traffic,
                 &mut self.out,
             )?;
+            if self.traffic.pieces_sent != given_before && self.has_given() {
+                continue;
+            }
             if step == Step::Waiting && !self.may_step() {
                 return Ok(());
             }

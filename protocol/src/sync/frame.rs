@@ -26,6 +26,8 @@
 //! 20 REST         [bytes]                           its next fragment
 //! 21 LACK         [number, spans]                   these pieces are not to be had
 //! 22 ENOUGH       []                                nothing more is wanted
+//! 23 ASK          [number, names with lengths]      whether these attachments are held
+//! 24 HELD         [number, places]                  which of them are
 //! ```
 //!
 //! Payloads are deterministic CBOR; a payload that is spelled in another way is refused.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{line, many, on, read};
 use crate::cli::args::Attachment;
-use crate::clinic::{Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited};
+use crate::clinic::{Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, NotHad};
 use crate::control::{Answer, Exit, Failure};
 
 /// What `attachment fetch` answers.
@@ -72,17 +72,29 @@ pub(super) fn one_line(one: &AttachmentLine) -> String {
     let bytes = one.bytes.map_or_else(|| "unknown size".to_owned(), size);
     let kind = one.content_type.as_deref().unwrap_or("unknown type");
     let title = one.title.as_ref().map(|title| format!(", {title}"));
-    let state = match one.state {
-        AttachmentState::Here => "here".to_owned(),
-        AttachmentState::Wanted => match &one.absent {
-            Some(absent) => format!("{} % here, {}", one.percent_here, comes_with(absent)),
-            None => format!("on its way, {} % here", one.percent_here),
-        },
-        AttachmentState::NotHere => "not here".to_owned(),
-        AttachmentState::Unreadable => "cannot be read".to_owned(),
+    let state = match (one.state, &one.absent) {
+        (AttachmentState::Here, _) => "here".to_owned(),
+        (AttachmentState::Wanted | AttachmentState::NotHere, Some(absent)) => not_here(one, absent),
+        (AttachmentState::Wanted, None) => format!("on its way, {} % here", one.percent_here),
+        (AttachmentState::NotHere, None) => "not here".to_owned(),
+        (AttachmentState::Unreadable, _) => "cannot be read".to_owned(),
     };
     let title = title.unwrap_or_default();
     format!("  {}: {kind}, {bytes}{title}: {state}", one.resource)
+}
+
+/// Where one is that is not here, in words.
+fn not_here(one: &AttachmentLine, absent: &Absent) -> String {
+    let who = absent.who();
+    if absent.missing {
+        format!("MISSING here, though this clinic saved it, and nobody is known to have it{who}")
+    } else if absent.is_nowhere() {
+        format!("not here{who}")
+    } else if one.state == AttachmentState::Wanted {
+        format!("{} % here, {}", one.percent_here, comes_with(absent))
+    } else {
+        format!("not here; {} has it", absent.named())
+    }
 }
 
 /// What an export lacks, for standard error.
@@ -105,6 +117,34 @@ pub(super) fn lacking(absent: &[AbsentAttachment], patient: &str) -> String {
         ),
     );
     out
+}
+
+/// What this clinic saved and nobody is known to have, in words; nothing where there is none.
+pub(super) fn missing(missing: &NotHad) -> Option<String> {
+    (!missing.is_nothing()).then(|| {
+        let (verb, them) = one_or_more(missing.attachments);
+        format!(
+            "{} that this clinic saved {verb} not here, and nobody is known to have {them}{}",
+            many(missing.attachments, "attachment"),
+            missing.who.who()
+        )
+    })
+}
+
+/// What is wanted of others and nobody has who was asked, in words; nothing where there is none.
+pub(super) fn nowhere(nowhere: &NotHad) -> Option<String> {
+    (!nowhere.is_nothing()).then(|| {
+        let (verb, _) = one_or_more(nowhere.attachments);
+        let how_many = many(nowhere.attachments, "attachment");
+        format!("{how_many} {verb} not to be had{}", nowhere.who.who())
+    })
+}
+
+fn one_or_more(count: u64) -> (&'static str, &'static str) {
+    match count {
+        1 => ("is", "it"),
+        _ => ("are", "them"),
+    }
 }
 
 /// What is waited for, in words; nothing where nothing is.
@@ -132,6 +172,15 @@ fn comes_with(absent: &Absent) -> String {
 
 /// What is said when what was asked for has not come.
 fn comes_later(lines: &[AttachmentLine]) -> String {
+    let mut not_here = lines
+        .iter()
+        .filter_map(|one| one.absent.as_ref())
+        .peekable();
+    if not_here.peek().is_some() && not_here.all(Absent::is_nowhere) {
+        return "Nobody who can be asked has what is missing. Where it was saved, importing the \
+                file that it came from brings it back."
+            .to_owned();
+    }
     let nobody = "No clinic that has what is missing can be reached now";
     let absent = lines.iter().filter_map(|one| one.absent.as_ref());
     let mut through = absent.filter_map(|absent| absent.through.as_ref());
@@ -165,6 +214,7 @@ mod tests {
         Absent {
             waits_for: names.iter().map(|name| (*name).to_owned()).collect(),
             through: through.map(str::to_owned),
+            ..Absent::default()
         }
     }
 
@@ -196,6 +246,57 @@ mod tests {
         assert_eq!(comes_later(&[line]), later);
         let without = line_of(Some(absent(&["Hill Clinic"], None)));
         assert!(comes_later(&[without]).ends_with("; it comes when one can."));
+    }
+
+    #[test]
+    fn what_this_clinic_saved_and_nobody_is_known_to_have_is_missing() {
+        let said = |state, absent: &Absent| {
+            let line = AttachmentLine {
+                state,
+                ..line_of(Some(absent.clone()))
+            };
+            one_line(&line).split_off("  DocumentReference/xray: image/png, 3.0 MB: ".len())
+        };
+        let nobody = "MISSING here, though this clinic saved it, and nobody is known to have it";
+        let mut one = absent(&["Hill Clinic"], None);
+        assert_eq!(
+            said(AttachmentState::NotHere, &one),
+            "not here; Hill Clinic has it"
+        );
+        one.missing = true;
+        for state in [AttachmentState::NotHere, AttachmentState::Wanted] {
+            let may = format!("{nobody}; Hill Clinic may have it");
+            assert_eq!(said(state, &one), may);
+        }
+        one.lacking = std::mem::take(&mut one.waits_for);
+        let asked = "; Hill Clinic was asked and does not have it";
+        assert_eq!(
+            said(AttachmentState::Wanted, &one),
+            format!("{nobody}{asked}")
+        );
+        let later = comes_later(&[line_of(Some(one.clone()))]);
+        assert!(later.starts_with("Nobody who can be asked has"), "{later}");
+        let of_one = NotHad {
+            attachments: 1,
+            who: one.clone(),
+        };
+        assert_eq!(
+            missing(&of_one).unwrap(),
+            format!(
+                "1 attachment that this clinic saved is not here, and nobody is known to have \
+                 it{asked}"
+            )
+        );
+        assert_eq!(
+            nowhere(&of_one).unwrap(),
+            format!("1 attachment is not to be had{asked}")
+        );
+        assert_eq!(missing(&NotHad::default()), None);
+        one.missing = false;
+        assert_eq!(
+            said(AttachmentState::Wanted, &one),
+            format!("not here{asked}")
+        );
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use super::node::size;
 use super::{line, many};
-use crate::clinic::{BundleWritten, BundlesRead, MissingParts, PartRead};
+use crate::clinic::{BundleWritten, BundlesRead, MissingParts, NotHere, PartRead};
+
+/// Patients that are named of those whose attachments are not here.
+const NAMED_PATIENTS: usize = 5;
 
 pub(super) fn written(written: &BundleWritten) -> String {
     let mut out = String::new();
@@ -22,6 +25,16 @@ pub(super) fn written(written: &BundleWritten) -> String {
         let count = many(written.attachments, "attachment");
         line(&mut out, &format!("  {count} behind it"));
     }
+    if written.told > 0 {
+        let (count, has) = match written.told {
+            1 => ("1 attachment".to_owned(), "has"),
+            told => (many(told, "attachment"), "have"),
+        };
+        line(
+            &mut out,
+            &format!("  it tells that {count} {has} come here"),
+        );
+    }
     for file in &written.files {
         line(&mut out, &format!("  {}", file.display()));
     }
@@ -40,10 +53,45 @@ pub(super) fn taken_in(read: &BundlesRead) -> String {
     for bundle in &read.missing {
         line(&mut out, &missing(bundle));
     }
-    if read.missing.is_empty() && read.files.iter().all(|file| file.error.is_none()) {
+    let is_sound = read.missing.is_empty() && read.files.iter().all(|file| file.error.is_none());
+    if read.not_here.attachments > 0 {
+        not_here(&mut out, &read.not_here);
+    } else if is_sound {
         line(&mut out, "Nothing is missing.");
     }
     out
+}
+
+/// Attachments that records tell of and that are not here.
+fn not_here(out: &mut String, of: &NotHere) {
+    let patients = u64::try_from(of.patients.len()).unwrap_or(u64::MAX);
+    let (attachments, patients) = (
+        many(of.attachments, "attachment"),
+        many(patients, "patient"),
+    );
+    let (are, come) = match of.attachments {
+        1 => ("is", "It comes"),
+        _ => ("are", "They come"),
+    };
+    let text = format!(
+        "Missing here: {attachments} of {patients} {are} named in the records and did not come \
+         along. {come} with the parts that are missing, with the next stick of a clinic that has \
+         the content, or over a link:"
+    );
+    line(out, &text);
+    for patient in of.patients.iter().take(NAMED_PATIENTS) {
+        let fetch = format!("  chartmesh attachment fetch --patient {patient}");
+        line(out, &fetch);
+    }
+    if let Some(more) = of
+        .patients
+        .len()
+        .checked_sub(NAMED_PATIENTS)
+        .filter(|more| *more > 0)
+    {
+        let more = many(u64::try_from(more).unwrap_or(u64::MAX), "more patient");
+        line(out, &format!("  and of {more}"));
+    }
 }
 
 fn part(out: &mut String, file: &PartRead) {
@@ -62,6 +110,13 @@ fn part(out: &mut String, file: &PartRead) {
             }
         );
         line(out, &text);
+        if file.told > 0 {
+            let told = many(file.told, "attachment");
+            line(
+                out,
+                &format!("  {name} has {told} of those that are shared"),
+            );
+        }
     }
     if file.refused > 0 {
         let refused = many(file.refused, "item");

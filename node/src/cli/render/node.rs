@@ -189,9 +189,7 @@ pub(super) fn size(bytes: u64) -> String {
 
 pub(super) fn sync_status(status: &SyncStatus) -> String {
     let mut out = peers(&status.peers);
-    if let Some(words) = attachment::awaited(&status.attachments) {
-        line(&mut out, &format!("  {words}"));
-    }
+    attachments(&mut out, &status.attachments);
     out
 }
 
@@ -239,9 +237,7 @@ pub(super) fn status(status: &Status) -> String {
         None => line(&mut out, &format!("  charts   {}", status.charts)),
     }
     line(&mut out, &format!("  store    {}", status.store));
-    if let Some(words) = attachment::awaited(&status.attachments) {
-        line(&mut out, &format!("  waiting  {words}"));
-    }
+    attachments(&mut out, &status.attachments);
     if !status.held.is_empty() {
         line(&mut out, &format!("  HELD     {}", held(&status.held)));
     }
@@ -264,6 +260,17 @@ fn held(held: &HeldCharts) -> String {
             _ => "do",
         }
     )
+}
+
+/// What is waited for of attachments, and what nobody is known to have.
+fn attachments(out: &mut String, of: &Awaited) {
+    let waiting = [attachment::awaited(of), attachment::nowhere(&of.nowhere)];
+    for words in waiting.into_iter().flatten() {
+        line(out, &format!("  waiting  {words}"));
+    }
+    if let Some(words) = attachment::missing(&of.own_missing) {
+        line(out, &format!("  MISSING  {words}"));
+    }
 }
 
 /// What lies at a relay.
@@ -316,6 +323,10 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
         );
         line(&mut out, &text);
     }
+    let missing = attachment::missing(&report.attachments_missing);
+    if let Some(words) = &missing {
+        line(&mut out, &format!("  MISSING {words}"));
+    }
     let problems = report
         .problems
         .iter()
@@ -327,6 +338,10 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
     line(
         &mut out,
         match (report.healthy, report.ledgers.held) {
+            (true, 0) if missing.is_some() => {
+                "The store is sound. `attachment list` of a patient says what is missing; \
+                 importing the file that it came from brings it back."
+            }
             (true, 0) => "Everything is as it should be.",
             (true, _) => {
                 "The store is sound. Somebody has to look at the held records: `chart show` of \

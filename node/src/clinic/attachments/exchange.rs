@@ -26,6 +26,8 @@ pub(crate) struct PeerPieces {
     asked: BTreeSet<(AttachmentName, u32)>,
     /// What the peer does not have for us.
     lacking: BTreeSet<(AttachmentName, u32)>,
+    /// How often a person had asked for something when it was said to lack that.
+    requests: u64,
     /// What the peer was asked about: whether it holds it.
     pub(super) questioned: BTreeSet<AttachmentName>,
 }
@@ -78,11 +80,15 @@ impl Replica {
         let blob = lock(&blob);
         if blob.is_whole() {
             drop(blob);
-            self.book.clinic.is_fetched(name)?;
+            self.book.clinic.is_fetched(name, shape)?;
             return Ok(Vec::new());
         }
         let mut wants = self.book.clinic.wants();
         let mut state = self.lock();
+        if state.pieces.requests != wants.requests() {
+            state.pieces.requests = wants.requests();
+            state.pieces.lacking.clear();
+        }
         let mut numbers = Vec::new();
         for number in blob.missing() {
             if numbers.len() >= most {
@@ -94,6 +100,11 @@ impl Replica {
                 numbers.push(number);
             }
         }
+        drop((wants, state));
+        if !numbers.is_empty() {
+            let (clinic, peer) = (&self.book.clinic, &self.book.peer);
+            clinic.not_lacking(peer, &[*name])?;
+        }
         Ok(numbers)
     }
 
@@ -104,15 +115,19 @@ impl Replica {
         shape: Shape,
         number: u32,
     ) -> Option<Vec<u8>> {
-        self.is_fetching(name);
-        self.ask(|share, clinic| {
+        let piece = self.ask(|share, clinic| {
             if !share.serves(clinic, &name.place)? {
                 return Ok(None);
             }
             let blob = clinic.blob(name, shape)?;
             let mut blob = lock(&blob);
             Ok(blob.read(number)?)
-        })
+        })?;
+        // Soon it may hold all of it.
+        if let Err(error) = self.book.clinic.not_lacking(&self.book.peer, &[*name]) {
+            tracing::warn!(%error, "that a peer fetches an attachment is not written down");
+        }
+        Some(piece)
     }
 
     /// The peer does not have these pieces for us.
@@ -125,6 +140,9 @@ impl Replica {
             wants.release(name, *piece);
         }
         drop((wants, state));
+        if let Err(error) = self.book.clinic.are_lacking(&self.book.peer, &[name]) {
+            tracing::warn!(%error, "that a peer lacks an attachment is not written down");
+        }
         // Another peer may have them.
         self.book.clinic.changed(&[], false);
     }
@@ -148,12 +166,12 @@ impl Replica {
             let stored = match clinic.keep_wanted(&name, &bytes) {
                 Err(BlobError::Full) => {
                     clinic.let_attachments_wait();
-                    Ok(false)
+                    Ok(None)
                 }
                 Err(BlobError::Piece(_)) => Err(Refused::bad_piece()),
                 Err(error @ BlobError::Io(_)) => Err(Refused::ours(error.into())),
                 Ok(kept) if !kept.refused.is_empty() => Err(Refused::bad_piece()),
-                Ok(kept) => Ok(kept.is_whole),
+                Ok(kept) => Ok(kept.whole),
             };
             let mut wants = self.book.clinic.wants();
             let mut state = self.lock();
@@ -162,8 +180,9 @@ impl Replica {
                 wants.release(name, one.number);
             }
             drop((wants, state));
-            if stored? {
-                self.book.clinic.is_fetched(&name).map_err(Refused::ours)?;
+            if let Some(shape) = stored? {
+                let fetched = self.book.clinic.is_fetched(&name, shape);
+                fetched.map_err(Refused::ours)?;
                 self.book.clinic.changed(&[], false);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chartmesh_protocol::attachment::{AttachmentName, PieceError};
+use chartmesh_protocol::attachment::{AttachmentName, PieceError, Shape};
 
 use super::lock;
 use crate::blobs::BlobError;
@@ -11,8 +11,8 @@ use crate::clinic::Clinic;
 /// What became of pieces of one attachment.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// Whether all of the attachment is here now.
-    pub(crate) is_whole: bool,
+    /// The content's shape, where all of the attachment is here now.
+    pub(crate) whole: Option<Shape>,
     /// The pieces that were not kept, by their numbers.
     pub(crate) refused: BTreeMap<u32, PieceError>,
 }
@@ -46,7 +46,7 @@ impl Clinic {
             }
         }
         blob.sync()?;
-        kept.is_whole = blob.is_whole();
+        kept.whole = blob.is_whole().then_some(shape);
         Ok(kept)
     }
 

@@ -1,13 +1,13 @@
 //! The attachments of a chart, for people: what is here, what is not, and getting it.
 
-use std::collections::BTreeSet;
-
-use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
+use chartmesh_protocol::ChartId;
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::givers::{Absent, Givers};
+use super::lock;
 use super::wants::{Found, found_in};
-use super::{Absent, lock};
 use crate::clinic::audit::Action;
 use crate::clinic::open_chart::OpenChart;
 use crate::clinic::{Clinic, ClinicError};
@@ -28,7 +28,8 @@ pub struct AttachmentLine {
     pub state: AttachmentState,
     /// The pieces of it that are here, in percent.
     pub percent_here: u32,
-    /// Of one that is wanted: who could bring it, while none of them is connected.
+    /// Of one that is wanted: who could bring it, while none of them is connected. Of one that this
+    /// clinic saved and that is not here: who has it, or may have it.
     #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
     pub absent: Option<Absent>,
 }
@@ -45,18 +46,6 @@ pub enum AttachmentState {
     NotHere,
     /// What the record says of it does not read.
     Unreadable,
-}
-
-/// What is waited for of attachments.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awaited {
-    /// Attachments that are wanted and not here whole.
-    pub attachments: u64,
-    /// Their bytes that are still to come, about.
-    pub bytes: u64,
-    /// Who could bring them, while none of those is connected.
-    #[serde(flatten, skip_serializing_if = "Option::is_none", default)]
-    pub absent: Option<Absent>,
 }
 
 /// How far the fetching of some attachments has come.
@@ -83,27 +72,48 @@ impl Clinic {
         links: &[PeerStatus],
     ) -> Result<Vec<AttachmentLine>, ClinicError> {
         let chart = self.find_chart(id)?;
-        let lines = self.with_chart(&chart, |open| {
-            let found = found_in(open).into_iter();
-            let line = |one: Found| Ok((one.place, self.attachment_line(&one)?));
-            found.map(line).collect::<Result<Vec<_>, ClinicError>>()
-        });
-        let (mut lines, peers) = (lines?, self.peers()?);
-        let wanted = |(_, one): &&mut (_, AttachmentLine)| one.state == AttachmentState::Wanted;
-        for (place, line) in lines.iter_mut().filter(wanted) {
-            line.absent = self.absent_givers(&peers, place, links)?;
-        }
-        let lines = lines.into_iter().map(|(_, line)| line).collect();
+        let found = self.with_chart(&chart, |open| Ok(found_in(open)))?;
+        let lines = self.lines_of(&found, Some(links))?;
         self.note(Action::Read, Some(chart))?;
         Ok(lines)
     }
 
+    /// The attachments of a chart, whatever is connected.
     pub(crate) fn attachment_lines(
         &self,
         open: &OpenChart,
     ) -> Result<Vec<AttachmentLine>, ClinicError> {
-        let found = found_in(open);
-        found.iter().map(|one| self.attachment_line(one)).collect()
+        self.lines_of(&found_in(open), None)
+    }
+
+    fn lines_of(
+        &self,
+        found: &[Found],
+        links: Option<&[PeerStatus]>,
+    ) -> Result<Vec<AttachmentLine>, ClinicError> {
+        let peers = self.peers()?;
+        let mut givers = Givers::of(self, &peers, links.unwrap_or_default());
+        let mut lines = Vec::new();
+        for one in found {
+            let mut line = self.attachment_line(one)?;
+            if let Some((name, _)) = one.name() {
+                line.absent = match line.state {
+                    AttachmentState::Wanted if links.is_some() && givers.is_brought(&name)? => None,
+                    AttachmentState::Wanted if links.is_some() => Some(givers.absent(&name)?),
+                    AttachmentState::Wanted | AttachmentState::NotHere
+                        if self.was_saved_here(&name) =>
+                    {
+                        Some(givers.absent(&name)?)
+                    }
+                    AttachmentState::Wanted
+                    | AttachmentState::NotHere
+                    | AttachmentState::Here
+                    | AttachmentState::Unreadable => None,
+                };
+            }
+            lines.push(line);
+        }
+        Ok(lines)
     }
 
     fn attachment_line(&self, found: &Found) -> Result<AttachmentLine, ClinicError> {
@@ -206,59 +216,46 @@ impl Clinic {
             what: "resource with an attachment",
             look: "attachment list",
         })?;
-        let (name, mark, place) = (found.name(), found.mark, found.place);
-        let content = match (name, mark) {
-            (Some((name, _)), Some(mark)) => self.content(&name, &mark)?,
+        let (name, mark) = (found.name(), found.mark);
+        let content = match (&name, mark) {
+            (Some((name, _)), Some(mark)) => self.content(name, &mark)?,
             (None, _) | (_, None) => None,
         };
         let Some(content) = content else {
-            let absent = self.absent_givers(&self.peers()?, &place, &[])?;
-            let absent = absent.unwrap_or_default();
-            let or_through = absent.through.as_ref();
-            let or_through = or_through.map(|relay| format!(", or through {relay}"));
-            return Err(ClinicError::NotHere {
-                reason: format!(
-                    "the content of this attachment is not here yet: `chartmesh attachment fetch \
-                     --patient {chart}` gets it over a direct link to {}{}",
-                    absent.named(),
-                    or_through.unwrap_or_default()
-                ),
-            });
+            let peers = self.peers()?;
+            let mut givers = Givers::of(self, &peers, &[]);
+            let absent = name.map(|(name, _)| givers.absent(&name)).transpose()?;
+            let reason = not_here(&chart, &absent.unwrap_or_default());
+            return Err(ClinicError::NotHere { reason });
         };
         self.note(Action::Export, Some(chart))?;
         Ok(content)
     }
+}
 
-    /// What is waited for of attachments, as the links stand.
-    ///
-    /// # Errors
-    /// [`ClinicError::Folder`] when a file of them cannot be read.
-    pub fn awaited(&self, links: &[PeerStatus]) -> Result<Awaited, ClinicError> {
-        let wanted: Vec<(AttachmentName, Shape)> = {
-            let wants = self.wants();
-            let all = wants.all();
-            all.filter_map(|(name, want)| Some((*name, want.shape()?)))
-                .collect()
-        };
-        let mut awaited = Awaited::default();
-        let peers = self.peers()?;
-        let places: BTreeSet<AttachmentPlace> = wanted.iter().map(|(name, _)| name.place).collect();
-        let mut absent = Vec::new();
-        for place in places {
-            absent.push(self.absent_givers(&peers, &place, links)?);
-        }
-        // None where somebody brings something.
-        let absent: Option<Vec<Absent>> = absent.into_iter().collect();
-        awaited.absent = absent.and_then(|all| all.into_iter().reduce(Absent::and));
-        for (name, shape) in wanted {
-            let here = lock(&*self.blob(&name, shape)?).here().count();
-            let missing = u64::from(shape.pieces().saturating_sub(here));
-            let share = shape.length().saturating_mul(missing) / u64::from(shape.pieces().max(1));
-            awaited.attachments += 1;
-            awaited.bytes += share;
-        }
-        Ok(awaited)
+/// What is said to who asks for a content that is not here.
+fn not_here(chart: &ChartId, absent: &Absent) -> String {
+    let fetch = format!("`chartmesh attachment fetch --patient {chart}`");
+    if absent.missing {
+        let who = absent.who();
+        return format!(
+            "the content of this attachment, which this clinic saved, is MISSING here, and nobody \
+             is known to have it{who}: {fetch} asks for it, and importing the file that it came \
+             from brings it back"
+        );
     }
+    if absent.is_nowhere() {
+        let who = absent.who();
+        return format!("the content of this attachment is not here{who}: {fetch} asks again");
+    }
+    let or_through = absent.through.as_ref();
+    let or_through = or_through.map(|relay| format!(", or through {relay}"));
+    format!(
+        "the content of this attachment is not here yet: {fetch} gets it over a direct link to \
+         {}{}",
+        absent.named(),
+        or_through.unwrap_or_default()
+    )
 }
 
 fn percent(here: u32, shape: Shape) -> u32 {

@@ -10,16 +10,23 @@
 //! | `take_out` | saving: content leaves the text, before the record is made |
 //! | `put_back` | exporting: content comes back, or is said not to be here |
 //! | `saved` | what was saved here, and who holds it |
+//! | `lacking` | who has said that they lack one |
 //! | `wants` | what is not here and wanted, by the configuration or by a person |
-//! | `list` | a chart's attachments, for people |
+//! | `look` | looking through a chart of which something came |
+//! | `list`, `awaited` | a chart's attachments, and what is waited for, for people |
 //! | `givers` | who could bring content that is not here |
 //! | `keep` | keeping pieces that came |
+//! | `come` | what came whole of others |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
+mod awaited;
+mod come;
 mod exchange;
 mod givers;
 mod keep;
+mod lacking;
 mod list;
+mod look;
 mod put_back;
 mod saved;
 mod take_out;
@@ -36,10 +43,11 @@ use super::{Clinic, ClinicError};
 use crate::blobs::{Blob, BlobError, BlobName};
 use crate::store::StoreError;
 
+pub use awaited::{Awaited, NotHad};
 pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
 pub use givers::Absent;
-pub use list::{AttachmentLine, AttachmentState, Awaited};
+pub use list::{AttachmentLine, AttachmentState};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use saved::{Saved, note_saved};

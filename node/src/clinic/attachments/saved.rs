@@ -8,6 +8,9 @@
 //! A record goes without the content of its attachments, and whoever saved both wants to know of
 //! both whether they have arrived. Nodes are asked; what one has said to lack it is asked again
 //! after a while, or when it has fetched some of it.
+//!
+//! What a record of this clinic tells of counts as saved here, also where the record came home from
+//! elsewhere: after an old data folder was put back, or from another node of the clinic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
@@ -15,6 +18,7 @@ use std::sync::{MutexGuard, PoisonError};
 use chartmesh_protocol::NodeId;
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 
+use super::lacking::Lacking;
 use super::lock;
 use super::wants::{key_of, name_of};
 use crate::clinic::{Clinic, ClinicError, KnownPeer, Replica, items};
@@ -30,10 +34,13 @@ const ASKED_AGAIN_MS: u64 = 6 * 3_600_000;
 /// What was saved here, and who holds it.
 #[derive(Debug, Default)]
 pub(crate) struct Saved {
-    shapes: BTreeMap<AttachmentName, Shape>,
+    pub(super) shapes: BTreeMap<AttachmentName, Shape>,
     held: BTreeMap<NodeId, BTreeSet<AttachmentName>>,
-    /// When a node last said that it lacks one.
-    lacking: BTreeMap<(NodeId, AttachmentName), u64>,
+    pub(super) lacking: Lacking,
+    /// What others saved, as far as that was looked for.
+    pub(super) of_others: BTreeSet<AttachmentName>,
+    /// What was saved and did not seem to be here whole; none until that is looked for.
+    pub(super) not_whole: Option<BTreeSet<AttachmentName>>,
 }
 
 impl Saved {
@@ -56,6 +63,7 @@ impl Saved {
                 held.insert(name);
             }
         }
+        saved.lacking = Lacking::read(store)?;
         Ok(saved)
     }
 
@@ -67,7 +75,20 @@ impl Saved {
         all.filter(move |(name, _)| !is_held(name))
     }
 
-    fn is_held_by_any(&self, name: &AttachmentName, nodes: &[NodeId]) -> bool {
+    /// A node does not hold an attachment: what it had said is over.
+    pub(super) fn does_not_hold(
+        &mut self,
+        batch: &mut Batch,
+        node: &NodeId,
+        name: &AttachmentName,
+    ) {
+        let held = self.held.get_mut(node);
+        if held.is_some_and(|held| held.remove(name)) {
+            batch.delete(Space::Settings, held_key(node, name));
+        }
+    }
+
+    pub(super) fn is_held_by_any(&self, name: &AttachmentName, nodes: &[NodeId]) -> bool {
         let mut held = nodes.iter().filter_map(|node| self.held.get(node));
         held.any(|held| held.contains(name))
     }
@@ -86,7 +107,7 @@ fn held_key(node: &NodeId, name: &AttachmentName) -> Vec<u8> {
 }
 
 impl Clinic {
-    fn attachments_saved(&self) -> MutexGuard<'_, Saved> {
+    pub(super) fn attachments_saved(&self) -> MutexGuard<'_, Saved> {
         // Each change is one step: a panic leaves nothing half-done.
         let saved = &self.attachments_saved;
         saved.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,12 +118,18 @@ impl Clinic {
         self.attachments_saved().shapes.extend(attachments);
     }
 
+    /// Whether this clinic saved an attachment, as far as is known.
+    pub(super) fn was_saved_here(&self, name: &AttachmentName) -> bool {
+        self.attachments_saved().shapes.contains_key(name)
+    }
+
     /// A node holds all of these, by its word. What was not saved here is of no interest.
     pub(crate) fn attachments_held(
         &self,
         node: &NodeId,
         names: &[AttachmentName],
     ) -> Result<(), ClinicError> {
+        self.not_lacking(node, names)?;
         let new: Vec<AttachmentName> = {
             let saved = self.attachments_saved();
             let of_ours = names.iter().filter(|name| saved.shapes.contains_key(name));
@@ -128,9 +155,14 @@ impl Clinic {
         self.attachments_saved().is_held_by_any(name, &[*node])
     }
 
-    /// The store of a node is another than it was: what it held it may have lost.
+    /// The store of a node is another than it was: what it held it may have lost, and have what it
+    /// lacked.
     pub(crate) fn forget_attachments_held(&self, node: &NodeId) -> Result<(), ClinicError> {
-        let held = self.attachments_saved().held.remove(node);
+        let (held, lacked) = {
+            let mut saved = self.attachments_saved();
+            (saved.held.remove(node), saved.lacking.of(node))
+        };
+        self.not_lacking(node, &lacked)?;
         let mut batch = Batch::new();
         for name in held.iter().flatten() {
             batch.delete(Space::Settings, held_key(node, name));
@@ -176,12 +208,15 @@ impl Replica {
     /// See [`chartmesh_protocol::sync::Holdings::in_doubt`].
     pub(crate) fn attachments_in_doubt(&self, most: usize) -> Vec<(AttachmentName, Shape)> {
         let (clinic, peer) = (&self.book.clinic, self.book.peer);
+        if let Err(error) = clinic.look_for_attachments() {
+            tracing::warn!(%error, "what this clinic saved was not looked for");
+        }
         let now = clinic.now_ms();
         let doubtful: Vec<(AttachmentName, Shape)> = {
             let saved = clinic.attachments_saved();
             let is_recent = |name: &AttachmentName| {
-                let lacking = saved.lacking.get(&(peer, *name));
-                lacking.is_some_and(|at| now.saturating_sub(*at) < ASKED_AGAIN_MS)
+                let lacking = saved.lacking.since(&peer, name);
+                lacking.is_some_and(|at| now.saturating_sub(at) < ASKED_AGAIN_MS)
             };
             let all = saved.in_doubt(&peer);
             all.filter(|(name, _)| !is_recent(name)).collect()
@@ -202,16 +237,8 @@ impl Replica {
         lacking: &[AttachmentName],
     ) -> Result<(), ClinicError> {
         let (clinic, peer) = (&self.book.clinic, self.book.peer);
-        let now = clinic.now_ms();
-        let lacking = lacking.iter().map(|name| ((peer, *name), now));
-        clinic.attachments_saved().lacking.extend(lacking);
+        clinic.are_lacking(&peer, lacking)?;
         clinic.attachments_held(&peer, held)
-    }
-
-    /// The peer fetches an attachment: soon it may hold it.
-    pub(crate) fn is_fetching(&self, name: &AttachmentName) {
-        let mut saved = self.book.clinic.attachments_saved();
-        saved.lacking.remove(&(self.book.peer, *name));
     }
 
     /// Whether all of an attachment is here, and the peer may know it.

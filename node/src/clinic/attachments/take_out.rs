@@ -127,6 +127,7 @@ impl Clinic {
             return Ok(false);
         }
         self.blobs.keep(new, id, &self.blob_name(&name))?;
+        self.is_fetched(&name, mark.shape)?;
         Ok(true)
     }
 

@@ -6,9 +6,8 @@
 //! Attachments  chart 16 | compartment 8 | id  -> Want: it is wanted and not whole yet
 //! ```
 //!
-//! A chart of which something came is looked through once nothing else is to be done, for marks of
-//! content that is not here. What the configuration lets come by itself is wanted, and what a
-//! person asked for.
+//! What the configuration lets come by itself is wanted once it is [looked](super::look) for, and
+//! what a person asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
@@ -18,12 +17,10 @@ use chartmesh_protocol::{AttachmentId, ChartId, CompartmentTag};
 use minicbor::{Decode, Encode};
 
 use super::{lock, read_mark};
-use crate::clinic::open_chart::{OpenChart, Scope};
+use crate::clinic::open_chart::OpenChart;
 use crate::clinic::{Clinic, ClinicError, items};
 use crate::store::{Batch, Space, Store};
 
-/// Charts that are looked through in one go: a tenth of a second.
-const CHARTS_AT_ONCE: usize = 8;
 /// How long nothing is wanted once the disk was found full, in milliseconds.
 const FULL_PAUSE_MS: u64 = 60_000;
 
@@ -36,6 +33,8 @@ pub(crate) struct Wants {
     paused_until_ms: u64,
     /// How often what is wanted has changed.
     changes: u64,
+    /// How often a person asked for something.
+    requests: u64,
 }
 
 /// One attachment that is wanted.
@@ -76,6 +75,12 @@ impl Wants {
     /// How often what is wanted has changed since the store was opened.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
+    }
+
+    /// How often a person has asked for something since the store was opened: each time everybody
+    /// is asked anew.
+    pub(crate) fn requests(&self) -> u64 {
+        self.requests
     }
 
     fn insert(&mut self, wanted: BTreeMap<AttachmentName, Want>) {
@@ -190,39 +195,6 @@ impl Clinic {
         self.wants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks through some of the charts of which something came, for attachments that come by
-    /// themselves; says whether there are more.
-    pub(crate) fn look_for_attachments(&self) -> Result<bool, ClinicError> {
-        let Some(up_to) = self.config.attachments.fetched_up_to() else {
-            return Ok(false);
-        };
-        let mut charts = Vec::new();
-        for key in self.store.keys(Space::Unlooked, &[]) {
-            if charts.len() > CHARTS_AT_ONCE {
-                break;
-            }
-            charts.extend(ChartId::try_from(key?.as_slice()).ok());
-        }
-        let more = charts.len() > CHARTS_AT_ONCE;
-        for chart in charts.iter().take(CHARTS_AT_ONCE) {
-            let Some(mark) = self.store.get(Space::Unlooked, chart.as_bytes())? else {
-                continue;
-            };
-            let found = match self.open_chart(chart, Scope::Reading) {
-                Ok(open) => found_in(&open),
-                Err(error @ ClinicError::Unreadable { .. }) => {
-                    tracing::error!(%error, "its attachments are not looked for");
-                    Vec::new()
-                }
-                Err(error) => return Err(error),
-            };
-            let names = found.iter().filter_map(Found::name);
-            let small = names.filter(|(_, shape)| shape.length() <= up_to);
-            self.want(small.collect(), false, Some((*chart, mark)))?;
-        }
-        Ok(more)
-    }
-
     /// Notes that attachments are wanted, those that are not here whole. Returns these.
     pub(crate) fn want(
         &self,
@@ -256,15 +228,25 @@ impl Clinic {
         })?;
         let shaped = |(name, want): (&AttachmentName, &Want)| Some((*name, want.shape()?));
         let names = lacking.iter().filter_map(shaped).collect();
-        self.wants().insert(lacking);
+        let mut wants = self.wants();
+        wants.insert(lacking);
+        wants.requests = wants.requests.wrapping_add(u64::from(requested));
+        drop(wants);
         Ok(names)
     }
 
-    /// An attachment is here whole: it is not wanted any more.
-    pub(crate) fn is_fetched(&self, name: &AttachmentName) -> Result<(), ClinicError> {
+    /// An attachment has come and is here whole: it is not wanted any more.
+    pub(crate) fn is_fetched(
+        &self,
+        name: &AttachmentName,
+        shape: Shape,
+    ) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        self.note_come(&mut batch, name, shape)?;
         if self.wants().remove(name) {
-            let mut batch = Batch::new();
             batch.delete(Space::Attachments, key_of(name));
+        }
+        if !batch.is_empty() {
             self.store.commit(batch)?;
         }
         Ok(())

@@ -14,6 +14,7 @@ use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::sync::Holdings;
 use chartmesh_protocol::sync::bundle::MAX_PIECES_IN_A_ROW;
 use chartmesh_protocol::{ChartId, NodeId};
+use serde::{Deserialize, Serialize};
 
 use super::export::Parts;
 use crate::blobs::BlobError;
@@ -38,6 +39,15 @@ pub(super) struct PiecesKept {
     pub(super) unknown: u64,
     /// Those that are not what they should be.
     pub(super) refused: u64,
+}
+
+/// What is not here of the attachments that records tell of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotHere {
+    /// How many.
+    pub attachments: u64,
+    /// The patients whose they are.
+    pub patients: Vec<ChartId>,
 }
 
 /// The attachments of charts, looked up once.
@@ -97,6 +107,7 @@ impl Clinic {
             self.blobs
                 .has_room(u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX))?;
             let blob = self.blob(&piece.name, piece.shape)?;
+            let shape = piece.shape;
             match lock(&blob).write(piece.number, &piece.bytes) {
                 Ok(()) => outcome.kept += 1,
                 Err(BlobError::Piece(error)) => {
@@ -105,30 +116,56 @@ impl Clinic {
                 }
                 Err(error @ (BlobError::Full | BlobError::Io(_))) => return Err(error.into()),
             }
-            touched.insert(piece.name, blob);
+            touched.insert(piece.name, (shape, blob));
         }
-        for (name, blob) in touched {
+        for (name, (shape, blob)) in touched {
             let is_whole = {
                 let mut blob = lock(&blob);
                 blob.sync()?;
                 blob.is_whole()
             };
             if is_whole {
-                self.is_fetched(&name)?;
+                self.is_fetched(&name, shape)?;
             }
         }
         Ok(outcome)
     }
 
-    fn was_given(&self, peer: &NodeId, name: &AttachmentName) -> Result<Option<u64>, ClinicError> {
-        let given = self.store.get(Space::Settings, &given_key(peer, name))?;
+    /// Looks through charts of which something came, and says what is not here.
+    pub(super) fn look_through_all(
+        &self,
+        charts: &BTreeSet<ChartId>,
+    ) -> Result<NotHere, ClinicError> {
+        let mut not_here = NotHere::default();
+        for chart in charts {
+            let before = not_here.attachments;
+            for (name, shape) in self.look_through(chart)? {
+                not_here.attachments += u64::from(!self.is_here(&name, shape)?);
+            }
+            if not_here.attachments > before {
+                not_here.patients.push(*chart);
+            }
+        }
+        Ok(not_here)
+    }
+
+    /// What is noted of a peer and an attachment: how far our feed had come when it was given, or
+    /// told of, or the store of the peer when it said that it holds it.
+    pub(super) fn noted(
+        &self,
+        what: &[u8],
+        peer: &NodeId,
+        name: &AttachmentName,
+    ) -> Result<Option<u64>, ClinicError> {
+        let given = self.store.get(Space::Settings, &key(what, peer, name))?;
         Ok(given.as_deref().and_then(items::number))
     }
 }
 
-fn given_key(peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
+const GIVEN: &[u8] = b"given";
+pub(super) fn key(what: &[u8], peer: &NodeId, name: &AttachmentName) -> Vec<u8> {
     [
-        b"given".as_slice(),
+        what,
         peer.as_bytes(),
         name.place.chart.as_bytes(),
         name.place.compartment.as_bytes(),
@@ -143,20 +180,21 @@ impl Parts<'_> {
     pub(super) fn add_attachments(
         &mut self,
         charts: &[ChartId],
-    ) -> Result<Vec<AttachmentName>, ClinicError> {
+    ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
         let holds = self.replica.held_by_peer().value();
         let mut given = Vec::new();
         for chart in charts.iter().collect::<BTreeSet<_>>() {
             for (name, shape) in self.clinic.attachments_of(chart)? {
-                let before = self.clinic.was_given(&self.peer, &name)?;
+                let before = self.clinic.noted(GIVEN, &self.peer, &name)?;
                 let has_it = before.is_some_and(|feed| feed <= holds)
-                    || self.clinic.is_known_to_hold(&self.peer, &name);
+                    || self.clinic.is_known_to_hold(&self.peer, &name)
+                    || self.clinic.has_said(&self.peer, &name)?;
                 if has_it && !self.order.everything {
                     continue;
                 }
                 if self.add_attachment(&name, shape)? {
                     self.written.attachments += 1;
-                    given.push(name);
+                    given.push((name, shape));
                 }
             }
         }
@@ -164,12 +202,12 @@ impl Parts<'_> {
     }
 
     /// Notes what the bundle holds whole, once it is written to its end.
-    pub(super) fn note_given(&self, given: Vec<AttachmentName>) -> Result<(), ClinicError> {
+    pub(super) fn note_given(&self, given: &[(AttachmentName, Shape)]) -> Result<(), ClinicError> {
         let newest = self.replica.newest().value();
         let mut batch = Batch::new();
-        for name in given {
+        for (name, _) in given {
             let feed = newest.to_be_bytes().to_vec();
-            batch.put(Space::Settings, given_key(&self.peer, &name), feed);
+            batch.put(Space::Settings, key(GIVEN, &self.peer, name), feed);
         }
         self.clinic.store.commit(batch)?;
         Ok(())

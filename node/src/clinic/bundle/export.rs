@@ -42,6 +42,9 @@ pub struct BundleWritten {
     /// Attachments that are in it whole.
     #[serde(default)]
     pub attachments: u64,
+    /// Attachments of which it tells that they are here.
+    #[serde(default)]
+    pub told: u64,
     /// Bytes of all files.
     pub bytes: u64,
 }
@@ -116,6 +119,7 @@ impl Clinic {
                 items: 0,
                 charts: loads.len(),
                 attachments: 0,
+                told: 0,
                 bytes: 0,
             },
         };
@@ -129,10 +133,7 @@ impl Clinic {
                 total,
             });
         }
-        let given = parts.add_attachments(&charts)?;
-        parts.end(true)?;
-        parts.note_given(given)?;
-        Ok(parts.written)
+        parts.finish(&charts)
     }
 
     /// The charts that entries are of.
@@ -247,6 +248,32 @@ impl Parts<'_> {
         let written = part.file.write(&ready);
         written.map_err(|error| cannot(&self.order.out, &error))?;
         Ok(false)
+    }
+
+    /// Adds that these attachments are here.
+    pub(super) fn put_held(&mut self, held: &[(AttachmentName, Shape)]) -> Result<(), ClinicError> {
+        let cost = PartWriter::held_cost(held.len());
+        let size = self.part.as_ref().map_or(0, |part| part.writer.size());
+        if size.saturating_add(cost) > self.order.max_size {
+            self.begin_anew()?;
+        }
+        let Some(part) = &mut self.part else {
+            return Err(ClinicError::fault("no part of the bundle is open"));
+        };
+        let ready = part.writer.held(held).map_err(ClinicError::fault)?;
+        part.items += 1;
+        let written = part.file.write(&ready);
+        written.map_err(|error| cannot(&self.order.out, &error))
+    }
+
+    /// Adds what belongs to these charts beside the records, and ends the bundle.
+    fn finish(mut self, charts: &[ChartId]) -> Result<BundleWritten, ClinicError> {
+        let given = self.add_attachments(charts)?;
+        let told = self.add_held(&given)?;
+        self.end(true)?;
+        self.note_given(&given)?;
+        self.note_told(&told)?;
+        Ok(self.written)
     }
 
     /// Ends the part that is written now and begins the next.

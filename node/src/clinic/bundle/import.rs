@@ -1,20 +1,20 @@
 //! Reading what a peer has sent on a stick.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::SealingKey;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
 use chartmesh_protocol::sync::bundle::{BundleId, Opening, PartHead, PartReader, Piece};
 use chartmesh_protocol::sync::{Holdings, Peer};
-use chartmesh_protocol::{ClinicId, NodeId};
-use serde::{Deserialize, Serialize};
+use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 
-use super::MissingParts;
 use super::attach::{PieceRead, Told};
+use super::report::{BundlesRead, PartRead};
 use crate::clinic::{Clinic, ClinicError, Delivery, PeerStore, Replica, items};
 use crate::control::Progress;
 
@@ -25,46 +25,6 @@ const ITEMS_AT_ONCE: usize = 512;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 /// Pieces of attachments that are kept at once: a megabyte.
 const PIECES_AT_ONCE: usize = 64;
-
-/// What an import of bundles found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BundlesRead {
-    /// One report a file.
-    pub files: Vec<PartRead>,
-    /// What is missing of the bundles that the files belong to.
-    pub missing: Vec<MissingParts>,
-}
-
-/// What became of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartRead {
-    /// The file.
-    pub file: PathBuf,
-    /// The clinic that made it.
-    pub clinic: Option<ClinicId>,
-    /// Its name.
-    pub name: Option<String>,
-    /// The bundle that it belongs to.
-    pub bundle: Option<String>,
-    /// Which part of it.
-    pub part: Option<u32>,
-    /// Whether it was there to its end.
-    pub whole: bool,
-    /// Statements and records in it.
-    pub items: u64,
-    /// Those that were not here yet.
-    pub new_items: u64,
-    /// Those that were not taken in.
-    pub refused: u64,
-    /// Pieces of attachments in it.
-    #[serde(default)]
-    pub pieces: u64,
-    /// Those that were not kept, for no record here tells of them.
-    #[serde(default)]
-    pub unknown_pieces: u64,
-    /// Why it was not read to its end, or why items were not taken in.
-    pub error: Option<String>,
-}
 
 impl Clinic {
     /// Takes in bundle files, in any order; of folders, every file that lies in them.
@@ -80,6 +40,7 @@ impl Clinic {
         let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
         let mut read = BundlesRead::default();
         let mut bundles: BTreeMap<(NodeId, BundleId), (ClinicId, String)> = BTreeMap::new();
+        let (mut charts, mut held) = (BTreeSet::new(), Vec::new());
         for file in files {
             let mut part = Intake::new(self);
             let outcome = part.read(&file);
@@ -88,17 +49,18 @@ impl Clinic {
                 let name = part.report.name.clone().unwrap_or_default();
                 bundles.insert((certificate.node, head.bundle), (certificate.clinic, name));
             }
-            let mut report = part.report;
-            report.file = file;
-            match outcome {
-                Ok(()) => {}
+            held.append(&mut part.held);
+            charts.append(&mut part.charts);
+            let fault = match outcome {
+                Ok(()) => None,
                 Err(Fault::Ours(error @ (ClinicError::Store(_) | ClinicError::Fault { .. }))) => {
                     return Err(error);
                 }
-                Err(Fault::Ours(error)) => report.error = Some(error.to_string()),
-                Err(Fault::File(reason)) => report.error = Some(reason),
-            }
-            read.files.push(report);
+                Err(Fault::Ours(error)) => Some(error.to_string()),
+                Err(Fault::File(reason)) => Some(reason),
+            };
+            let reasons = fault.into_iter().chain(part.reasons).collect();
+            read.files.push(part.report.of(file, reasons));
             progress(Progress {
                 what: "reading bundle files".to_owned(),
                 done: u64::try_from(read.files.len()).unwrap_or(u64::MAX),
@@ -106,6 +68,11 @@ impl Clinic {
             });
         }
         self.pay_owing()?;
+        read.not_here = self.look_through_all(&charts)?;
+        // Behind the records: what this clinic saved is known now.
+        for (node, names) in held {
+            self.has_heard(&node, &names)?;
+        }
         for ((node, bundle), (clinic, name)) in bundles {
             read.missing
                 .extend(self.missing_parts(&node, clinic, &name, &bundle)?);
@@ -154,6 +121,12 @@ struct Intake<'a> {
     waiting_bytes: usize,
     pieces: Vec<PieceRead>,
     told: Told,
+    /// The charts of which there was anything.
+    charts: BTreeSet<ChartId>,
+    /// What nodes hold of attachments, by their word.
+    held: Vec<(NodeId, Vec<AttachmentName>)>,
+    /// Why something was left out, beside what is wrong with the file.
+    reasons: Vec<String>,
 }
 
 impl<'a> Intake<'a> {
@@ -167,6 +140,16 @@ impl<'a> Intake<'a> {
             waiting_bytes: 0,
             pieces: Vec::new(),
             told: Told::default(),
+            charts: BTreeSet::new(),
+            held: Vec::new(),
+            reasons: Vec::new(),
+        }
+    }
+
+    /// Notes why something was left out; the first of several is enough.
+    fn left_out(&mut self, reason: String) {
+        if self.reasons.is_empty() {
+            self.reasons.push(reason);
         }
     }
 
@@ -248,6 +231,7 @@ impl<'a> Intake<'a> {
                 bytes,
             } => {
                 self.report.pieces += 1;
+                self.charts.insert(name.place.chart);
                 self.pieces.push(PieceRead {
                     name,
                     shape,
@@ -257,6 +241,10 @@ impl<'a> Intake<'a> {
                 if self.pieces.len() >= PIECES_AT_ONCE {
                     self.store()?;
                 }
+                Ok(())
+            }
+            Piece::Held(names) => {
+                self.hear(names)?;
                 Ok(())
             }
             Piece::End { last } => {
@@ -315,7 +303,7 @@ impl<'a> Intake<'a> {
         self.waiting_bytes = 0;
         let mut rest = std::mem::take(&mut self.waiting);
         while !rest.is_empty() {
-            let Err(refused) = replica.store(&rest) else {
+            let Err(refused) = replica.store_noting(&rest, &mut self.charts) else {
                 break;
             };
             self.report.refused += 1;
@@ -323,7 +311,9 @@ impl<'a> Intake<'a> {
                 "{refused}; if it builds on what is not here, ask for a bundle with everything \
                  (`chartmesh sync export --everything`)"
             );
-            self.report.error.get_or_insert(reason);
+            if self.reasons.is_empty() {
+                self.reasons.push(reason);
+            }
             rest.drain(..=refused.stored.min(rest.len() - 1));
         }
         let after = items::newest(&self.clinic.store)?.value();
@@ -337,14 +327,21 @@ impl<'a> Intake<'a> {
         let outcome = self.clinic.keep_pieces(pieces, &mut self.told)?;
         self.report.unknown_pieces += outcome.unknown;
         self.report.refused += outcome.refused;
-        if outcome.unknown > 0 {
-            let reason = "no record here tells of its attachments: read the other parts, then this \
-                          one again";
-            self.report.error.get_or_insert_with(|| reason.to_owned());
-        }
         if outcome.refused > 0 {
-            let reason = "a piece of an attachment is not what it should be";
-            self.report.error.get_or_insert_with(|| reason.to_owned());
+            self.left_out("a piece of an attachment is not what it should be".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The sender holds these, in the store that it is known to have.
+    fn hear(&mut self, names: Vec<AttachmentName>) -> Result<(), ClinicError> {
+        let Some((_, opening)) = &self.from else {
+            return Ok(());
+        };
+        let node = opening.certificate.payload().node;
+        if self.clinic.peer_note(&node)?.incarnation == opening.incarnation.value() {
+            self.report.told += u64::try_from(names.len()).unwrap_or(u64::MAX);
+            self.held.push((node, names));
         }
         Ok(())
     }

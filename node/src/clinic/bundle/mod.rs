@@ -13,7 +13,10 @@ mod export;
 mod file;
 mod import;
 mod received;
+mod report;
+mod told;
 
+pub use attach::NotHere;
 pub use export::BundleWritten;
-pub use import::{BundlesRead, PartRead};
 pub use received::MissingParts;
+pub use report::{BundlesRead, PartRead};

@@ -54,6 +54,12 @@ impl Post {
                 // This store is older than it was: what we want is said after it.
                 clinic.observe(request.at);
                 self.table.put_asked(mailbox, &request.wanted)?;
+            } else {
+                // Of what is not here, either: it is not said to be who could bring it.
+                let wanted = request.wanted.iter().map(|one| one.name);
+                let lacking: Vec<AttachmentName> =
+                    wanted.filter(|name| !clinic.has_file(name)).collect();
+                clinic.are_lacking(&request.asker, &lacking)?;
             }
             self.table.put_request(mailbox, &request)?;
             self.requests.insert(key, request);

@@ -108,8 +108,8 @@ impl Post {
         let refused = if clinic.wants().get(&name).is_some() {
             match clinic.keep_wanted(&name, &bytes) {
                 Ok(kept) => {
-                    if kept.is_whole {
-                        clinic.is_fetched(&name)?;
+                    if let Some(shape) = kept.whole {
+                        clinic.is_fetched(&name, shape)?;
                         clinic.changed(&[], false);
                     }
                     kept.refused

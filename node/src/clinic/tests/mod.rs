@@ -12,6 +12,7 @@ mod consent;
 mod copies;
 mod golden;
 mod held;
+mod missing;
 mod mistaken;
 mod nonsense;
 mod opening;

@@ -42,7 +42,7 @@ use super::hello::{KNOWS_ATTACHMENTS, KNOWS_QUESTIONS};
 use super::holdings::Holdings;
 use super::limits::{ASK_BELOW_PIECES, ASKED_MOST_PIECES, LOOK_AGAIN_MS};
 use super::payload::{HeldFrame, LackFrame, PieceFrame};
-use super::session::{Role, Session};
+use super::session::{Phase, Role, Session};
 
 impl Session {
     /// Whether the peer reads the frames of attachments.
@@ -99,6 +99,17 @@ impl Session {
             Frame::Enough.write(&mut self.out);
             self.enough_said = true;
         }
+    }
+
+    /// Pieces were sent to the peer: once it has all that it asked for, it may hold what it was not
+    /// asked about since it lacked it. Says whether that is to be asked now.
+    pub(super) fn has_given(&mut self) -> bool {
+        let is_live = matches!(self.phase, Phase::Live);
+        if !is_live || !self.serving.is_over() {
+            return false;
+        }
+        self.telling.look();
+        true
     }
 
     /// Whether the peer, whom we visit, may still ask for something.

@@ -9,7 +9,8 @@
 //! block     = length u32, big-endian | ciphertext                    at most 64 KiB of plain text
 //! plain     = flag | bytes            flag 0: more follows; 1: the part ends; 2: the bundle ends
 //! bytes     = [after, signature 64] | HELLO | CERTIFICATE            of the first block
-//!           | (CERTIFICATE | ITEM | MORE | WANT | PIECE | REST)..    of all others, whole frames
+//!           | (CERTIFICATE | ITEM | MORE | WANT | PIECE | REST | ASK HELD)..
+//!                                                                   of all others, whole frames
 //! ```
 //!
 //! The blocks are sealed to the clinic's sealing key, in order, by one HPKE context a part (base
@@ -22,6 +23,10 @@
 //!
 //! Pieces of attachments come after all items. Each run of them stands behind a WANT that names
 //! them. They are no part of the feed: which ones are in a bundle is for its sender to choose.
+//!
+//! Last comes what the sender holds of attachments, for whoever saved them and will not ask it over
+//! a link: each HELD stands behind the ASK that it would answer in a session. It is told until the
+//! recipient is known to have read it.
 //!
 //! ```
 //! use chartmesh_protocol::sync::bundle::{PartReader, Piece};

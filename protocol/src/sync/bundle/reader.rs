@@ -7,7 +7,7 @@ use hpke::{Deserializable, OpModeR};
 
 use super::super::frame::{Frame, FrameReader};
 use super::super::item::{ItemKind, Lane};
-use super::super::payload::ItemFrame;
+use super::super::payload::{AskFrame, ItemFrame};
 use super::super::sender::most_bytes;
 use super::pieces::{PieceReader, Taken};
 use super::{
@@ -43,6 +43,8 @@ pub enum Piece {
         /// The piece.
         bytes: Vec<u8>,
     },
+    /// The sender holds these attachments whole, by its word.
+    Held(Vec<AttachmentName>),
     /// The part is whole.
     End {
         /// Whether it is the last one of the bundle.
@@ -61,6 +63,8 @@ pub struct PartReader {
     blocks: u64,
     item: Option<Partial>,
     pieces: PieceReader,
+    /// What the next frame says is held or not.
+    asked: Option<AskFrame>,
 }
 
 enum State {
@@ -88,6 +92,7 @@ impl PartReader {
             blocks: 0,
             item: None,
             pieces: PieceReader::default(),
+            asked: None,
         }
     }
 
@@ -180,7 +185,13 @@ impl PartReader {
                 Ok(Taken::Other(frame)) => frame,
                 Err(()) => return Err(content()),
             };
+            if let Some(asked) = self.asked.take() {
+                let held = answered(&asked, &frame).ok_or_else(content)?;
+                pieces.push(Piece::Held(held));
+                continue;
+            }
             match (frame, self.item.take()) {
+                (Frame::Ask(ask), None) => self.asked = Some(ask),
                 (Frame::Certificate(bytes), None) => pieces.push(Piece::Certificate(bytes)),
                 (Frame::Item(item), None) => self.grow(begun(item).ok_or_else(content)?, pieces),
                 (Frame::More(more), Some(mut partial))
@@ -201,9 +212,9 @@ impl PartReader {
         }
     }
 
-    /// Whether neither an item nor a piece has come in part.
+    /// Whether neither an item nor a piece has come in part, and no answer is to come.
     fn is_between_items(&self) -> bool {
-        self.item.is_none() && self.pieces.is_between()
+        self.item.is_none() && self.pieces.is_between() && self.asked.is_none()
     }
 
     /// Gives an item out once it is whole.
@@ -217,6 +228,19 @@ impl PartReader {
             self.item = Some(partial);
         }
     }
+}
+
+/// What is held of that which was asked for, where the frame is the answer.
+fn answered(asked: &AskFrame, frame: &Frame) -> Option<Vec<AttachmentName>> {
+    let Frame::Held(answer) = frame else {
+        return None;
+    };
+    let name = |place: &u32| {
+        let of = asked.of.get(usize::try_from(*place).ok()?)?;
+        Shape::new(of.length).is_ok().then_some(of.name)
+    };
+    let held = answer.held.iter().map(name).collect::<Option<_>>()?;
+    (answer.number == asked.number).then_some(held)
 }
 
 /// The beginning of an item, unless it claims a size that none has.

@@ -105,6 +105,7 @@ fn items_of(pieces: &[Piece]) -> Vec<Vec<u8>> {
         Piece::Opened(..)
         | Piece::Certificate(_)
         | Piece::Attachment { .. }
+        | Piece::Held(_)
         | Piece::End { .. } => None,
     };
     pieces.iter().filter_map(item).collect()

@@ -5,11 +5,15 @@ use rand_core::SeedableRng;
 
 use super::shelf::attachment;
 use super::store::{Identity, Store};
+use crate::attachment::{AttachmentName, Shape};
+use crate::id::AttachmentId;
 use crate::identity::SealingKey;
 use crate::reconcile::FeedNumber;
 use crate::sync::bundle::{
     Author, BundleError, BundleId, MAX_PIECES_IN_A_ROW, PartReader, PartWriter, Piece, Recipient,
 };
+use crate::sync::frame::Frame;
+use crate::sync::payload::{AskFrame, HeldFrame, InDoubt};
 
 /// Writes a part by `write`, and returns it with a reader for it.
 fn part(write: impl FnOnce(&mut PartWriter) -> Vec<u8>) -> (Vec<u8>, PartReader) {
@@ -97,4 +101,87 @@ fn pieces_that_no_attachment_has_there_are_not_written() {
         }
         Vec::new()
     });
+}
+
+/// What is read to be held, and how that ends.
+fn told(file: &[u8], reader: &mut PartReader) -> (Vec<AttachmentName>, Result<(), BundleError>) {
+    let mut pieces = Vec::new();
+    let outcome = reader.push(file, &mut pieces);
+    let held = pieces.into_iter().filter_map(|piece| match piece {
+        Piece::Held(held) => Some(held),
+        Piece::Opened(..)
+        | Piece::Certificate(_)
+        | Piece::Item { .. }
+        | Piece::Attachment { .. }
+        | Piece::End { .. } => None,
+    });
+    (held.flatten().collect(), outcome)
+}
+
+#[test]
+fn what_the_sender_holds_is_told_behind_the_pieces() {
+    let (name, shape, all) = attachment(80_000);
+    let bytes: Vec<Vec<u8>> = all.values().cloned().collect();
+    let held: Vec<(AttachmentName, Shape)> = (0..100)
+        .map(|number| {
+            let id = AttachmentId::new([number; 32]);
+            (AttachmentName { id, ..name }, shape)
+        })
+        .collect();
+    let (file, mut reader) = part(|writer| {
+        let mut out = writer.pieces(&name, shape, 0, &bytes).unwrap();
+        let before = writer.size();
+        out.extend(writer.held(&held).unwrap());
+        assert!(writer.size() - before <= PartWriter::held_cost(held.len()));
+        out
+    });
+    let (names, outcome) = told(&file, &mut reader);
+    assert_eq!(outcome, Ok(()));
+    assert!(reader.is_whole());
+    assert_eq!(
+        names,
+        held.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn an_answer_without_its_question_and_one_to_another_are_refused() {
+    let (name, shape, _) = attachment(80_000);
+    let ask = |number| {
+        Frame::Ask(AskFrame {
+            number,
+            of: vec![InDoubt {
+                name,
+                length: shape.length(),
+            }],
+        })
+    };
+    let answer = |number, place| {
+        Frame::Held(HeldFrame {
+            number,
+            held: vec![place],
+        })
+    };
+    for frames in [
+        vec![answer(0, 0)],
+        vec![ask(0)],
+        vec![ask(0), ask(0)],
+        vec![ask(0), answer(0, 1)],
+        vec![ask(0), answer(1, 0)],
+        vec![ask(0), answer(0, 0), answer(0, 0)],
+    ] {
+        let (file, mut reader) = part(|writer| {
+            let mut out = Vec::new();
+            for frame in &frames {
+                writer.frame(frame, &mut out).unwrap();
+            }
+            out
+        });
+        let (_, outcome) = told(&file, &mut reader);
+        assert_eq!(
+            outcome,
+            Err(BundleError::Content { block: 1 }),
+            "{frames:?}"
+        );
+    }
 }

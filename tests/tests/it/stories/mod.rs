@@ -7,6 +7,7 @@ mod compaction;
 mod edits;
 mod grants;
 mod health;
+mod missing;
 mod parcels;
 mod patients;
 mod referral;
@@ -88,6 +89,11 @@ impl NakatoShared {
     /// Imports one resource into the chart.
     fn put(&self, clinic: &Clinic, resource: &Value) {
         changes_one(clinic, &self.beside_the_patient(clinic, resource));
+    }
+
+    /// Imports one resource that is in the chart already.
+    fn put_again(&self, clinic: &Clinic, resource: &Value) {
+        clinic.import_text("again.json", &self.beside_the_patient(clinic, resource));
     }
 
     fn beside_the_patient(&self, clinic: &Clinic, resource: &Value) -> String {

@@ -147,7 +147,7 @@ fn a_node_put_back_from_a_backup_may_write_before_it_meets_anybody() {
     assert_eq!(resources(&a), resources(&b));
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(super) fn copy_folder(from: &Path, to: &Path) {
     for file in files_below(from) {
         let copy = to.join(file.strip_prefix(from).unwrap());
         std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
