@@ -35,6 +35,8 @@ pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision 
     let audiences = ledger.iter().map(audience).collect();
     let mut decision = Decision {
         custodian: standing.custodian(),
+        allows_emergencies: standing.allows_emergencies(),
+        asked: standing.asked.clone(),
         grants,
         refused: standing.invalid.clone(),
         audiences,
@@ -65,6 +67,9 @@ pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     custodian: Option<ClinicId>,
+    allows_emergencies: bool,
+    /// The clinics that have asked in an emergency.
+    asked: BTreeSet<ClinicId>,
     grants: BTreeMap<StatementId, GrantView>,
     refused: BTreeMap<StatementId, Invalid>,
     audiences: BTreeMap<StatementId, Audience>,
@@ -105,6 +110,12 @@ impl Decision {
     /// The home clinic; none until the genesis is here.
     pub fn custodian(&self) -> Option<ClinicId> {
         self.custodian
+    }
+
+    /// Whether the patient lets clinics break the glass. Where the patient has said nothing, they
+    /// may.
+    pub fn allows_emergencies(&self) -> bool {
+        self.allows_emergencies
     }
 
     /// The clinics that may receive and open this compartment now, the custodian among them.
@@ -223,7 +234,7 @@ impl Decision {
 
             // It may know of any clinic, and has to be heard by whoever has the chart.
             Audience::Emergency(_) => true,
-            Audience::Granted => self.has_grant(clinic),
+            Audience::Granted => self.is_party(clinic),
             Audience::Grantees(own, compartments) => {
                 let reads = |grant: &Grant| grant.compartments.intersects(compartments);
                 own.iter().any(|(grantee, _)| grantee == clinic)
@@ -249,8 +260,8 @@ impl Decision {
             Some(Audience::Everyone) => return true,
             Some(Audience::House(of)) => return one == of && other == of,
             Some(Audience::Emergency(of)) if one == of || other == of => return true,
-            Some(Audience::Emergency(_)) if custodian == Some(one) => return self.has_grant(other),
-            Some(Audience::Emergency(_)) if custodian == Some(other) => return self.has_grant(one),
+            Some(Audience::Emergency(_)) if custodian == Some(one) => return self.is_party(other),
+            Some(Audience::Emergency(_)) if custodian == Some(other) => return self.is_party(one),
             _ => {}
         }
         if one == other || custodian == Some(other) {
@@ -304,9 +315,10 @@ impl Decision {
             .filter(move |grant| grant.rights.includes(right))
     }
 
-    /// Whether a clinic has or had a grant.
-    fn has_grant(&self, clinic: &ClinicId) -> bool {
-        self.standing_grants().any(|grant| grant.grantee == *clinic)
+    /// Whether a clinic has or had a grant, or has asked in an emergency: it has to hear the answer,
+    /// also where that is no.
+    fn is_party(&self, clinic: &ClinicId) -> bool {
+        self.asked.contains(clinic) || self.standing_grants().any(|one| one.grantee == *clinic)
     }
 
     fn standing_grants(&self) -> impl Iterator<Item = &Grant> {
@@ -318,7 +330,7 @@ impl Decision {
 /// Who may be sent a statement, besides the custodian.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Audience {
-    /// Every clinic that has or had a grant.
+    /// Every clinic that has or had a grant, or has asked in an emergency.
     Granted,
     /// The grantees of the grant and of those passed on from it, each with what it was given; and
     /// those that may read one of the grant's compartments.

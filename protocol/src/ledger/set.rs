@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::statement::{Body, Statement};
 use crate::id::{ChartId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::{Epoch, Genesis, Grant, NodeEnd};
+use crate::ledger::{BreakGlass, Epoch, Genesis, Grant, NodeEnd};
 use crate::limits::MAX_FRONTIER;
 
 /// The statements of one chart whose signatures were checked.
@@ -123,6 +123,17 @@ impl Ledger {
                 return None;
             };
             (end.chart == self.chart).then_some((id, end))
+        })
+    }
+
+    /// What clinics have asked in emergencies, ascending by statement id. Each is signed by the
+    /// clinic that asks.
+    pub fn emergencies(&self) -> impl Iterator<Item = (StatementId, &BreakGlass)> {
+        self.iter().filter_map(|(id, statement)| {
+            let Body::BreakGlass(asked) = statement.body() else {
+                return None;
+            };
+            (asked.chart == self.chart).then_some((id, asked))
         })
     }
 

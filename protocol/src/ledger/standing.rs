@@ -1,7 +1,7 @@
 //! Which statements hold, whatever the time: signed by who may sign them, and no wider than what
 //! they stand on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::CertificateBook;
 use super::break_glass::EMERGENCY_MS;
@@ -39,6 +39,8 @@ pub(super) struct Standing<'a> {
     pub(super) node_ends: Vec<&'a NodeEnd>,
     /// The admissions that count.
     pub(super) admissions: Vec<&'a Admission>,
+    /// The clinics that have asked in an emergency.
+    pub(super) asked: BTreeSet<ClinicId>,
     /// The reviews that count.
     pub(super) reviews: Vec<&'a Review>,
     /// The patient's rule for emergencies, where there is one.
@@ -56,6 +58,7 @@ impl<'a> Standing<'a> {
             epochs: BTreeMap::new(),
             node_ends: Vec::new(),
             admissions: Vec::new(),
+            asked: BTreeSet::new(),
             reviews: Vec::new(),
             rule: rule_of(ledger),
             invalid: BTreeMap::new(),
@@ -96,7 +99,10 @@ impl<'a> Standing<'a> {
                     standing.check_signer(statement, |genesis| genesis.custodian.as_bytes())?;
                     standing.admissions.push(admission);
                 }
-                Body::BreakGlass(asked) => standing.check_chart(ledger, asked.chart)?,
+                Body::BreakGlass(asked) => {
+                    standing.check_chart(ledger, asked.chart)?;
+                    standing.asked.insert(asked.clinic);
+                }
                 Body::EmergencyRule(rule) => {
                     standing.check_chart(ledger, rule.chart)?;
                     standing.check_signer(statement, |genesis| genesis.patient.as_bytes())?;

@@ -181,7 +181,15 @@ fn who_asks_tells_every_clinic_and_the_answer_is_for_who_asked() {
     assert!(all.shared(&home, &asks, &world.genesis.id()));
     assert!(all.entitled(&asks, &review.id()));
     assert!(!all.entitled(&stranger, &release.id()));
-    assert!(!all.entitled(&asks, &grant.id()) || all.may_read(&asks, &SUMMARY));
+    // Who is refused hears that, too.
+    let no = world.emergency_rule(1, false);
+    let refused = decided(&world, &[&grant, &asked, &no], NOW_MS);
+    assert!(!refused.allows_emergencies());
+    for statement in [world.genesis.id(), no.id()] {
+        assert!(refused.shared(&home, &asks, &statement));
+        assert!(!refused.shared(&home, &stranger, &statement));
+    }
+    assert!(!refused.entitled(&asks, &grant.id()));
 }
 
 #[test]
