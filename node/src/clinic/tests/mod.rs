@@ -18,6 +18,7 @@ mod opening;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;
+mod relay_ends;
 mod relay_hostile;
 mod relay_random;
 mod relay_receipts;

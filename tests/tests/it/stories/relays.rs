@@ -168,6 +168,43 @@ fn a_sync_is_no_failure_when_a_relay_holds_what_an_absent_clinic_lacks() {
 }
 
 #[test]
+fn clinics_that_meet_nowhere_else_hear_at_the_relay_that_it_may_carry_no_more() {
+    let coast = Coast::new();
+    let nakato = shared_with(&coast.hill, &coast.river);
+    let carried = coast.let_relay(&nakato);
+    for clinic in [&coast.hill, &coast.river, &coast.hill] {
+        coast.visit(clinic);
+    }
+    nakato.note(&coast.river, "n1", "the answer");
+    coast.visit(&coast.river);
+    coast
+        .hill
+        .ok(&["consent", "revoke", &carried, "--reason", "she asked"]);
+    let not_heard = "; it has NOT HEARD yet that a consent has ended (1 patient)";
+    assert!(told(&coast.hill, &coast.river).contains(not_heard));
+    coast.visit(&coast.hill);
+    // River does not know yet, and hill says so.
+    assert!(told(&coast.hill, &coast.river).contains(not_heard));
+    assert!(told(&coast.river, &coast.hill).ends_with("; it lies at Coast Relay"));
+    coast.visit(&coast.river);
+    let waits = told(&coast.river, &coast.hill);
+    assert!(
+        waits.starts_with("not connected, 1 record waits; confirmed "),
+        "{waits}"
+    );
+    assert!(!waits.contains("at Coast Relay"), "{waits}");
+    // Nothing does for hill, which is not reached: that is a failure again.
+    let hill = coast.hill.id();
+    let output = coast.river.cli(&["sync", "now", "--peer", &hill]);
+    assert_eq!(output.code, Some(7), "{output:?}");
+    coast.visit(&coast.hill);
+    let heard = told(&coast.hill, &coast.river);
+    assert!(!heard.contains("NOT HEARD"), "{heard}");
+    let has = "has everything that you saved; confirmed just now, through Coast Relay";
+    assert_eq!(heard, has);
+}
+
+#[test]
 fn whoever_adds_a_relay_is_told_how_to_let_it_carry() {
     let hill = Clinic::create(PROGRAM, "Hill Clinic");
     let relay = Clinic::create_relay(PROGRAM, "Coast Relay");
