@@ -315,6 +315,7 @@ fn nodes_that_write_and_meet_at_random_agree_also_after_one_was_cut_off() {
 #[test]
 fn two_nodes_of_one_enrolment_file_are_noticed_at_every_node_until_one_is_cut_off() {
     let first = House::new("Home");
+    first.register("Amina");
     let enrolment = first.enrolment("Ward laptop");
     let [ward, thief] = [0, 1].map(|_| House::joined(&enrolment));
     // Another file of the same name, made before any of these was known, is another one.
@@ -330,8 +331,18 @@ fn two_nodes_of_one_enrolment_file_are_noticed_at_every_node_until_one_is_cut_of
         let status = house.clinic.status(false, Vec::new()).unwrap();
         let nodes: Vec<_> = status.doubled.iter().map(|one| one.nodes.clone()).collect();
         assert_eq!(nodes, [both.clone()]);
-        for line in house.clinic.nodes().unwrap() {
+        let lines = house.clinic.nodes().unwrap();
+        for line in &lines {
             assert_eq!(line.doubles.is_empty(), !both.contains(&line.node));
+        }
+        // Each is listed, also at a node that never met it.
+        let listed: Vec<_> = lines.iter().map(|line| line.node).collect();
+        for node in &both {
+            assert!(listed.contains(node), "{listed:?}");
+        }
+        // All of them are nodes of the clinic, to which everything goes.
+        for line in house.clinic.sync_status(Vec::new()).unwrap() {
+            assert!(!line.summary.contains("no patient is shared"), "{line:?}");
         }
     }
     first.cut_off(&thief);
