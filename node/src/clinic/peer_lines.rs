@@ -23,6 +23,9 @@ const NOTABLE_SKEW_MS: u64 = 10 * 60 * 1000;
 /// a heartbeat every 25 s at least, and answers within 3 s even at 64 kbit/s and 300 ms.
 const STALLED_AFTER_MS: u64 = 30 * 1000;
 
+/// What is said of every other node once this one was cut off.
+const CUT_OFF: &str = "this node was cut off: nothing goes there or comes from it";
+
 /// Whether one other clinic has what was saved here.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PeerLine {
@@ -106,7 +109,10 @@ impl Clinic {
         for peer in &peers {
             let link = links.get(&peer.node);
             let label = labels.remove(&peer.node);
-            let line = self.peer_line(&peers, peer, link, here)?;
+            let mut line = self.peer_line(&peers, peer, link, here)?;
+            if self.has_ended() {
+                line.summary = CUT_OFF.to_owned();
+            }
             lines.push(PeerLine { label, ..line });
         }
         Ok(lines)

@@ -108,6 +108,7 @@ impl Replica {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        self.book.clinic.check_own_end().map_err(Refused::ours)?;
         let mut intake = Intake::new(self);
         let taken = check_all(deliveries)
             .into_iter()

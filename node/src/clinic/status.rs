@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attachments::Awaited;
 use super::audit::{self, AuditCheck, AuditLine};
-use super::house::Doubled;
+use super::house::{CutOff, Doubled};
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
@@ -40,6 +40,9 @@ pub struct Status {
     /// Attachments that are on their way here.
     #[serde(default)]
     pub attachments: Awaited,
+    /// That this node was cut off from its clinic.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_off: Option<CutOff>,
     /// Nodes of this clinic of which several came from one enrolment file.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubled: Vec<Doubled>,
@@ -93,6 +96,7 @@ impl Clinic {
             items: items::newest(&self.store)?.value(),
             store: self.trouble().unwrap_or_else(|| "writable".to_owned()),
             attachments: self.awaited(&links)?,
+            cut_off: self.own_end(),
             doubled: self.doubled()?,
             peers: self.peer_lines(links, charts)?,
             relay: match self.is_relay() {

@@ -242,6 +242,9 @@ pub(super) fn status(status: &Status) -> String {
     if let Some(words) = attachment::awaited(&status.attachments) {
         line(&mut out, &format!("  waiting  {words}"));
     }
+    if let Some(end) = &status.cut_off {
+        line(&mut out, &format!("  CUT OFF  {}", end.words()));
+    }
     for doubled in &status.doubled {
         line(&mut out, &format!("  NODES    {}", two_of_one(doubled)));
     }

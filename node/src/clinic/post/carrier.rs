@@ -174,6 +174,7 @@ impl PeerStore for Carrier {
         }
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        self.clinic().check_own_end().map_err(Refused::ours)?;
         let taken = self.take(deliveries);
         match taken.map_err(|error| Refused::fault(0, error))? {
             Some((stored, refusal)) => Err(Refused::item(stored, refusal)),
@@ -280,5 +281,8 @@ impl Holdings for Carrier {
     }
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.clinic().is_cut_off(clinic, node)
+    }
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        self.clinic().revocation_bytes(clinic, node)
     }
 }
