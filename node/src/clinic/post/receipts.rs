@@ -6,8 +6,8 @@
 //!
 //! A receipt tells of a chart only to those who may have what it names, and through a relay only
 //! while the patient lets it carry the chart; after that, it tells of no more than the ends of
-//! consent that lie there. When a statement of the chart is new, all of the chart is told again: who
-//! may have what may have changed.
+//! consent that lie there. When a statement of the chart is new, all of the chart is told again:
+//! who may have what may have changed.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
