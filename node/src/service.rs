@@ -98,6 +98,7 @@ impl Service {
     }
 
     async fn sync_now(&self, peer: Option<&str>, report: &Report) -> Result<Answer, Failure> {
+        self.clinic.check_own_end()?;
         let wanted = peer
             .map(|id| self.clinic.find_peer(id))
             .transpose()?
@@ -119,6 +120,8 @@ impl Service {
                 reports?
             }
         };
+        // Who turned this node away may have said so.
+        self.clinic.check_own_end()?;
         let names = self.clinic.clinic_names()?;
         let mut labels = self.clinic.peer_labels()?;
         for report in &mut reports {

@@ -149,6 +149,7 @@ pub(super) fn run(global: &Global, run: &Run) -> Result<Exit, Failure> {
     let config = read_config(&global.dir)?;
     start_log(&config, run.log_level.as_deref());
     let clinic = Arc::new(open(global)?);
+    clinic.check_own_end()?;
     runtime()?
         .block_on(daemon::run(&global.dir, clinic, &config))
         .map_err(|error| Failure::new(Exit::Failed, format!("{error:#}")))?;

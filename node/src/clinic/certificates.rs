@@ -76,7 +76,10 @@ impl Certificates {
 
     /// A certificate of a node is known from now on.
     pub(crate) fn know(&mut self, certificate: Verified<NodeCertificate>) {
-        self.insert(Known::Node(certificate));
+        let hash = certificate.hash();
+        if self.nodes.iter().all(|known| known.hash() != hash) {
+            self.insert(Known::Node(certificate));
+        }
     }
 
     /// A clinic has cut a node off. Of several revocations of one node the first one says why.

@@ -127,7 +127,7 @@ pub use error::ClinicError;
 pub use grant_list::GrantLine;
 pub use held_charts::HeldCharts;
 pub use held_view::{HeldLine, HeldResource};
-pub use house::{Doubled, Enrolled, NodeLine, NodeRevoked};
+pub use house::{CutOff, Doubled, Enrolled, NodeLine, NodeRevoked};
 pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use instance::Instance;

@@ -107,6 +107,13 @@ pub trait PeerStore: Holdings {
     fn certificate_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
         self.book().clinic.keep_certificate(bytes).map(drop)
     }
+    /// The peer shows that our clinic has cut this node off.
+    ///
+    /// # Errors
+    /// See [`identified`](Self::identified).
+    fn revocation_came(&self, bytes: &[u8]) -> Result<(), ClinicError> {
+        self.book().clinic.take_own_revocation(bytes)
+    }
     /// We hold the peer's feed up to here.
     ///
     /// # Errors

@@ -183,8 +183,12 @@ impl Clinic {
         Ok(names)
     }
 
-    /// The clinics to dial; none when the store cannot be read, which the log then says.
+    /// The clinics to dial; none when this node was cut off, or when the store cannot be read,
+    /// which the log then says.
     pub(crate) fn known_peers(&self) -> Vec<KnownPeer> {
+        if self.has_ended() {
+            return Vec::new();
+        }
         self.peers().unwrap_or_else(|error| {
             tracing::error!(%error, "the known clinics cannot be read");
             Vec::new()

@@ -117,6 +117,7 @@ impl Replica {
         deliveries: &[Delivery],
         charts: &mut BTreeSet<ChartId>,
     ) -> Result<(), Refused> {
+        self.book.clinic.check_own_end().map_err(Refused::ours)?;
         let mut intake = Intake::new(self);
         let taken = check_all(deliveries)
             .into_iter()

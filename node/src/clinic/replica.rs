@@ -281,6 +281,10 @@ impl Holdings for Replica {
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.book.clinic.is_cut_off(clinic, node)
     }
+
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        self.book.clinic.revocation_bytes(clinic, node)
+    }
 }
 
 impl PeerStore for Replica {

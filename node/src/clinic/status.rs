@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::attachments::{Awaited, NotHad};
 use super::audit::{self, AuditCheck, AuditLine};
 use super::held_charts::HeldCharts;
-use super::house::Doubled;
+use super::house::{CutOff, Doubled};
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
@@ -44,6 +44,9 @@ pub struct Status {
     /// Records that are kept and do not count: somebody has to look at them.
     #[serde(skip_serializing_if = "HeldCharts::is_empty", default)]
     pub held: HeldCharts,
+    /// That this node was cut off from its clinic.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cut_off: Option<CutOff>,
     /// Nodes of this clinic of which several came from one enrolment file.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub doubled: Vec<Doubled>,
@@ -104,6 +107,7 @@ impl Clinic {
                 true => self.held_charts()?,
                 false => self.held_charts_by_now()?,
             },
+            cut_off: self.own_end(),
             doubled: self.doubled()?,
             peers: self.peer_lines(links, charts)?,
             relay: match self.is_relay() {

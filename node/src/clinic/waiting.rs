@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use chartmesh_protocol::ChartId;
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::sync::ItemKind;
-use chartmesh_protocol::{ChartId, StatementId};
 
 use super::items::{self, Arrival, What};
 use super::{Clinic, ClinicError};
@@ -19,8 +19,8 @@ pub(super) struct Waiting {
     records: BTreeSet<ItemId>,
     /// Grants and revocations, where no record waits: with the records they go unsaid.
     consents: BTreeSet<ItemId>,
-    /// Revocations, with their charts.
-    ended: BTreeSet<(ChartId, StatementId)>,
+    /// The charts of revocations.
+    ended: BTreeSet<ChartId>,
     /// Pieces of mail at a relay, which cannot tell what is in them.
     mail: u64,
 }
@@ -44,8 +44,8 @@ impl Waiting {
         self.records.union(&self.consents).copied().collect()
     }
 
-    /// The revocations among it.
-    pub(super) fn ended(&self) -> impl Iterator<Item = &(ChartId, StatementId)> {
+    /// The charts of the revocations among it.
+    pub(super) fn ended(&self) -> impl Iterator<Item = &ChartId> {
         self.ended.iter()
     }
 
@@ -110,8 +110,7 @@ impl Clinic {
                 match Verified::<Statement>::recall(&stored.bytes).map(|one| one.body().clone()) {
                     Ok(Body::Grant(_)) => {}
                     Ok(Body::Revocation(_)) => {
-                        let id = StatementId::new(*id.as_bytes());
-                        waiting.ended.insert((stored.chart, id));
+                        waiting.ended.insert(stored.chart);
                     }
                     Ok(_) | Err(_) => continue,
                 }

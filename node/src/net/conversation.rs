@@ -208,6 +208,7 @@ impl<S: PeerStore> Conversation<S> {
                     tracing::warn!(%error, "a certificate was not kept");
                 }
             }
+            Effect::Revocation(bytes) => self.note(|store| store.revocation_came(&bytes)),
             Effect::CursorAdvanced(cursor) => self.note(|store| store.advance(cursor)),
             Effect::PeerAcknowledged(feeds) => self.note(|store| store.acknowledged(&feeds)),
             Effect::PeerHolds(upto) => self.note(|store| store.peer_holds(upto)),

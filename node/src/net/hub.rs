@@ -339,7 +339,15 @@ impl Hub {
             tracing::debug!(peer = %node, "both sides opened a stream: keeping ours");
             return;
         }
-        drop(peer.session.take());
+        let former = peer.session.take();
+        if former.is_some_and(|session| session.identified()) {
+            // A node opens no second stream: this one was started again, or moves to a better way.
+            // What it left looks alive for a while, and a stream of ours there would take a minute
+            // to fail and be kept meanwhile in place of the peer's.
+            for one in self.links.older(&id) {
+                self.swarm.close_connection(one);
+            }
+        }
         self.start_session(id, stream, false);
     }
 

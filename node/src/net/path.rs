@@ -154,6 +154,15 @@ impl Links {
         self.of(peer).last()
     }
 
+    /// All connections but the newest.
+    pub(super) fn older(&self, peer: &PeerId) -> Vec<ConnectionId> {
+        let older = self
+            .of(peer)
+            .split_last()
+            .map_or(&[][..], |(_, older)| older);
+        older.iter().map(|link| link.id).collect()
+    }
+
     /// The connections through relays.
     pub(super) fn circuits(&self, peer: &PeerId) -> Vec<ConnectionId> {
         let circuits = self.of(peer).iter().filter(|link| !link.is_direct());

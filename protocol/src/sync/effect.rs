@@ -18,6 +18,8 @@ pub enum Effect {
     /// The peer sent a certificate: its own, which is verified, or an author's, which is not.
     /// Verify and keep it; items that need it follow.
     Certificate(Vec<u8>),
+    /// The peer shows that our clinic has cut this node off. Verify it: anybody could say so.
+    Revocation(Vec<u8>),
     /// Verify this item and store it durably, then answer with
     /// [`Event::Stored`](super::Event::Stored), or with [`Event::Refused`](super::Event::Refused).
     /// Remember that the peer has it. An item that is stored already counts as stored.

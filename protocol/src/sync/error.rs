@@ -164,6 +164,9 @@ pub enum SyncError {
         /// As delivered.
         delivered: u64,
     },
+    /// Our clinic has cut this node off: it takes nothing in and gives nothing any more.
+    #[error("this node was cut off from its clinic")]
+    CutOff,
     /// The driver opened a session twice. Our own fault.
     #[error("the session was opened twice")]
     OpenedTwice,
@@ -191,6 +194,7 @@ impl SyncError {
             Self::Refused(Refusal::PeerRevoked) => CloseCode::BadCertificate,
             Self::Refused(Refusal::QuotaUsed) => CloseCode::QuotaUsed,
             Self::Refused(_) => CloseCode::ItemRefused,
+            Self::CutOff => CloseCode::Finished,
             Self::DigestMismatch { .. } => CloseCode::Mismatch,
             Self::Stalled { .. } => CloseCode::Stalled,
             Self::Unsendable { .. }

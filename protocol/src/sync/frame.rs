@@ -28,6 +28,7 @@
 //! 22 ENOUGH       []                                nothing more is wanted
 //! 23 ASK          [number, names with lengths]      whether these attachments are held
 //! 24 HELD         [number, places]                  which of them are
+//! 25 REVOCATION   bytes                             the receiver's clinic has cut it off
 //! ```
 //!
 //! Payloads are deterministic CBOR; a payload that is spelled in another way is refused.
@@ -169,6 +170,8 @@ frame_types! {
     Ask = 23 "ASK",
     /// Which of them the sender holds.
     Held = 24 "HELD",
+    /// By what the receiver's clinic has cut it off.
+    Revocation = 25 "REVOCATION",
 }
 
 /// A frame, read.
@@ -198,6 +201,7 @@ pub(super) enum Frame {
     Enough,
     Ask(AskFrame),
     Held(HeldFrame),
+    Revocation(Vec<u8>),
 }
 
 impl Frame {
@@ -228,6 +232,7 @@ impl Frame {
             Self::Enough => FrameType::Enough,
             Self::Ask(_) => FrameType::Ask,
             Self::Held(_) => FrameType::Held,
+            Self::Revocation(_) => FrameType::Revocation,
         }
     }
 
@@ -248,7 +253,7 @@ impl Frame {
     fn payload(&self) -> Vec<u8> {
         match self {
             Self::Hello(hello) => codec::encode_versioned(VERSION, hello),
-            Self::Certificate(bytes) => bytes.clone(),
+            Self::Certificate(bytes) | Self::Revocation(bytes) => bytes.clone(),
             Self::Settled | Self::Ping | Self::Pong | Self::Enough => codec::encode(&Nothing {}),
             Self::Sent(upto) => codec::encode(&One { value: *upto }),
             Self::Ack(ack) => codec::encode(ack),
@@ -308,6 +313,7 @@ impl Frame {
             FrameType::Enough => nothing(Self::Enough),
             FrameType::Ask => codec::decode(payload).map(Self::Ask),
             FrameType::Held => codec::decode(payload).map(Self::Held),
+            FrameType::Revocation => Ok(Self::Revocation(payload.to_vec())),
         }
     }
 }

@@ -3,10 +3,12 @@
 use super::effect::{Effect, Peer, Tier, Traffic};
 use super::error::{Refusal, SyncError};
 use super::frame::Frame;
-use super::hello::{Hello, KNOWS_ATTACHMENTS, KNOWS_QUESTIONS, Plan, Standing};
+use super::hello::{Hello, KNOWS_ATTACHMENTS, KNOWS_QUESTIONS, KNOWS_REVOCATIONS, Plan, Standing};
 use super::holdings::Holdings;
+use super::limits::MAX_PAYLOAD_BYTES;
 use super::round::Round;
 use super::session::{Hellos, Phase, Session};
+use crate::id::ClinicId;
 use crate::identity::{NodeCertificate, Verified};
 use crate::reconcile::cursor::CursorFit;
 
@@ -16,6 +18,7 @@ impl Session {
         if !matches!(self.phase, Phase::New) {
             return Err(SyncError::OpenedTwice);
         }
+        self.check_own_standing(holdings)?;
         self.opened_ms = now_ms;
         self.pulse.heard(now_ms);
         self.pulse.useful(now_ms);
@@ -25,7 +28,7 @@ impl Session {
             standing: Standing::of(holdings),
             time: holdings.time(),
             quiet_s: self.setup.patience.wish(),
-            knows: Some(KNOWS_ATTACHMENTS | KNOWS_QUESTIONS),
+            knows: Some(KNOWS_ATTACHMENTS | KNOWS_QUESTIONS | KNOWS_REVOCATIONS),
         };
         Frame::Hello(hello).write(&mut self.out);
         self.phase = Phase::Greeting(hello);
@@ -68,7 +71,7 @@ impl Session {
 
     /// A certificate is good when a known clinic signed it for the node on the line.
     fn check_certificate(
-        &self,
+        &mut self,
         hellos: &Hellos,
         bytes: &[u8],
         holdings: &dyn Holdings,
@@ -88,9 +91,36 @@ impl Session {
             return Err(SyncError::UnknownClinic { clinic: *clinic });
         }
         if holdings.is_cut_off(clinic, node) {
+            self.show_revocation(&hellos.theirs, clinic, holdings);
             return Err(SyncError::Refused(Refusal::PeerRevoked));
         }
         Ok(certificate)
+    }
+
+    /// Our clinic may have cut this node off.
+    pub(super) fn check_own_standing(&self, holdings: &dyn Holdings) -> Result<(), SyncError> {
+        let own = self.setup.certificate.payload();
+        match holdings.is_cut_off(&own.clinic, &own.node) {
+            true => Err(SyncError::CutOff),
+            false => Ok(()),
+        }
+    }
+
+    /// Shows a node that is let in no more by what its clinic has cut it off: nobody else would
+    /// tell it.
+    pub(super) fn show_revocation(
+        &mut self,
+        theirs: &Hello,
+        clinic: &ClinicId,
+        holdings: &dyn Holdings,
+    ) {
+        let knows = theirs.knows.unwrap_or_default();
+        if knows & KNOWS_REVOCATIONS != 0
+            && let Some(bytes) = holdings.revocation(clinic, &self.setup.peer)
+            && bytes.len() <= MAX_PAYLOAD_BYTES
+        {
+            Frame::Revocation(bytes).write(&mut self.out);
+        }
     }
 
     /// The peer is who it says; both sides know what the other has.

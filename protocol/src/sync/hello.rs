@@ -26,6 +26,9 @@ pub(super) const KNOWS_ATTACHMENTS: u8 = 1;
 /// The same of the questions whether attachments are held.
 pub(super) const KNOWS_QUESTIONS: u8 = 2;
 
+/// The same of the frame that shows a node that its clinic has cut it off.
+pub(super) const KNOWS_REVOCATIONS: u8 = 4;
+
 /// Where a store stands towards a peer: all that is needed to tell whether anything is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]

@@ -71,6 +71,12 @@ pub trait Holdings {
     /// Whether this clinic has cut this node of its own off: it is let in no more.
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool;
 
+    /// The statement by which it did so: shown to the node, which nobody else tells of it.
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        let _ = (clinic, node);
+        None
+    }
+
     /// Pieces of attachments that we lack and want of this peer, at most `most`, each of which can
     /// be verified when it comes. What was returned once is not returned again until it was
     /// stored, or for this peer when it does not have it.
@@ -155,5 +161,8 @@ impl<T: Holdings + ?Sized> Holdings for Box<T> {
     }
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         (**self).is_cut_off(clinic, node)
+    }
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        (**self).revocation(clinic, node)
     }
 }

@@ -52,6 +52,7 @@ impl Session {
                 Ok(())
             }
             Frame::Hello(_)
+            | Frame::Revocation(_)
             | Frame::Settled
             | Frame::Digest(_)
             | Frame::Refresh(_)

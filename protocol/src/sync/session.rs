@@ -249,6 +249,14 @@ impl Session {
                 self.effects.push(Effect::Close(CloseReason::ByPeer(code)));
                 Ok(())
             }
+            (Frame::Revocation(bytes), _) => {
+                // It is the peer's last word: there is nothing to wait for.
+                self.phase = Phase::Closed;
+                let reason = CloseReason::ByPeer(CloseCode::BadCertificate);
+                let shown = [Effect::Revocation(bytes), Effect::Close(reason)];
+                self.effects.extend(shown);
+                Ok(())
+            }
             (Frame::Hello(theirs), Phase::Greeting(ours)) => {
                 let hellos = Hellos {
                     ours: *ours,
@@ -288,14 +296,18 @@ impl Session {
         }
     }
 
-    /// The peer's clinic may have cut the peer off while the session ran.
-    pub(super) fn check_standing(&self, holdings: &dyn Holdings) -> Result<(), SyncError> {
-        let peer = &self.setup.peer;
-        let is_cut_off = |clinic: ClinicId| holdings.is_cut_off(&clinic, peer);
-        if self.peer_clinic.is_some_and(is_cut_off) {
-            return Err(SyncError::Refused(Refusal::PeerRevoked));
+    /// A clinic may have cut a node of its own off while the session ran, the peer or this one.
+    pub(super) fn check_standing(&mut self, holdings: &dyn Holdings) -> Result<(), SyncError> {
+        self.check_own_standing(holdings)?;
+        let peer = self.setup.peer;
+        let is_cut_off = |clinic: &ClinicId| holdings.is_cut_off(clinic, &peer);
+        let Some(clinic) = self.peer_clinic.filter(is_cut_off) else {
+            return Ok(());
+        };
+        if let Some(hellos) = self.hellos {
+            self.show_revocation(&hellos.theirs, &clinic, holdings);
         }
-        Ok(())
+        Err(SyncError::Refused(Refusal::PeerRevoked))
     }
 
     fn tick(&mut self, now_ms: u64) -> Result<(), SyncError> {

@@ -241,6 +241,9 @@ pub(super) fn status(status: &Status) -> String {
     if !status.held.is_empty() {
         line(&mut out, &format!("  HELD     {}", held(&status.held)));
     }
+    if let Some(end) = &status.cut_off {
+        line(&mut out, &format!("  CUT OFF  {}", end.words()));
+    }
     for doubled in &status.doubled {
         line(&mut out, &format!("  NODES    {}", two_of_one(doubled)));
     }

@@ -68,6 +68,7 @@ impl Clinic {
         order: &BundleOrder,
         progress: &dyn Fn(Progress),
     ) -> Result<BundleWritten, ClinicError> {
+        self.check_own_end()?;
         if order.max_size < MIN_PART_BYTES {
             return Err(ClinicError::usage(format!(
                 "files of {} bytes are too small for any chart: allow at least {MIN_PART_BYTES}",

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::SealingKey;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
-use chartmesh_protocol::sync::bundle::{BundleId, Opening, PartHead, PartReader, Piece};
+use chartmesh_protocol::sync::bundle::{
+    BundleError, BundleId, Opening, PartHead, PartReader, Piece,
+};
 use chartmesh_protocol::sync::{Holdings, Peer};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 
@@ -30,12 +32,14 @@ impl Clinic {
     /// Takes in bundle files, in any order; of folders, every file that lies in them.
     ///
     /// # Errors
-    /// [`ClinicError::Store`] when the store fails; what is wrong with a file is in its report.
+    /// [`ClinicError::Store`] when the store fails, [`ClinicError::Refused`] at a node that was cut
+    /// off; what is wrong with a file is in its report.
     pub fn import_bundles(
         self: &Arc<Self>,
         paths: &[PathBuf],
         progress: &dyn Fn(Progress),
     ) -> Result<BundlesRead, ClinicError> {
+        self.check_own_end()?;
         let files = files_of(paths);
         let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
         let mut read = BundlesRead::default();
@@ -59,7 +63,11 @@ impl Clinic {
                 Err(Fault::Ours(error)) => Some(error.to_string()),
                 Err(Fault::File(reason)) => Some(reason),
             };
-            let reasons = fault.into_iter().chain(part.reasons).collect();
+            let reasons = match self.own_end() {
+                // One of them may have told so.
+                Some(end) => vec![end.words()],
+                None => fault.into_iter().chain(part.reasons).collect(),
+            };
             read.files.push(part.report.of(file, reasons));
             progress(Progress {
                 what: "reading bundle files".to_owned(),
@@ -172,7 +180,7 @@ impl<'a> Intake<'a> {
             }
             if let Err(error) = pushed {
                 self.store()?;
-                return Err(Fault::File(error.to_string()));
+                return Err(Fault::File(why_not(&error)));
             }
         }
         self.store()?;
@@ -369,6 +377,18 @@ impl<'a> Intake<'a> {
         }
         Ok(())
     }
+}
+
+/// Why a file was not read on. One that does not even begin may be sealed to a later key.
+fn why_not(error: &BundleError) -> String {
+    let mut why = error.to_string();
+    if *error == (BundleError::Altered { block: 0 }) {
+        why.push_str(
+            ", or is sealed to a later key of this clinic, which this node lacks: let it sync with \
+             another node of the clinic. One that was cut off gets no later key",
+        );
+    }
+    why
 }
 
 /// The sender holds what it says that it has followed of our feed.

@@ -151,6 +151,7 @@ impl Clinic {
         hours: u32,
         progress: &dyn Fn(Progress),
     ) -> Result<Enrolled, ClinicError> {
+        self.check_own_end()?;
         let label = label.trim();
         let plain = !label.is_empty() && !label.chars().any(char::is_control);
         if !plain || label.len() > MAX_LABEL_BYTES {

@@ -12,6 +12,7 @@
 //! | `nodes` | the nodes of the clinic |
 //! | `origin` | which enrolment file each came from |
 //! | `revoke` | one of them is cut off |
+//! | `ended` | this one was |
 //!
 //! ```text
 //! Meta     "house is kept"                              -> empty: notes are made
@@ -20,12 +21,14 @@
 //! Settings "node origin/" node 32                       -> the enrolment file it came from
 //! ```
 
+mod ended;
 mod enrol;
 mod nodes;
 pub(super) mod notes;
 mod origin;
 mod revoke;
 
+pub use ended::CutOff;
 pub use enrol::Enrolled;
 pub use nodes::NodeLine;
 pub use origin::Doubled;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use chartmesh_protocol::identity::{Card, NodeCertificate, Verified};
 use chartmesh_protocol::ledger::{Body, HouseNote, NodeRevocation, NoteTopic, Signer, house_of};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId, StatementId};
 use zeroize::Zeroizing;
@@ -180,6 +181,9 @@ impl Clinic {
                         }
                     }
                     PEER | NODE => {
+                        if let Some(certificate) = certificate_told(note, text) {
+                            self.certificates_write().know(certificate);
+                        }
                         self.peer_list.fetch_add(1, Ordering::SeqCst);
                     }
                     _ => {}
@@ -259,9 +263,24 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// The certificate on the card that a note tells of. Until it is known, the node is nobody's.
+fn certificate_told(note: &HouseNote, text: &[u8]) -> Option<Verified<NodeCertificate>> {
+    let card = match note.topic.kind {
+        PEER => text.get(ClinicId::LEN..)?,
+        NODE => text.splitn(2, |byte| *byte == b'\n').nth(1)?,
+        _ => return None,
+    };
+    let card = Card::parse(std::str::from_utf8(card).ok()?).ok()?;
+    Some(card.certificate().clone())
+}
+
 /// Puts what a note tells where it belongs.
 fn put(batch: &mut Batch, note: &HouseNote, text: &[u8]) -> Result<(), ClinicError> {
     let about = NodeId::new(note.topic.about);
+    if let Some(certificate) = certificate_told(note, text) {
+        let hash = certificate.hash().as_bytes().to_vec();
+        batch.put(Space::Certificates, hash, certificate.to_bytes());
+    }
     match note.topic.kind {
         PEER => {
             let parts = text.split_first_chunk::<{ ClinicId::LEN }>();

@@ -54,6 +54,7 @@ impl Clinic {
         reason: &str,
         progress: &dyn Fn(Progress),
     ) -> Result<NodeRevoked, ClinicError> {
+        self.check_own_end()?;
         let node = self.find_node(id)?;
         if node == self.node_id() {
             return Err(ClinicError::refused(

@@ -10,7 +10,7 @@ use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use super::{Post, Relay};
 use crate::clinic::peer_book::PeerBook;
 use crate::clinic::peer_store::{PeerStore, Standing};
-use crate::clinic::{Clinic, ClinicError, Delivery, Refused};
+use crate::clinic::{Clinic, ClinicError, Delivery, Refused, items};
 
 /// How often charts are looked through for attachments before a visit is over: a second's work. The
 /// rest waits for the next one.
@@ -54,10 +54,25 @@ impl Carrier {
         items.iter().filter(lies).copied().collect()
     }
 
-    /// Whether the relay is known to hold something of what is shared with a clinic.
-    pub(super) fn carries_to(&self, clinic: &ClinicId) -> bool {
-        let post = self.lock();
-        post.items_for(clinic).any(|number| self.is_held(number))
+    /// Whether the relay is known to hold something of what is shared with a clinic, and may carry
+    /// what comes.
+    pub(super) fn carries_to(&self, other: &ClinicId) -> Result<bool, ClinicError> {
+        let (clinic, post) = (self.clinic(), self.lock());
+        let mut looked = BTreeSet::new();
+        for (number, id) in post.items_for(other) {
+            if !self.is_held(number) {
+                continue;
+            }
+            if let Some(stored) = items::stored(&clinic.store, &id)?
+                && looked.insert(stored.chart)
+            {
+                let decision = clinic.decide(clinic.ledger(&stored.chart)?.as_ref());
+                if decision.may_relay_any(&post.relay.clinic) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     fn clinic(&self) -> &Clinic {
@@ -159,6 +174,7 @@ impl PeerStore for Carrier {
         }
     }
     fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
+        self.clinic().check_own_end().map_err(Refused::ours)?;
         let taken = self.take(deliveries);
         match taken.map_err(|error| Refused::fault(0, error))? {
             Some((stored, refusal)) => Err(Refused::item(stored, refusal)),
@@ -265,5 +281,8 @@ impl Holdings for Carrier {
     }
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.clinic().is_cut_off(clinic, node)
+    }
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        self.clinic().revocation_bytes(clinic, node)
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Only charts with a grant to the relay are looked at. Their statements go into the boxes of the
 //! pairs that share them, and the records of each compartment that the grant covers into the box
-//! of their epoch, if this clinic may read them itself.
+//! of their epoch, if this clinic may read them itself. Once the relay may carry a chart no more,
+//! only what ends grants is put.
 
 use std::collections::BTreeSet;
 
@@ -94,6 +95,8 @@ impl Post {
         if decision.may_relay_any(&self.relay.clinic) {
             self.put_statements(clinic, &ledger, &decision)?;
             fetched = self.put_records(clinic, &ledger, &decision)?;
+        } else {
+            self.put_ends(clinic, &decision)?;
         }
         let mine = self.boxes.values();
         let mine = mine.filter(|one| one.opens && one.usage == Use::Epoch(*chart));
@@ -169,7 +172,7 @@ impl Post {
     }
 
     /// Puts an item of our store into a box, behind the certificates that it needs.
-    fn put_item(
+    pub(super) fn put_item(
         &mut self,
         clinic: &Clinic,
         mailbox: &MailboxId,

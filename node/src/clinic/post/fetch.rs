@@ -183,9 +183,10 @@ impl Post {
             }
         }
         let mut numbers = Vec::with_capacity(entries.len());
-        for entry in entries {
-            numbers.extend(self.add(entry)?);
+        for entry in &entries {
+            numbers.extend(self.add(entry.clone())?);
         }
+        self.follow(clinic, &entries)?;
         Ok((numbers, behind))
     }
 

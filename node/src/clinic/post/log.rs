@@ -115,15 +115,14 @@ impl Post {
         self.inside.range(first..=last).map(|(_, number)| *number)
     }
 
-    /// The numbers of the statements that lie in the box with a clinic.
-    pub(super) fn items_for(&self, clinic: &ClinicId) -> impl Iterator<Item = u64> {
+    /// The statements that lie in the box with a clinic, with the numbers of their mail.
+    pub(super) fn items_for(&self, clinic: &ClinicId) -> impl Iterator<Item = (u64, ItemId)> {
         let pair = Use::Pair(*clinic);
-        let is_pair = move |entry: &Entry| {
+        self.entries.iter().filter_map(move |(number, entry)| {
             let usage = self.boxes.get(&entry.mailbox).map(|one| one.usage);
-            usage == Some(pair) && matches!(entry.source, Source::Item(_))
-        };
-        let mine = self.entries.iter().filter(move |(_, entry)| is_pair(entry));
-        mine.map(|(number, _)| *number)
+            let item = entry.item().filter(|_| usage == Some(pair))?;
+            Some((*number, item))
+        })
     }
 
     /// Adds what lies at the relay, or is to. Returns its number, if it is new.

@@ -12,6 +12,7 @@
 //! | `mailbox` | one box and its key |
 //! | `table` | where all of it stands in the store |
 //! | `choose` | what of a chart is put, and which boxes are fetched from |
+//! | `ends` | word that a consent has ended, once the relay may carry a chart no more |
 //! | `carrier` | the post as a session with the relay sees it |
 //! | `beacons` | telling others how far our records at the relay go, and hearing it of theirs |
 //! | `fetch` | what is fetched, opened and taken in |
@@ -31,6 +32,7 @@ mod carrier;
 mod choose;
 mod claims;
 mod doors;
+mod ends;
 mod fetch;
 mod giving;
 mod keys;

@@ -76,7 +76,7 @@ impl Clinic {
         clinic: &ClinicId,
     ) -> Result<Option<String>, ClinicError> {
         for relay in peers.iter().filter(|peer| peer.is_relay()) {
-            if Carrier::open(Arc::clone(self), relay.node)?.carries_to(clinic) {
+            if Carrier::open(Arc::clone(self), relay.node)?.carries_to(clinic)? {
                 return Ok(Some(relay.name.clone()));
             }
         }

@@ -5,8 +5,9 @@
 //! have nothing new have nothing to put.
 //!
 //! A receipt tells of a chart only to those who may have what it names, and through a relay only
-//! while the patient lets it carry the chart. When a statement of the chart is new, all of the
-//! chart is told again: who may have what may have changed.
+//! while the patient lets it carry the chart; after that, it tells of no more than the ends of
+//! consent that lie there. When a statement of the chart is new, all of the chart is told again:
+//! who may have what may have changed.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,7 +81,7 @@ impl Post {
                 if parties::names(&clinic.store, &self.relay.clinic, chart)?
                     && parties::names(&clinic.store, &other, chart)?
                 {
-                    self.look_at(clinic, chart, &other, after, &mut held)?;
+                    self.look_at(clinic, chart, (&mailbox, &other), after, &mut held)?;
                 }
             }
             self.put_receipts(clinic, &mailbox, held)?;
@@ -94,18 +95,23 @@ impl Post {
         &self,
         clinic: &Clinic,
         chart: &ChartId,
-        other: &ClinicId,
+        (mailbox, other): (&MailboxId, &ClinicId),
         after: u64,
         held: &mut Held,
     ) -> Result<(), ClinicError> {
         let (own, relay) = (clinic.clinic_id(), self.relay.clinic);
         let ledger = clinic.ledger(chart)?;
         let decision = clinic.decide(&ledger);
-        if !decision.may_relay_any(&relay) {
-            return Ok(());
-        }
         let statements = items::of_chart(&clinic.store, chart, ItemKind::Statement)?;
         let all = statements.iter().any(|one| one.entry.feed > after);
+        if !decision.may_relay_any(&relay) {
+            if all {
+                let ends = self.ends_in(mailbox, (other, &own), &ledger, &decision);
+                let ends = ends.iter().map(|id| id.prefix());
+                held.statements.extend(ends);
+            }
+            return Ok(());
+        }
         if all {
             let ids = statements
                 .iter()

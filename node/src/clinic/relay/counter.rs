@@ -113,4 +113,7 @@ impl Holdings for Counter {
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.clinic().is_cut_off(clinic, node)
     }
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        self.clinic().revocation_bytes(clinic, node)
+    }
 }

@@ -387,7 +387,7 @@ fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
 }
 
 /// Whether a statement ends a grant to a clinic, its own or one that it stands on.
-pub(crate) fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
+fn ends_grant_to(decision: &Decision, id: &StatementId, clinic: &ClinicId) -> bool {
     let mut theirs = decision
         .grants()
         .filter(|view| view.grant.grantee == *clinic);

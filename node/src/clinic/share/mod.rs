@@ -28,7 +28,7 @@ use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use lru::LruCache;
 
 pub(super) use audience::Audience;
-pub(super) use chart::{ends_grant_to, next_turn, tags};
+pub(super) use chart::{next_turn, tags};
 
 use super::items::{self, Arrival, Header, What};
 use super::{Clinic, ClinicError};

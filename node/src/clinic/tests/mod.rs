@@ -19,6 +19,7 @@ mod opening;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;
+mod relay_ends;
 mod relay_hostile;
 mod relay_random;
 mod relay_receipts;
@@ -300,6 +301,7 @@ impl End {
                     identified = !knew_peer;
                 }
                 Effect::Certificate(bytes) => self.replica.certificate_came(&bytes).unwrap(),
+                Effect::Revocation(bytes) => self.replica.revocation_came(&bytes).unwrap(),
                 Effect::CursorAdvanced(cursor) => self.replica.advance(cursor).unwrap(),
                 Effect::PeerAcknowledged(feeds) => self.replica.acknowledged(&feeds).unwrap(),
                 Effect::PeerHolds(upto) => self.replica.peer_holds(upto).unwrap(),

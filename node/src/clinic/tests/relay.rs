@@ -242,6 +242,9 @@ fn a_relay_that_may_carry_no_more_gets_nothing_new_and_forgets() {
     let amina = home.register("Amina");
     home.grant(&amina, away, "all", "read,write");
     let carried = coast.carry(&amina).grant.unwrap().to_string();
+    for number in 0..5 {
+        home.import(&visit(home, &amina, &format!("w{number}")));
+    }
     coast.visit(0).unwrap();
     coast.visit(1).unwrap();
     let before = coast.mail();

@@ -89,9 +89,9 @@ fn what_a_node_wrote_after_it_was_cut_off_is_held_by_who_had_taken_it_in_good_fa
         assert_eq!(house.held(&id), 1, "kept, and shown apart");
         assert_eq!(told(house), (1, 1));
     }
-    // Nobody lets it in any more.
+    // Nobody lets it in any more, also while it does not know why.
     for house in [&first, &other] {
-        let refused = sync(&second, house).unwrap_err();
+        let refused = sync(&second.copy(), house).unwrap_err();
         let revoked = CloseReason::Failed(SyncError::Refused(Refusal::PeerRevoked));
         let told = matches!(refused, CloseReason::ByPeer(_)) || refused == revoked;
         assert!(told, "{refused:?}");
@@ -318,6 +318,7 @@ fn nodes_that_write_and_meet_at_random_agree_also_after_one_was_cut_off() {
 #[test]
 fn two_nodes_of_one_enrolment_file_are_noticed_at_every_node_until_one_is_cut_off() {
     let first = House::new("Home");
+    first.register("Amina");
     let enrolment = first.enrolment("Ward laptop");
     let [ward, thief] = [0, 1].map(|_| House::joined(&enrolment));
     // Another file of the same name, made before any of these was known, is another one.
@@ -333,8 +334,18 @@ fn two_nodes_of_one_enrolment_file_are_noticed_at_every_node_until_one_is_cut_of
         let status = house.clinic.status(false, Vec::new()).unwrap();
         let nodes: Vec<_> = status.doubled.iter().map(|one| one.nodes.clone()).collect();
         assert_eq!(nodes, [both.clone()]);
-        for line in house.clinic.nodes().unwrap() {
+        let lines = house.clinic.nodes().unwrap();
+        for line in &lines {
             assert_eq!(line.doubles.is_empty(), !both.contains(&line.node));
+        }
+        // Each is listed, also at a node that never met it.
+        let listed: Vec<_> = lines.iter().map(|line| line.node).collect();
+        for node in &both {
+            assert!(listed.contains(node), "{listed:?}");
+        }
+        // All of them are nodes of the clinic, to which everything goes.
+        for line in house.clinic.sync_status(Vec::new()).unwrap() {
+            assert!(!line.summary.contains("no patient is shared"), "{line:?}");
         }
     }
     first.cut_off(&thief);
@@ -361,4 +372,80 @@ fn nodes_of_one_clinic_are_told_apart() {
     let mut nodes = [&first, &second].map(|house| Some(format!("node {}", short(house))));
     nodes.sort();
     assert_eq!(labels(&other), nodes);
+}
+
+#[test]
+fn a_node_that_was_cut_off_is_shown_so_by_who_turns_it_away_and_takes_in_nothing() {
+    for by_its_own in [true, false] {
+        let ([first, second, other], id) = three();
+        first.cut_off(&second);
+        sync(&first, &other).unwrap();
+        assert_eq!(second.clinic.own_end(), None);
+        let teller = if by_its_own { &first } else { &other };
+        let shown = sync(&second, teller).unwrap_err();
+        assert_ne!(shown, CloseReason::Finished);
+        let end = second.clinic.own_end().unwrap();
+        assert_eq!(end.reason, "stolen");
+        // Neither from who has not heard of it, nor by stick, nor after a restart.
+        let second = second.reopen();
+        first.import(&visit(&first, &id, "after"));
+        let unaware = House::new("Unaware");
+        introduce(&unaware, &second);
+        let before = second.clinic.status(false, Vec::new()).unwrap();
+        assert_eq!(before.cut_off, Some(end.clone()));
+        assert_eq!(
+            sync(&second, &unaware),
+            Err(CloseReason::Failed(SyncError::CutOff))
+        );
+        let refused = second.clinic.import_bundles(&[], &|_| ()).unwrap_err();
+        assert_eq!(refused.to_string(), end.words());
+        let after = second.clinic.status(false, Vec::new()).unwrap();
+        assert_eq!(before.items, after.items);
+        for line in after.peers {
+            assert!(
+                line.summary.starts_with("this node was cut off"),
+                "{line:?}"
+            );
+        }
+        let list = second.clinic.nodes().unwrap();
+        let own = list.iter().find(|line| line.this).unwrap();
+        assert_eq!(own.reason.as_deref(), Some("stolen"));
+        // What it does not do any more it is told, too.
+        let out = second.dir.path().join("file");
+        assert!(second.clinic.enroll("Another", &out, 1, &|_| ()).is_err());
+        let node = first.clinic.node_id().to_string();
+        assert!(
+            second
+                .clinic
+                .revoke_node(&node, "revenge", &|_| ())
+                .is_err()
+        );
+    }
+}
+
+#[test]
+fn a_word_that_a_node_was_cut_off_counts_only_with_its_clinics_signature() {
+    let ([first, second, other], _) = three();
+    let revocation = |of: &House, node: &House, key: &House| {
+        let body = Body::NodeRevocation(chartmesh_protocol::ledger::NodeRevocation {
+            clinic: of.clinic.clinic_id(),
+            node: node.clinic.node_id(),
+            reason: "not so".to_owned(),
+            revoked_ms: clock::now_ms(),
+            sealing: of.clinic.own_sealing(),
+        });
+        let signer = chartmesh_protocol::ledger::Signer::Clinic(&key.clinic.identity.clinic);
+        body.sign(signer).map(|statement| statement.to_bytes())
+    };
+    let mut forged = revocation(&first, &second, &first).unwrap();
+    *forged.last_mut().unwrap() ^= 1;
+    let others = revocation(&other, &second, &other).unwrap();
+    let of_another = revocation(&first, &first, &first).unwrap();
+    for bytes in [forged, others, of_another, Vec::new(), vec![0; 4000]] {
+        let store = second.clinic.peer_store(other.clinic.node_id()).unwrap();
+        store.revocation_came(&bytes).unwrap();
+        assert_eq!(second.clinic.own_end(), None);
+    }
+    assert!(revocation(&first, &second, &other).is_err());
+    sync(&second, &first).unwrap();
 }

@@ -217,6 +217,7 @@ impl Pair {
             Effect::CursorAdvanced(cursor) if self.sound => self.assert_covered(end, cursor),
             Effect::PeerIdentified(_)
             | Effect::Certificate(_)
+            | Effect::Revocation(_)
             | Effect::CursorAdvanced(_)
             | Effect::PiecesLacking { .. }
             | Effect::AttachmentsTold { .. }

@@ -284,6 +284,7 @@ impl Store {
             Effect::PiecesLacking { name, pieces } => self.shelf.lacks(*name, pieces),
             Effect::AttachmentsTold { held, .. } => self.shelf.held(held),
             Effect::Send(_)
+            | Effect::Revocation(_)
             | Effect::Deliver { .. }
             | Effect::Piece { .. }
             | Effect::PeerHolds(_)

@@ -177,6 +177,7 @@ pub(super) fn converse(
                 }
                 Effect::PeerIdentified(_)
                 | Effect::Certificate(_)
+                | Effect::Revocation(_)
                 | Effect::CursorAdvanced(_)
                 | Effect::PeerAcknowledged(_)
                 | Effect::PeerHolds(_)

@@ -102,4 +102,7 @@ impl Holdings for Swapped<'_> {
     fn is_cut_off(&self, clinic: &ClinicId, node: &NodeId) -> bool {
         self.replica.is_cut_off(clinic, node)
     }
+    fn revocation(&self, clinic: &ClinicId, node: &NodeId) -> Option<Vec<u8>> {
+        self.replica.revocation(clinic, node)
+    }
 }

@@ -1,12 +1,15 @@
 //! A relay between clinics that are never online together.
 
+use std::process::Stdio;
+
 use chartmesh_tests::bundle::resources;
 use chartmesh_tests::clinic::text;
 use chartmesh_tests::scan::Scan;
+use chartmesh_tests::wait::wait_until;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::Value;
 
-use super::{NakatoShared, shared_with};
+use super::{NakatoShared, SOON, shared_with};
 use crate::PROGRAM;
 
 /// Words that must not be seen at a relay.
@@ -165,6 +168,88 @@ fn a_sync_is_no_failure_when_a_relay_holds_what_an_absent_clinic_lacks() {
     let has = "River Hospital: was not reached; it has all that is shared with it, as it told \
                through Coast Relay\n";
     assert!(output.contains(has), "{output}");
+}
+
+#[test]
+fn clinics_that_meet_nowhere_else_hear_at_the_relay_that_it_may_carry_no_more() {
+    let coast = Coast::new();
+    let nakato = shared_with(&coast.hill, &coast.river);
+    let carried = coast.let_relay(&nakato);
+    for clinic in [&coast.hill, &coast.river, &coast.hill] {
+        coast.visit(clinic);
+    }
+    nakato.note(&coast.river, "n1", "the answer");
+    coast.visit(&coast.river);
+    coast
+        .hill
+        .ok(&["consent", "revoke", &carried, "--reason", "she asked"]);
+    let not_heard = "; it has NOT HEARD yet that a consent has ended (1 patient)";
+    assert!(told(&coast.hill, &coast.river).contains(not_heard));
+    coast.visit(&coast.hill);
+    // River does not know yet, and hill says so.
+    assert!(told(&coast.hill, &coast.river).contains(not_heard));
+    assert!(told(&coast.river, &coast.hill).ends_with("; it lies at Coast Relay"));
+    coast.visit(&coast.river);
+    let waits = told(&coast.river, &coast.hill);
+    assert!(
+        waits.starts_with("not connected, 1 record waits; confirmed "),
+        "{waits}"
+    );
+    assert!(!waits.contains("at Coast Relay"), "{waits}");
+    // Nothing does for hill, which is not reached: that is a failure again.
+    let hill = coast.hill.id();
+    let output = coast.river.cli(&["sync", "now", "--peer", &hill]);
+    assert_eq!(output.code, Some(7), "{output:?}");
+    coast.visit(&coast.hill);
+    let heard = told(&coast.hill, &coast.river);
+    assert!(!heard.contains("NOT HEARD"), "{heard}");
+    let has = "has everything that you saved; confirmed just now, through Coast Relay";
+    assert_eq!(heard, has);
+}
+
+#[test]
+fn a_clinic_that_was_killed_is_let_in_while_the_relay_has_something_for_it() {
+    // Of two streams that are opened at once, that of the node with the smaller id is kept.
+    let node = |clinic: &Clinic| text(&clinic.json(&["id"])["node_id"]);
+    let mut coasts = std::iter::repeat_with(Coast::new);
+    let first = coasts.find(|coast| node(&coast.relay) < node(&coast.river));
+    let coast = first.expect("one of many is so");
+    let nakato = coast.carried();
+    for clinic in [&coast.hill, &coast.river] {
+        coast.visit(clinic);
+    }
+    for number in 0..6 {
+        nakato.note(&coast.river, &format!("r{number}"), &noise(number, 600_000));
+    }
+    let mail = || coast.relay.json(&["status"])["relay"]["mail"].as_u64();
+    let before = mail();
+    let mut upload = coast.river.command();
+    let upload = upload.args(["sync", "now"]).stdout(Stdio::null()).spawn();
+    let mut upload = upload.unwrap();
+    wait_until("something to arrive at the relay", SOON, || mail() > before);
+    upload.kill().unwrap();
+    upload.wait().unwrap();
+    coast.visit(&coast.river);
+    nakato.note(&coast.hill, "n1", "the note");
+    // The second visit gives the relay time to call.
+    for _ in 0..2 {
+        coast.visit(&coast.hill);
+    }
+    coast.visit(&coast.river);
+    assert!(nakato.has(&coast.river, "Observation/n1"));
+    assert!(nakato.has(&coast.hill, "Observation/r5"));
+}
+
+/// Text that does not compress below half of its length.
+fn noise(seed: u32, bytes: usize) -> String {
+    let mut state = u64::from(seed).wrapping_add(1);
+    let digits = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        format!("{:08x}", state >> 32)
+    });
+    digits.take(bytes / 8).collect()
 }
 
 #[test]

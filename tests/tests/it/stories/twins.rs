@@ -219,7 +219,7 @@ fn an_enrolment_file_that_is_used_twice_is_told_of_loudly() {
 
 #[test]
 fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
-    let [first, second, other] = two_nodes_and_another();
+    let [first, mut second, other] = two_nodes_and_another();
     let shared = shared_with(&first, &other);
     shared.wait_for(&second, &shared.patient_key());
     shared.note(&second, "before", "written before it was stolen");
@@ -228,6 +228,7 @@ fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
     }
     let stolen = text(&second.json(&["id"])["node_id"]);
     let reason = "stolen from the ward";
+    second.stop();
     first.fails(&["node", "revoke", "ffffffff", "--reason", reason], 4);
     let own = text(&first.json(&["id"])["node_id"]);
     first.fails(&["node", "revoke", &own, "--reason", reason], 3);
@@ -248,8 +249,6 @@ fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
         let card = second.card();
         clinic.fails(&["peer", "add", &card], 3);
     }
-    let failed = second.cli(&["--json", "sync", "now"]);
-    assert_ne!(failed.code, Some(0), "{failed:?}");
     // What was written before stays; what it writes now reaches nobody, not even by stick.
     shared.note(&second, "forged", "written by the thief");
     let file = second.scratch().join("forged.bundle");
@@ -258,6 +257,17 @@ fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
     let taken = other.cli(&["--json", "sync", "import", &file]);
     assert_eq!(taken.code, Some(1), "{taken:?}");
     assert!(taken.stdout.contains("cut off"), "{taken:?}");
+    let file = first.scratch().join("for-the-second.bundle");
+    let for_second = file.to_string_lossy();
+    other.ok(&[
+        "sync",
+        "export",
+        "--peer",
+        &first.id(),
+        "--out",
+        &for_second,
+    ]);
+    hears_that_it_was_cut_off(&mut second, reason, &for_second);
     // Both go on, under keys that the node does not have.
     shared.note(&first, "after-first", "written after the theft");
     shared.note(
@@ -279,6 +289,38 @@ fn a_node_that_is_cut_off_is_let_in_nowhere_and_reads_nothing_new() {
     third.start();
     shared.wait_for(&third, "Observation/after-other");
     assert!(same_chart(&shared, &third, &first));
+}
+
+/// A node learns from who turns it away that it was cut off, and says so wherever it matters.
+fn hears_that_it_was_cut_off(node: &mut Clinic, reason: &str, file: &str) {
+    let status = node.ok(&["status"]);
+    assert!(!status.contains("CUT OFF"), "it cannot know yet: {status}");
+    let said = "this node was cut off from its clinic on ";
+    let what_now = "run `chartmesh node enroll` at another node of the clinic";
+    let told = |text: &str| {
+        assert!(text.contains(said) && text.contains(what_now), "{text}");
+        assert!(text.contains(reason), "{text}");
+    };
+    node.start();
+    wait_until("the node to hear of it", SOON, || {
+        node.ok(&["status"]).contains("  CUT OFF  ")
+    });
+    told(&node.fails(&["sync", "now"], 3));
+    node.stop();
+    for arguments in [
+        &["sync", "now"][..],
+        &["sync", "import", file],
+        &["sync", "export", "--peer", &node.id(), "--out", "none"],
+        &["node", "enroll", "--name", "Another", "--out", "none"],
+        &["run"],
+    ] {
+        told(&node.fails(arguments, 3));
+    }
+    let status = node.ok(&["status"]);
+    told(&status);
+    assert!(!status.contains(" wait"), "{status}");
+    let listed = node.ok(&["node", "list"]);
+    assert!(listed.contains(&format!(": {reason}\n")), "{listed}");
 }
 
 #[test]
