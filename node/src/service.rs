@@ -1,6 +1,7 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
+mod emergency;
 mod fetch;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,7 +11,7 @@ use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError, Exported};
-use crate::control::{Answer, Exit, Failure, NodeRequest, Progress, Request};
+use crate::control::{Answer, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
 /// How often a sync that takes long says how far it has come.
@@ -70,6 +71,10 @@ impl Service {
             Request::AttachmentList { ref patient } => {
                 check_role(&self.clinic, &request)?;
                 Answer::done(&self.attachments(patient.clone()).await?)
+            }
+            Request::Emergency(EmergencyRequest::Open(ref order)) => {
+                check_role(&self.clinic, &request)?;
+                self.open_in_emergency(order.clone(), &report).await
             }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
@@ -276,6 +281,7 @@ fn on_store(
         }
         Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
+        Request::Emergency(of) => on_emergencies(clinic, of),
         Request::HeldList { patient } => Answer::done(&clinic.held_list(patient.as_deref())?),
         Request::HeldAdmit { ids, reason } => Answer::done(&clinic.admit(&ids, &reason)?),
         Request::ConsentVerify { patient } => {
@@ -336,6 +342,28 @@ fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Resul
     let content = clinic.attachment_content(patient, resource, number)?;
     let data = base64::engine::general_purpose::STANDARD.encode(content);
     Answer::done(&serde_json::json!({ "data": data }))
+}
+
+fn on_emergencies(clinic: &Clinic, request: EmergencyRequest) -> Result<Answer, Failure> {
+    match request {
+        EmergencyRequest::List { patient } => {
+            Answer::done(&clinic.emergencies(patient.as_deref())?)
+        }
+        EmergencyRequest::Review {
+            id,
+            justified,
+            note,
+        } => Answer::done(&clinic.review_emergency(&id, justified, &note)?),
+        EmergencyRequest::Rule {
+            patient,
+            allowed,
+            pin,
+        } => Answer::done(&clinic.rule_emergencies(&patient, allowed, pin.as_ref())?),
+        EmergencyRequest::Code { patient } => Answer::done(&clinic.emergency_code(&patient)?),
+        EmergencyRequest::Open(_) => {
+            Err(ClinicError::fault("a network command reached the store").into())
+        }
+    }
 }
 
 fn on_nodes(

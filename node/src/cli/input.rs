@@ -8,11 +8,12 @@ use chartmesh_protocol::identity::Card;
 use zeroize::Zeroizing;
 
 use super::args::{
-    Attachment, Audit, Chart, Command, Consent, ExportFormat, Global, Held, Node, Patient, Peer,
-    PinArg, Sex, Sync,
+    Attachment, Audit, Chart, Command, Consent, Emergency, ExportFormat, Global, Held, Node,
+    Patient, Peer, PinArg, Sex, Sync,
 };
 use crate::control::{
-    BundleOrder, Exit, Failure, GrantRequest, NodeRequest, Pin, Registration, Request, Resolution,
+    BundleOrder, EmergencyOrder, EmergencyRequest, Exit, Failure, GrantRequest, NodeRequest, Pin,
+    Registration, Request, Resolution,
 };
 use crate::keys::{
     Enrolment, EnrolmentCode, EnrolmentError, MAX_ENROLMENT_BYTES, MIN_PASSPHRASE_BYTES, Passphrase,
@@ -48,6 +49,7 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Chart(chart) => chart_request(chart),
         Command::Attachment(attachment) => attachment_request(attachment),
         Command::Consent(consent) => consent_request(consent)?,
+        Command::Emergency(emergency) => Request::Emergency(emergency_request(emergency)?),
         Command::Held(Held::List { patient }) => Request::HeldList {
             patient: patient.clone(),
         },
@@ -248,6 +250,46 @@ fn consent_request(consent: &Consent) -> Result<Request, Failure> {
             grant: grant.clone(),
         },
         Consent::Verify { patient } => Request::ConsentVerify {
+            patient: patient.clone(),
+        },
+    })
+}
+
+fn emergency_request(emergency: &Emergency) -> Result<EmergencyRequest, Failure> {
+    let rule = |patient: &str, allowed: bool, pin: &PinArg| -> Result<_, Failure> {
+        Ok(EmergencyRequest::Rule {
+            patient: patient.to_owned(),
+            allowed,
+            pin: given_pin(pin)?,
+        })
+    };
+    Ok(match emergency {
+        Emergency::Open {
+            patient,
+            clinician,
+            reason,
+            code,
+        } => EmergencyRequest::Open(EmergencyOrder {
+            patient: patient.clone(),
+            clinician: clinician.clone(),
+            reason: reason.clone(),
+            code: code.clone(),
+        }),
+        Emergency::List { patient } => EmergencyRequest::List {
+            patient: patient.clone(),
+        },
+        Emergency::Review {
+            id,
+            unjustified,
+            note,
+        } => EmergencyRequest::Review {
+            id: id.clone(),
+            justified: !unjustified,
+            note: note.clone(),
+        },
+        Emergency::Forbid { patient, pin } => rule(patient, false, pin)?,
+        Emergency::Allow { patient, pin } => rule(patient, true, pin)?,
+        Emergency::Code { patient } => EmergencyRequest::Code {
             patient: patient.clone(),
         },
     })

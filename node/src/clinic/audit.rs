@@ -62,6 +62,18 @@ pub enum Action {
     /// Records that were held were let count.
     #[n(10)]
     Admit,
+    /// A summary was asked for in an emergency.
+    #[n(11)]
+    BreakGlass,
+    /// A summary was released in an emergency.
+    #[n(12)]
+    Release,
+    /// An emergency was looked at.
+    #[n(13)]
+    Review,
+    /// It was set whether a summary may be released in an emergency.
+    #[n(14)]
+    RuleEmergency,
 }
 
 impl Action {
@@ -76,7 +88,11 @@ impl Action {
             | Self::SetPin
             | Self::EnrollNode
             | Self::CutOffNode
-            | Self::Admit => false,
+            | Self::Admit
+            | Self::BreakGlass
+            | Self::Release
+            | Self::Review
+            | Self::RuleEmergency => false,
         }
     }
 }

@@ -83,6 +83,7 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
         what: What::Statement,
         party: statement.body().party(),
         revokes: matches!(statement.body(), Body::Revocation(_)),
+        asks: matches!(statement.body(), Body::BreakGlass(_)),
         house: house_of_statement(statement.body()),
     }
 }
@@ -105,6 +106,7 @@ pub(crate) fn record_item(record: &VerifiedRecord, form: RecordForm) -> NewItem 
         }),
         party: None,
         revokes: false,
+        asks: false,
         house: None,
     }
 }
@@ -152,7 +154,9 @@ impl Clinic {
             let filed = items::file(view, &mut batch, &items)?;
             notes::apply(view, &mut batch, &told, &own)?;
             refusal::note_heard(view, &mut batch, &items, at_ms)?;
-            for item in items.iter().filter(|item| !item.is_of_house()) {
+            // Who is asked in an emergency may not have the chart: it is none of his.
+            let of_charts = |item: &&NewItem| !item.is_of_house() && !item.asks;
+            for item in items.iter().filter(of_charts) {
                 let chart = &item.chart;
                 if !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());

@@ -20,6 +20,7 @@ use chartmesh_protocol::{
 use minicbor::{Decode, Encode};
 
 use super::ClinicError;
+use super::emergency;
 use super::share::parties;
 use crate::store::{Batch, Space, Store, View};
 
@@ -41,6 +42,8 @@ pub(crate) struct NewItem {
     pub(crate) party: Option<ClinicId>,
     /// Whether it ends a grant.
     pub(crate) revokes: bool,
+    /// Whether a clinic asks by it in an emergency.
+    pub(crate) asks: bool,
     /// What it says, of a statement of a clinic to its nodes or of one of them.
     pub(crate) house: Option<Body>,
 }
@@ -199,6 +202,10 @@ pub(crate) fn file(
         }
         if let Some(Body::NodeRevocation(_)) = &item.house {
             parties::note_public(batch, &item.chart);
+        }
+        if item.asks {
+            parties::note_public(batch, &item.chart);
+            emergency::note_asked(batch, &item.chart);
         }
         batch
             .put(Space::Items, item.id.as_bytes().to_vec(), value)

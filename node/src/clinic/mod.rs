@@ -14,6 +14,7 @@
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
 //! | `consent`, `revoke`, `terms` | grants begin and end |
+//! | `emergency` | what a clinic without a grant sees in an emergency |
 //! | `grant_list`, `verify`, `witness` | grants as they are shown, and their checks |
 //! | `chart_view`, `conflicts` | what people see of a chart, and decide |
 //! | `held_view`, `held_charts`, `admit` | what does not count, where there is some, and lets it |
@@ -46,6 +47,7 @@ mod custody;
 mod date;
 mod delivered;
 mod draft;
+mod emergency;
 mod epochs;
 mod error;
 mod fold;
@@ -123,6 +125,9 @@ pub use chart_view::{
 pub use conflicts::{ConflictView, Resolved, VersionView};
 pub use consent::{GrantMade, GrantsMade};
 pub use custody::PinSet;
+pub use emergency::{
+    EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, Reviewed, RuleSet,
+};
 pub use error::ClinicError;
 pub use grant_list::GrantLine;
 pub use held_charts::HeldCharts;

@@ -133,17 +133,21 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let (filed, behind) = intake.file(Origin::Peer(self.book.peer))?;
-        self.peer_sent(filed);
+        let filed = intake.file(Origin::Peer(self.book.peer))?;
+        let clinic = &self.book.clinic;
+        self.peer_sent(filed.numbers);
         // Now, while the ledgers are at hand.
         self.refresh()?;
-        if self.lock().settled {
-            self.book.clinic.pay_owing()?;
+        // Somebody waits for it at a bedside.
+        for chart in filed.asked {
+            clinic.release_summary(&chart)?;
         }
-        if behind {
-            self.book.clinic.draw_incarnations()
-        } else {
-            Ok(())
+        if self.lock().settled {
+            clinic.pay_owing()?;
+        }
+        match filed.behind {
+            true => clinic.draw_incarnations(),
+            false => Ok(()),
         }
     }
 }
@@ -212,6 +216,16 @@ pub(super) struct Intake<'a> {
     secrets: BTreeMap<ChartId, Option<ChartSecret>>,
     /// A record came that this node wrote in its present incarnation and does not remember.
     behind: bool,
+}
+
+/// What came of an intake.
+pub(super) struct Filed {
+    /// The feed numbers of what was new.
+    pub(super) numbers: Vec<u64>,
+    /// Others have seen more of this store than it holds.
+    pub(super) behind: bool,
+    /// Charts of which statements have come and that somebody has asked for in an emergency.
+    pub(super) asked: Vec<ChartId>,
 }
 
 /// A chart that something has come of.
@@ -285,23 +299,31 @@ impl<'a> Intake<'a> {
         taken.map_err(|reason| Refused { stored: 0, reason })
     }
 
-    /// Files what was taken, in one commit. Returns the feed numbers of what was new, and whether
-    /// others have seen more of this store than it holds.
-    pub(super) fn file(self, origin: Origin) -> Result<(Vec<u64>, bool), ClinicError> {
+    /// Files what was taken, in one commit.
+    pub(super) fn file(self, origin: Origin) -> Result<Filed, ClinicError> {
         let (clinic, mut behind) = (self.clinic, self.behind);
+        let with_emergencies = self.charts.values().map(|one| &one.ledger);
+        let asked = with_emergencies
+            .filter(|ledger| ledger.emergencies().next().is_some())
+            .map(Ledger::chart)
+            .collect();
         let compacted = compacted(&self.items);
         let mut draft = Draft::arriving(origin, self.items);
         for arriving in self.charts.values() {
             clinic.note_owing(&arriving.ledger, &mut draft.batch);
         }
-        let filed = clinic.file(draft)?;
+        let numbers = clinic.file(draft)?;
         for arriving in self.charts.into_values() {
             clinic.know_ledger(arriving.ledger);
         }
         for chart in compacted {
             behind |= clinic.is_told_of_more(&chart)?;
         }
-        Ok((filed, behind))
+        Ok(Filed {
+            numbers,
+            behind,
+            asked,
+        })
     }
 
     fn take(&mut self, checked: Checked) -> Result<(), Reason> {

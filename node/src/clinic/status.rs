@@ -44,6 +44,9 @@ pub struct Status {
     /// Records that are kept and do not count: somebody has to look at them.
     #[serde(skip_serializing_if = "HeldCharts::is_empty", default)]
     pub held: HeldCharts,
+    /// Emergencies that this clinic, as the home of the patient, has not looked at.
+    #[serde(default)]
+    pub emergencies: u64,
     /// That this node was cut off from its clinic.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cut_off: Option<CutOff>,
@@ -107,6 +110,7 @@ impl Clinic {
                 true => self.held_charts()?,
                 false => self.held_charts_by_now()?,
             },
+            emergencies: self.emergencies_to_review()?,
             cut_off: self.own_end(),
             doubled: self.doubled()?,
             peers: self.peer_lines(links, charts)?,

@@ -12,7 +12,10 @@ mod socket;
 
 pub use client::{ask, is_running};
 pub use failure::{Exit, Failure};
-pub use request::{BundleOrder, GrantRequest, NodeRequest, Pin, Registration, Request, Resolution};
+pub use request::{
+    BundleOrder, EmergencyOrder, EmergencyRequest, GrantRequest, NodeRequest, Pin, Registration,
+    Request, Resolution,
+};
 pub use server::{ControlSocket, bind, serve};
 
 use crate::clinic::AbsentAttachment;

@@ -154,6 +154,8 @@ pub enum Request {
         /// Only this patient's.
         patient: Option<String>,
     },
+    /// About emergencies.
+    Emergency(EmergencyRequest),
     /// Records that do not count.
     HeldList {
         /// Only this patient's.
@@ -193,6 +195,55 @@ pub enum Request {
     Status,
     /// Check the store.
     Doctor,
+}
+
+/// A command about what a clinic without a grant sees in an emergency.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum EmergencyRequest {
+    /// Ask for a patient's summary.
+    Open(EmergencyOrder),
+    /// What was asked.
+    List {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
+    /// What the home clinic found of one.
+    Review {
+        /// The emergency.
+        id: String,
+        /// Whether it was right to ask.
+        justified: bool,
+        /// What was noted; may be empty.
+        note: String,
+    },
+    /// Whether a patient lets clinics ask.
+    Rule {
+        /// The patient.
+        patient: String,
+        /// Whether they may.
+        allowed: bool,
+        /// The patient's PIN, where one is set.
+        pin: Option<Pin>,
+    },
+    /// The code for the patient's card.
+    Code {
+        /// The patient.
+        patient: String,
+    },
+}
+
+/// Who asks for a patient's summary in an emergency, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EmergencyOrder {
+    /// The patient: the whole id of the chart, or what names a chart that is here.
+    pub patient: String,
+    /// The clinician who answers for it, by name.
+    pub clinician: String,
+    /// Why.
+    pub reason: String,
+    /// The code on the patient's card.
+    pub code: Option<String>,
 }
 
 /// A command about the clinic's own nodes.

@@ -315,8 +315,8 @@ impl Decision {
             .filter(move |grant| grant.rights.includes(right))
     }
 
-    /// Whether a clinic has or had a grant, or has asked in an emergency: it has to hear the answer,
-    /// also where that is no.
+    /// Whether a clinic has or had a grant, or has asked in an emergency: it has to hear the
+    /// answer, also where that is no.
     fn is_party(&self, clinic: &ClinicId) -> bool {
         self.asked.contains(clinic) || self.standing_grants().any(|one| one.grantee == *clinic)
     }

@@ -3,6 +3,7 @@
 mod attachment;
 mod chart;
 mod consent;
+mod emergency;
 mod held;
 mod node;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub(super) use attachment::Attachment;
 pub(super) use chart::{Chart, Export, ExportFormat, Import, Patient, PinArg, Sex};
 pub(super) use consent::{Audit, Consent};
+pub(super) use emergency::Emergency;
 pub(super) use held::Held;
 pub(super) use node::{Completions, Demo, Doctor, Generate, Id, Init, Node, Peer, Role, Run, Sync};
 
@@ -154,6 +156,15 @@ Each file is taken in whole or not at all. Taking one in again changes nothing."
   chartmesh consent list --patient 440ffe72"
     )]
     Consent(Consent),
+    /// See a patient's summary in an emergency, and look at who did.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh emergency open --patient 440ffe7245d94d2e8b5a7f0ee1a4c3d2 --clinician 'Dr Okello' \\
+      --reason 'unconscious after a fall'
+  chartmesh emergency list"
+    )]
+    Emergency(Emergency),
     /// Records that do not count until the home clinic has looked at them.
     #[command(
         subcommand,

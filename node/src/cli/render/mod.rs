@@ -5,6 +5,7 @@ mod bundle;
 mod chart;
 mod conflict;
 mod consent;
+mod emergency;
 mod held;
 mod node;
 mod printable;
@@ -14,7 +15,9 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::args::{Audit, Chart, Command, Consent, Export, Held, Node, Patient, Peer, Sync};
+use super::args::{
+    Audit, Chart, Command, Consent, Emergency, Export, Held, Node, Patient, Peer, Sync,
+};
 use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard, short};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
@@ -60,6 +63,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Consent(Consent::List { .. }) => Ok(consent::list(&read::<Vec<_>>(answer)?)),
         Command::Consent(Consent::Show { .. }) => Ok(consent::one(&read(answer)?)),
         Command::Consent(Consent::Verify { .. }) => Ok(consent::verified(&read(answer)?)),
+        Command::Emergency(of) => emergency::text(of, answer),
         Command::Held(Held::List { .. }) => Ok(held::list(&read::<Vec<_>>(answer)?)),
         Command::Held(Held::Admit { .. }) => Ok(held::admitted(&read::<Vec<_>>(answer)?)),
         Command::Sync(Sync::Now { .. }) => Ok(node::synced(&read(answer)?)),

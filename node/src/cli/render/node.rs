@@ -238,6 +238,16 @@ pub(super) fn status(status: &Status) -> String {
     }
     line(&mut out, &format!("  store    {}", status.store));
     attachments(&mut out, &status.attachments);
+    if status.emergencies > 0 {
+        let text = match status.emergencies {
+            1 => "1 summary was asked for in an emergency".to_owned(),
+            count => format!("{count} summaries were asked for in an emergency"),
+        };
+        line(
+            &mut out,
+            &format!("  REVIEW   {text}: look at it with `chartmesh emergency list`"),
+        );
+    }
     if !status.held.is_empty() {
         line(&mut out, &format!("  HELD     {}", held(&status.held)));
     }

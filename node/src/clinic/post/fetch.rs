@@ -170,7 +170,7 @@ impl Post {
                 source,
             });
         }
-        let (_, behind) = intake.file(Origin::Mail)?;
+        let behind = intake.file(Origin::Mail)?.behind;
         for (mailbox, parts) in pieces {
             let sources = self.take_pieces(clinic, &mailbox, &parts.pieces)?;
             for (id, source) in parts.ids.iter().zip(sources) {
@@ -206,7 +206,7 @@ impl Post {
                 taken.push((number, source));
             }
         }
-        let (_, behind) = intake.file(Origin::Mail)?;
+        let behind = intake.file(Origin::Mail)?.behind;
         for (number, source) in taken {
             self.resolve(number, source)?;
         }

@@ -63,6 +63,12 @@ impl Clinic {
             self.store.commit(batch)?;
         }
         let mut batch = Batch::new();
+        for chart in self.charts_asked()? {
+            note_public(&mut batch, &chart);
+            for (_, asked) in self.ledger(&chart)?.emergencies() {
+                note(&mut batch, &asked.clinic, &chart);
+            }
+        }
         for revocation in self.certificates_read().revocations() {
             note_public(&mut batch, &house_of(&revocation.clinic));
         }

@@ -10,6 +10,7 @@ mod compaction_forged;
 mod compaction_random;
 mod consent;
 mod copies;
+mod emergency;
 mod golden;
 mod held;
 mod missing;

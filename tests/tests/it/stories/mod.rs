@@ -5,6 +5,7 @@ mod cards;
 mod commands;
 mod compaction;
 mod edits;
+mod emergency;
 mod grants;
 mod health;
 mod missing;

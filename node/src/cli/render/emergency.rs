@@ -1,0 +1,108 @@
+//! Emergencies, in words.
+
+use super::{Emergency, chart, line, read, short};
+use crate::clinic::{EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet};
+use crate::control::{Answer, Failure};
+
+pub(super) fn text(emergency: &Emergency, answer: &Answer) -> Result<String, Failure> {
+    Ok(match emergency {
+        Emergency::Open { .. } => opened(&read(answer)?),
+        Emergency::List { .. } => list(&read::<Vec<_>>(answer)?),
+        Emergency::Review { .. } => list(&[read(answer)?]),
+        Emergency::Forbid { .. } | Emergency::Allow { .. } => ruled(&read(answer)?),
+        Emergency::Code { .. } => code(&read(answer)?),
+    })
+}
+
+fn opened(opening: &Opening) -> String {
+    let mut out = String::new();
+    match (opening.state, &opening.chart) {
+        (EmergencyState::Open, Some(view)) => {
+            let until = opening.until.as_deref().unwrap_or_default();
+            line(
+                &mut out,
+                &format!(
+                    "EMERGENCY: the summary is open until {until}. The patient and the home clinic \
+                     see who asked, and why."
+                ),
+            );
+            out.push_str(&chart::view(view));
+        }
+        (EmergencyState::Forbidden, _) => line(
+            &mut out,
+            "The patient has forbidden that anything is shown in an emergency.",
+        ),
+        (EmergencyState::Open | EmergencyState::Asked | EmergencyState::Over, _) => line(
+            &mut out,
+            "Asked; nobody who has the chart has answered yet. It opens by itself as soon as one \
+             is reached: give the same command again.",
+        ),
+    }
+    out
+}
+
+/// Sentences that a patient understands.
+fn list(lines: &[EmergencyLine]) -> String {
+    if lines.is_empty() {
+        return "Nobody has asked for a summary in an emergency.\n".to_owned();
+    }
+    let mut out = String::new();
+    for one in lines {
+        let clinic = one.clinic_name.clone();
+        let clinic = clinic.unwrap_or_else(|| short(&one.clinic));
+        line(
+            &mut out,
+            &format!(
+                "  {}  {}: {} at {clinic} asked for the summary of patient {}, {}: \"{}\"",
+                short(&one.id),
+                one.at,
+                one.clinician,
+                short(&one.patient),
+                match one.with_code {
+                    Some(true) => "with the emergency code",
+                    Some(false) => "WITHOUT the emergency code",
+                    None => "with or without the emergency code",
+                },
+                one.reason
+            ),
+        );
+        let until = one.until.as_deref().unwrap_or_default();
+        let state = match one.state {
+            EmergencyState::Asked => "Nobody who has the chart has answered yet.".to_owned(),
+            EmergencyState::Open => format!("Open until {until}."),
+            EmergencyState::Over => format!("It was open until {until}."),
+            EmergencyState::Forbidden => "Refused: the patient has forbidden it.".to_owned(),
+        };
+        let found = match &one.reviewed {
+            None => "The home clinic has not looked at it yet.".to_owned(),
+            Some(found) => {
+                let verdict = match found.justified {
+                    true => "The home clinic found it right",
+                    false => "The home clinic found it NOT RIGHT",
+                };
+                match found.note.as_str() {
+                    "" => format!("{verdict}."),
+                    note => format!("{verdict}: \"{note}\""),
+                }
+            }
+        };
+        line(&mut out, &format!("            {state} {found}"));
+    }
+    out
+}
+
+fn ruled(set: &RuleSet) -> String {
+    match set.allowed {
+        true => "In an emergency the summary may be released for a day.\n".to_owned(),
+        false => "Nothing is released any more, not even in an emergency. What was opened before \
+                  cannot be called back.\n"
+            .to_owned(),
+    }
+}
+
+fn code(shown: &EmergencyCodeShown) -> String {
+    format!(
+        "Write both on the patient's card:\n  chart           {}\n  emergency code  {}\n",
+        shown.patient, shown.code
+    )
+}

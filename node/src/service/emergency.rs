@@ -1,0 +1,101 @@
+//! Asking for a summary in an emergency, and waiting for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chartmesh_protocol::StatementId;
+use tokio::time::Instant;
+
+use super::{Report, Service, on_clinic, stopped};
+use crate::clinic::{Clinic, EmergencyState, Opening};
+use crate::control::{Answer, EmergencyOrder, Exit, Failure, Progress};
+use crate::net::Network;
+
+/// How often it is looked whether the answer has come.
+const STEP: Duration = Duration::from_millis(50);
+/// How long a person at a bedside waits while nobody is reached: after that it is better to know
+/// that nothing comes.
+const UNREACHED: Duration = Duration::from_secs(3);
+/// How long one waits for an answer of those who are reached: at 64 kbit/s and 300 ms, a summary
+/// and its keys take some 10 s.
+const ANSWER: Duration = Duration::from_secs(30);
+
+impl Service {
+    /// Asks every clinic that is reached for a patient's summary, and waits a while for it.
+    pub(super) async fn open_in_emergency(
+        &self,
+        order: EmergencyOrder,
+        report: &Report,
+    ) -> Result<Answer, Failure> {
+        let patient = order.patient.clone();
+        let ask = move |clinic: &Arc<Clinic>| clinic.ask_in_emergency(&order);
+        let id = on_clinic(&self.clinic, ask).await?;
+        let opening = match self.network() {
+            Some(network) => answered(&self.clinic, &network, (&patient, id), report).await?,
+            None => {
+                let _visit = self.visit.lock().await;
+                let visit = Network::start(Arc::clone(&self.clinic), self.visiting.clone())
+                    .await
+                    .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+                let outcome = answered(&self.clinic, &visit, (&patient, id), report).await;
+                visit.stop().await;
+                outcome?
+            }
+        };
+        let exit = match (opening.state, &opening.chart) {
+            (EmergencyState::Open, Some(_)) => Exit::Done,
+            (EmergencyState::Forbidden, _) => Exit::Refused,
+            (EmergencyState::Open | EmergencyState::Asked | EmergencyState::Over, _) => {
+                Exit::Unreachable
+            }
+        };
+        Ok(Answer::done(&opening)?.ending(exit))
+    }
+}
+
+/// Waits for the answer, while everybody who is not connected is called.
+async fn answered(
+    clinic: &Arc<Clinic>,
+    network: &Network,
+    (patient, id): (&str, StatementId),
+    report: &Report,
+) -> Result<Opening, Failure> {
+    let begun = Instant::now();
+    let calling = network.sync_now(None);
+    tokio::pin!(calling);
+    let mut has_called = false;
+    loop {
+        let named = patient.to_owned();
+        let look = move |clinic: &Arc<Clinic>| clinic.opening(&named, &id);
+        let opening = on_clinic(clinic, look).await?;
+        let is_over = match opening.state {
+            EmergencyState::Open => opening.chart.is_some(),
+            EmergencyState::Forbidden => true,
+            EmergencyState::Asked | EmergencyState::Over => false,
+        };
+        let is_reached = network
+            .board()
+            .all()
+            .iter()
+            .any(|link| link.state.is_open());
+        let patience = if is_reached { ANSWER } else { UNREACHED };
+        if is_over || begun.elapsed() >= patience {
+            return Ok(opening);
+        }
+        report(Progress {
+            what: match is_reached {
+                true => "waiting for the answer; seconds:".to_owned(),
+                false => "calling the other clinics; seconds:".to_owned(),
+            },
+            done: begun.elapsed().as_secs(),
+            total: 0,
+        });
+        tokio::select! {
+            called = &mut calling, if !has_called => {
+                called.map_err(stopped)?;
+                has_called = true;
+            }
+            () = tokio::time::sleep(STEP) => {}
+        }
+    }
+}
