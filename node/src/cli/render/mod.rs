@@ -1,6 +1,7 @@
 //! Answers as people read them.
 
 mod attachment;
+mod audit;
 mod bundle;
 mod chart;
 mod conflict;
@@ -18,7 +19,7 @@ use serde::de::DeserializeOwned;
 use super::args::{
     Audit, Chart, Command, Consent, Emergency, Export, Held, Node, Patient, Peer, Sync,
 };
-use crate::clinic::{AuditCheck, AuditLine, Imported, KnownPeer, OwnCard, short};
+use crate::clinic::{Imported, KnownPeer, OwnCard, short};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
 pub(super) use chart::view;
@@ -70,8 +71,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Sync(Sync::Status) => Ok(node::sync_status(&read(answer)?)),
         Command::Sync(Sync::Export { .. }) => Ok(bundle::written(&read(answer)?)),
         Command::Sync(Sync::Import { .. }) => Ok(bundle::taken_in(&read(answer)?)),
-        Command::Audit(Audit::List { .. }) => Ok(audit(&read::<Vec<_>>(answer)?)),
-        Command::Audit(Audit::Verify) => Ok(audit_check(&read(answer)?)),
+        Command::Audit(Audit::List { .. }) => Ok(audit::list(&read::<Vec<_>>(answer)?)),
+        Command::Audit(Audit::Verify) => Ok(audit::checked(&read(answer)?)),
         Command::Status => Ok(node::status(&read(answer)?)),
         Command::Init(_)
         | Command::Run(_)
@@ -237,39 +238,6 @@ fn imported(imported: &Imported) -> String {
         count => count.to_string(),
     };
     line(&mut out, &format!("{files}, {failed} failed."));
-    out
-}
-
-fn audit(lines: &[AuditLine]) -> String {
-    if lines.is_empty() {
-        return "Nothing was read or written yet.\n".to_owned();
-    }
-    let mut out = String::new();
-    for entry in lines {
-        let chart = entry.chart.as_ref().map_or_else(|| "-".to_owned(), short);
-        let action = format!("{:?}", entry.action).to_lowercase();
-        line(
-            &mut out,
-            &format!(
-                "{:>6}  {}  {action:<8}  chart {chart:<8}  user {}",
-                entry.number, entry.at, entry.user
-            ),
-        );
-    }
-    out
-}
-
-fn audit_check(check: &AuditCheck) -> String {
-    if check.ok {
-        return format!("{} entries, unbroken.\n", check.entries);
-    }
-    let mut out = format!(
-        "{} entries. The log was tampered with or damaged:\n",
-        check.entries
-    );
-    for problem in &check.problems {
-        line(&mut out, &format!("  {problem}"));
-    }
     out
 }
 

@@ -26,6 +26,13 @@ impl Clinic {
             return Ok(());
         }
         let _gathering = self.news.gather();
+        self.release_due(chart)?;
+        // Over a slow link one record comes sooner than the many that it stands for.
+        self.compact_for_reader(chart, &Compartments::Named([SUMMARY].into()));
+        Ok(())
+    }
+
+    fn release_due(&self, chart: &ChartId) -> Result<(), ClinicError> {
         let _writing = self.writing();
         let mut open = self.open_chart(chart, Scope::Keys)?;
         for (emergency, asked) in self.due(&open.ledger, &open.decision) {

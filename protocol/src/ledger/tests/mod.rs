@@ -6,6 +6,7 @@ mod decisions;
 mod emergencies;
 mod entitlements;
 mod epochs;
+mod exhaustive;
 mod handover;
 mod history;
 mod house;
