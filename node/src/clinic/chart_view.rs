@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chartmesh_crdt::Resource;
 use chartmesh_crdt::views::{self, AllergyStatus};
-use chartmesh_protocol::attachment::AttachmentPlace;
 use chartmesh_protocol::ledger::CompartmentName;
-use chartmesh_protocol::{ChartId, ClinicId, StatementId};
+use chartmesh_protocol::{ChartId, ClinicId};
 use serde::{Deserialize, Serialize};
 
-use super::attachments::{AttachmentLine, Exported};
+use super::attachments::AttachmentLine;
 use super::audit::Action;
+use super::emergency::EmergencyLine;
 use super::grant_list::{GrantLine, state_text};
 use super::held_view::{HeldLine, HeldResource};
 use super::index_card::{Identifier, IndexCard};
@@ -62,6 +62,9 @@ pub struct ChartView {
     /// Scans and other large content, and whether it is here.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub attachments: Vec<AttachmentLine>,
+    /// What clinics without a grant have asked in emergencies.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub emergencies: Vec<EmergencyLine>,
     /// How many elements or resources have two current values.
     pub conflicts: usize,
     /// Records that are kept but do not count, with the reason.
@@ -233,6 +236,7 @@ impl Clinic {
             medications,
             immunizations: views::immunizations(&contents),
             attachments: self.attachment_lines(open)?,
+            emergencies: self.emergencies_of(&open.ledger, open.decision())?,
             conflicts: open
                 .compartments()
                 .map(|(_, one)| one.content().conflicts().len())
@@ -360,67 +364,5 @@ impl Clinic {
         lines.sort_by_key(|(at, _)| *at);
         self.note(Action::Read, Some(chart))?;
         Ok(lines.into_iter().map(|(_, line)| line).collect())
-    }
-
-    /// A chart as FHIR: a `collection` Bundle, or one resource a line.
-    ///
-    /// # Errors
-    /// [`ClinicError::NotFound`], or [`ClinicError::Unreadable`] for a damaged chart.
-    pub fn export(&self, id: &str, ndjson: bool) -> Result<String, ClinicError> {
-        Ok(self.export_chart(id, ndjson)?.text)
-    }
-
-    /// As [`export`](Self::export), with what it lacks.
-    ///
-    /// # Errors
-    /// As [`export`](Self::export).
-    pub fn export_chart(&self, id: &str, ndjson: bool) -> Result<Exported, ClinicError> {
-        let chart = self.find_chart(id)?;
-        let (placed, held) = self.with_chart(&chart, |open| {
-            let placed = open.placed_resources().into_iter();
-            let placed = placed.map(|(name, resource)| (open.tag(&name), resource));
-            Ok((placed.collect::<Vec<_>>(), open.held().count()))
-        })?;
-        self.note(Action::Export, Some(chart))?;
-        let mut absent = Vec::new();
-        let mut resources = Vec::with_capacity(placed.len());
-        for (tag, resource) in placed {
-            let place = tag.map(|compartment| AttachmentPlace { chart, compartment });
-            resources.push(self.put_back(place, resource, &mut absent)?);
-        }
-        let text = if ndjson {
-            let lines = resources.iter().map(|resource| resource.to_json() + "\n");
-            lines.collect()
-        } else {
-            chartmesh_crdt::to_bundle(&resources)
-        };
-        let held = u64::try_from(held).unwrap_or(u64::MAX);
-        Ok(Exported { text, absent, held })
-    }
-
-    /// The grant that a typed id names among those of all charts.
-    pub(crate) fn find_grant(&self, typed: &str) -> Result<(ChartId, StatementId), ClinicError> {
-        let wanted = typed.trim().to_ascii_lowercase();
-        let mut found = Vec::new();
-        for chart in self.all_charts()? {
-            let ledger = self.ledger(&chart)?;
-            let decision = self.decide(&ledger);
-            let mine = decision.grants().map(|view| view.id);
-            found.extend(
-                mine.filter(|id| !wanted.is_empty() && id.to_string().starts_with(&wanted))
-                    .map(|id| (chart, id)),
-            );
-        }
-        match found.as_slice() {
-            [] => Err(ClinicError::NotFound {
-                what: "grant",
-                look: "consent list",
-            }),
-            [one] => Ok(*one),
-            many => Err(ClinicError::Ambiguous {
-                what: "grants",
-                count: many.len(),
-            }),
-        }
     }
 }

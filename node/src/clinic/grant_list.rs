@@ -91,6 +91,32 @@ impl Clinic {
         })?;
         Ok(line(&self.clinic_names()?, chart, view))
     }
+
+    /// The grant that a typed id names among those of all charts.
+    pub(crate) fn find_grant(&self, typed: &str) -> Result<(ChartId, StatementId), ClinicError> {
+        let wanted = typed.trim().to_ascii_lowercase();
+        let mut found = Vec::new();
+        for chart in self.all_charts()? {
+            let ledger = self.ledger(&chart)?;
+            let decision = self.decide(&ledger);
+            let mine = decision.grants().map(|view| view.id);
+            found.extend(
+                mine.filter(|id| !wanted.is_empty() && id.to_string().starts_with(&wanted))
+                    .map(|id| (chart, id)),
+            );
+        }
+        match found.as_slice() {
+            [] => Err(ClinicError::NotFound {
+                what: "grant",
+                look: "consent list",
+            }),
+            [one] => Ok(*one),
+            many => Err(ClinicError::Ambiguous {
+                what: "grants",
+                count: many.len(),
+            }),
+        }
+    }
 }
 
 fn line(names: &BTreeMap<ClinicId, String>, chart: ChartId, view: &GrantView) -> GrantLine {

@@ -16,7 +16,7 @@
 //! | `consent`, `revoke`, `terms` | grants begin and end |
 //! | `emergency` | what a clinic without a grant sees in an emergency |
 //! | `grant_list`, `verify`, `witness` | grants as they are shown, and their checks |
-//! | `chart_view`, `conflicts` | what people see of a chart, and decide |
+//! | `chart_view`, `export`, `conflicts` | what people see of a chart, take out, and decide |
 //! | `held_view`, `held_charts`, `admit` | what does not count, where there is some, and lets it |
 //! | `search`, `cards`, `index_card`, `fold` | finding patients |
 //! | `share`, `replica`, `receive` | what a peer may have, and what it sends |
@@ -50,6 +50,7 @@ mod draft;
 mod emergency;
 mod epochs;
 mod error;
+mod export;
 mod fold;
 mod grant_list;
 mod handover;

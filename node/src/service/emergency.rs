@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chartmesh_protocol::StatementId;
-use tokio::time::Instant;
 
 use super::{Report, Service, on_clinic, stopped};
 use crate::clinic::{Clinic, EmergencyState, Opening};
@@ -60,7 +59,7 @@ async fn answered(
     (patient, id): (&str, StatementId),
     report: &Report,
 ) -> Result<Opening, Failure> {
-    let begun = Instant::now();
+    let mut waited = Duration::ZERO;
     let calling = network.sync_now(None);
     tokio::pin!(calling);
     let mut has_called = false;
@@ -79,7 +78,7 @@ async fn answered(
             .iter()
             .any(|link| link.state.is_open());
         let patience = if is_reached { ANSWER } else { UNREACHED };
-        if is_over || begun.elapsed() >= patience {
+        if is_over || waited >= patience {
             return Ok(opening);
         }
         report(Progress {
@@ -87,7 +86,7 @@ async fn answered(
                 true => "waiting for the answer; seconds:".to_owned(),
                 false => "calling the other clinics; seconds:".to_owned(),
             },
-            done: begun.elapsed().as_secs(),
+            done: waited.as_secs(),
             total: 0,
         });
         tokio::select! {
@@ -95,7 +94,7 @@ async fn answered(
                 called.map_err(stopped)?;
                 has_called = true;
             }
-            () = tokio::time::sleep(STEP) => {}
+            () = tokio::time::sleep(STEP) => waited = waited.saturating_add(STEP),
         }
     }
 }

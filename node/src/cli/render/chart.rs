@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chartmesh_crdt::views::{AllergyStatus, Concept};
 use chartmesh_protocol::ClinicId;
 
-use super::{attachment, consent, line, many, short};
+use super::{attachment, consent, emergency, line, many, short};
 use crate::clinic::{
     Access, AccessState, ChartView, Custody, FoundPatient, HistoryLine, PatientView, Provenance,
     Registered,
@@ -120,6 +120,7 @@ pub(in crate::cli) fn view(chart: &ChartView) -> String {
         line(&mut out, &text);
     }
     held(&mut out, chart);
+    emergency::in_chart(&mut out, chart);
     if chart.since_grant_only || chart.waiting > 0 {
         line(&mut out, &incomplete(chart));
     }

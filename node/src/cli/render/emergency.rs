@@ -1,7 +1,9 @@
 //! Emergencies, in words.
 
 use super::{Emergency, chart, line, read, short};
-use crate::clinic::{EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet};
+use crate::clinic::{
+    ChartView, EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet,
+};
 use crate::control::{Answer, Failure};
 
 pub(super) fn text(emergency: &Emergency, answer: &Answer) -> Result<String, Failure> {
@@ -89,6 +91,20 @@ fn list(lines: &[EmergencyLine]) -> String {
         line(&mut out, &format!("            {state} {found}"));
     }
     out
+}
+
+/// Emergencies that the home clinic has not looked at.
+pub(super) fn in_chart(out: &mut String, chart: &ChartView) {
+    let all = chart.emergencies.iter();
+    for one in all.filter(|one| one.reviewed.is_none()) {
+        let clinic = one.clinic_name.clone();
+        let clinic = clinic.unwrap_or_else(|| short(&one.clinic));
+        let text = format!(
+            "  EMERGENCY {} at {clinic} asked for the summary, {}: \"{}\"",
+            one.clinician, one.at, one.reason
+        );
+        line(out, &text);
+    }
 }
 
 fn ruled(set: &RuleSet) -> String {

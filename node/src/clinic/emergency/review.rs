@@ -1,6 +1,8 @@
 //! What the home clinic and the patient see of emergencies, and what they say of them.
 
-use chartmesh_protocol::ledger::{Body, BreakGlass, EmergencyRule, Ledger, Review, Signer};
+use chartmesh_protocol::ledger::{
+    Body, BreakGlass, Decision, EmergencyRule, Ledger, Review, Signer,
+};
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
 
@@ -74,33 +76,44 @@ impl Clinic {
             Some(id) => vec![self.chart_asked_for(id)?],
             None => self.charts_asked()?,
         };
-        let names = self.clinic_names()?;
         let mut lines = Vec::new();
         for chart in charts {
             let ledger = self.ledger(&chart)?;
-            let decision = self.decide(&ledger);
-            let secret = self.chart_secret(&ledger);
-            let mut of_chart: Vec<_> = ledger.emergencies().collect();
-            of_chart.sort_by_key(|(id, asked)| (asked.at_ms, *id));
-            for (id, asked) in of_chart {
-                let (state, until) = standing(&decision, &id);
-                let with_code = secret.as_ref().map(|secret| asked.has_code(secret));
-                lines.push(EmergencyLine {
-                    id,
-                    patient: chart,
-                    clinic: asked.clinic,
-                    clinic_name: names.get(&asked.clinic).cloned(),
-                    clinician: asked.clinician.clone(),
-                    reason: asked.reason.clone(),
-                    at: date::moment(asked.at_ms),
-                    with_code,
-                    state,
-                    until: until.map(date::moment),
-                    reviewed: self.reviewed(&ledger, &id),
-                });
-            }
+            lines.extend(self.emergencies_of(&ledger, &self.decide(&ledger))?);
         }
         Ok(lines)
+    }
+
+    /// The emergencies of a chart, the oldest first.
+    pub(crate) fn emergencies_of(
+        &self,
+        ledger: &Ledger,
+        decision: &Decision,
+    ) -> Result<Vec<EmergencyLine>, ClinicError> {
+        let mut asked: Vec<_> = ledger.emergencies().collect();
+        if asked.is_empty() {
+            return Ok(Vec::new());
+        }
+        asked.sort_by_key(|(id, asked)| (asked.at_ms, *id));
+        let names = self.clinic_names()?;
+        let secret = self.chart_secret(ledger);
+        let line = |(id, asked): (StatementId, &BreakGlass)| {
+            let (state, until) = standing(decision, &id);
+            EmergencyLine {
+                id,
+                patient: ledger.chart(),
+                clinic: asked.clinic,
+                clinic_name: names.get(&asked.clinic).cloned(),
+                clinician: asked.clinician.clone(),
+                reason: asked.reason.clone(),
+                at: date::moment(asked.at_ms),
+                with_code: secret.as_ref().map(|secret| asked.has_code(secret)),
+                state,
+                until: until.map(date::moment),
+                reviewed: reviewed(ledger, decision, &id),
+            }
+        };
+        Ok(asked.into_iter().map(line).collect())
     }
 
     /// How many emergencies this clinic, as the home of the patient, has not looked at yet.
@@ -109,8 +122,9 @@ impl Clinic {
         for chart in self.charts_asked()? {
             let ledger = self.ledger(&chart)?;
             if self.is_home_of(&ledger) {
+                let decision = self.decide(&ledger);
                 let all = ledger.emergencies();
-                let open = all.filter(|(id, _)| self.reviewed(&ledger, id).is_none());
+                let open = all.filter(|(id, _)| reviewed(&ledger, &decision, id).is_none());
                 count += u64::try_from(open.count()).unwrap_or(u64::MAX);
             }
         }
@@ -220,23 +234,6 @@ impl Clinic {
             .is_some_and(|(_, genesis)| genesis.custodian == own)
     }
 
-    /// The custodian's last word: of several, that it was not right.
-    fn reviewed(&self, ledger: &Ledger, emergency: &StatementId) -> Option<Reviewed> {
-        let decision = self.decide(ledger);
-        let refused = |id: &StatementId| decision.refused().any(|(refused, _)| refused == *id);
-        let reviews = ledger.iter().filter_map(|(id, statement)| {
-            let Body::Review(review) = statement.body() else {
-                return None;
-            };
-            (review.emergency == *emergency && !refused(&id)).then_some(review)
-        });
-        let last = reviews.min_by_key(|review| review.justified)?;
-        Some(Reviewed {
-            justified: last.justified,
-            note: last.note.clone(),
-        })
-    }
-
     /// The emergency that a typed id names.
     fn find_emergency(&self, typed: &str) -> Result<(ChartId, StatementId), ClinicError> {
         let wanted = typed.trim().to_ascii_lowercase();
@@ -261,6 +258,22 @@ impl Clinic {
             }),
         }
     }
+}
+
+/// The custodian's word: of several, that it was not right.
+fn reviewed(ledger: &Ledger, decision: &Decision, emergency: &StatementId) -> Option<Reviewed> {
+    let refused = |id: &StatementId| decision.refused().any(|(refused, _)| refused == *id);
+    let reviews = ledger.iter().filter_map(|(id, statement)| {
+        let Body::Review(review) = statement.body() else {
+            return None;
+        };
+        (review.emergency == *emergency && !refused(&id)).then_some(review)
+    });
+    let last = reviews.min_by_key(|review| review.justified)?;
+    Some(Reviewed {
+        justified: last.justified,
+        note: last.note.clone(),
+    })
 }
 
 /// The number behind those of a chart's rules so far.

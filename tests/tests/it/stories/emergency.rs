@@ -83,6 +83,11 @@ fn the_glass_is_broken_and_everybody_sees_it() {
         assert!(list.contains(words), "{words}: {list}");
     }
     assert!(actions(&hill, &shared.chart).contains(&json!("release")));
+    let chart = ["chart", "show", &shared.chart];
+    assert!(
+        hill.ok(&chart)
+            .contains("EMERGENCY Dr Okello at River Hospital asked")
+    );
     let id = text(&hill.json(&["emergency", "list"])[0]["id"]);
     let note = ["--note", "she was admitted"];
     let review = [&["emergency", "review", &id[..8]][..], &note].concat();
@@ -91,6 +96,7 @@ fn the_glass_is_broken_and_everybody_sees_it() {
             .contains("found it right: \"she was admitted\"")
     );
     assert_eq!(hill.json(&["status"])["emergencies"], 0);
+    assert!(!hill.ok(&chart).contains("EMERGENCY"));
     hill.sync();
     wait_until("the other clinic to hear of it", SOON, || {
         river.json(&["emergency", "list"])[0]["reviewed"]["justified"] == true
