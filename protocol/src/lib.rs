@@ -8,6 +8,7 @@
 //! - [`reconcile`]: how two nodes find out what the other lacks.
 //! - [`sync`]: the state machine of a connection.
 //! - [`limits`]: every limit, with its reason.
+//! - [`threats`]: who attacks, what each can do and cannot, and the tests that show it.
 //!
 //! Nothing here reads a clock, a file, a socket or a random generator: time and randomness are
 //! arguments, and what comes out is data. Every format is deterministic CBOR or a fixed layout
@@ -139,6 +140,7 @@ pub mod mail;
 pub mod reconcile;
 pub mod seal;
 pub mod sync;
+pub mod threats;
 mod time;
 #[cfg(test)]
 mod world;

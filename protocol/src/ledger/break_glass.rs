@@ -43,7 +43,7 @@ pub struct BreakGlass {
     #[n(5)]
     pub at_ms: u64,
     /// That the patient's emergency code was at hand; none where the clinician answers alone. See
-    /// [`ChartSecret::emergency_proof`].
+    /// [`EmergencyCode::proof`](super::EmergencyCode::proof).
     #[cbor(n(6), with = "minicbor::bytes")]
     pub proof: Option<[u8; CODE_PROOF_LEN]>,
 }

@@ -54,6 +54,9 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("leftover", THIS, "it names what it looks for"),
 ];
 
+/// Who attacks, and the tests that show what comes of it.
+const THREATS: &str = "protocol/src/threats.md";
+
 /// This file.
 const THIS: &str = "tests/tests/it/tidy.rs";
 
@@ -96,6 +99,35 @@ fn no_file_has_a_name_that_says_nothing() {
         }
     }
     found.none();
+}
+
+/// A threat whose test is gone is not met any more.
+#[test]
+fn every_test_that_the_threat_model_names_is_there() {
+    let tree = Tree::read();
+    let threats = tree.files.iter().find(|file| file.path == THREATS);
+    let threats = threats.expect("the threat model is there");
+    let rows = threats
+        .text
+        .lines()
+        .filter(|line| line.starts_with("| to "));
+    let mut named = 0;
+    let mut gone = Vec::new();
+    for row in rows {
+        let tests: Vec<&str> = row.rsplit('|').nth(1).unwrap().split('`').collect();
+        let tests = tests.iter().skip(1).step_by(2);
+        let before = named;
+        for test in tests {
+            named += 1;
+            let is_there = |line: &str| line.trim_start().starts_with(&format!("fn {test}("));
+            if !tree.rust().any(|file| file.text.lines().any(is_there)) {
+                gone.push((*test).to_owned());
+            }
+        }
+        assert_ne!(before, named, "no test shows this: {row}");
+    }
+    assert_eq!(gone, Vec::<String>::new(), "of {named} tests");
+    assert!(named > 0);
 }
 
 #[test]
