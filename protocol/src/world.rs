@@ -348,6 +348,7 @@ impl World {
             chart: self.chart,
             number,
             allowed,
+            at_ms: NOW_MS,
         };
         Body::EmergencyRule(rule)
             .sign(Signer::Patient(&self.patient))

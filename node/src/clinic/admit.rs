@@ -44,6 +44,9 @@ pub struct Admitted {
     pub compartment: String,
     /// The records that were named.
     pub records: Vec<RecordId>,
+    /// Others that count now, too: those that were named build on them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub with_them: Vec<RecordId>,
 }
 
 /// Records to admit, by the compartment in which they stand.
@@ -116,6 +119,10 @@ impl Clinic {
         let places = self.places_of(ids)?;
         let mut draft = Draft::default();
         let mut admitted = Vec::new();
+        let mut before = BTreeMap::new();
+        for place in places.keys() {
+            before.insert(place.clone(), self.held_in(place)?);
+        }
         for ((chart, compartment), records) in places {
             let records: Vec<RecordId> = records.into_iter().collect();
             for some in records.chunks(MAX_ADMITTED) {
@@ -136,10 +143,26 @@ impl Clinic {
                 patient: chart,
                 compartment: compartment.to_string(),
                 records,
+                with_them: Vec::new(),
             });
         }
         self.file(draft)?;
+        for (one, (place, held)) in admitted.iter_mut().zip(before) {
+            let left = self.held_in(&place)?;
+            let freed = held.difference(&left).copied();
+            one.with_them = freed.filter(|id| !one.records.contains(id)).collect();
+        }
         Ok(admitted)
+    }
+
+    /// The records of a compartment that do not count.
+    fn held_in(
+        &self,
+        (chart, compartment): &(ChartId, CompartmentName),
+    ) -> Result<BTreeSet<RecordId>, ClinicError> {
+        let open = self.open_chart(chart, Scope::Reading)?;
+        let held = open.held().filter(|(name, _)| *name == compartment);
+        Ok(held.map(|(_, held)| held.record).collect())
     }
 
     /// Where the records stand that were named.

@@ -158,7 +158,9 @@ impl Clinic {
             let of_charts = |item: &&NewItem| !item.is_of_house() && !item.asks;
             for item in items.iter().filter(of_charts) {
                 let chart = &item.chart;
-                if !view.contains(Space::Charts, chart.as_bytes())? {
+                // Who was only told no in an emergency has no such patient.
+                let is_had = is_ours || !item.is_statement() || item.party == Some(own);
+                if is_had && !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
                 }
                 // What is written here comes with its card, but another one may be in the

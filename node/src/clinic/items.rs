@@ -54,6 +54,11 @@ impl NewItem {
         self.house.as_ref().is_some_and(Body::is_of_house)
     }
 
+    /// Whether it is a statement.
+    pub(crate) fn is_statement(&self) -> bool {
+        matches!(self.what, What::Statement)
+    }
+
     /// Whether it is a record of changes.
     pub(crate) fn is_of_changes(&self) -> bool {
         matches!(&self.what, What::Record(header) if header.marked.is_none())

@@ -127,7 +127,7 @@ pub use conflicts::{ConflictView, Resolved, VersionView};
 pub use consent::{GrantMade, GrantsMade};
 pub use custody::PinSet;
 pub use emergency::{
-    EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, Reviewed, RuleSet,
+    CodeGiven, EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, Reviewed, RuleSet,
 };
 pub use error::ClinicError;
 pub use grant_list::GrantLine;

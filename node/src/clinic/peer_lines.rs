@@ -236,7 +236,14 @@ impl Clinic {
         let left = self.waiting(left.items.iter().map(|one| one.id))?;
         let ended = waiting.ended().chain(left.ended());
         let charts: BTreeSet<&ChartId> = ended.collect();
-        Ok(u64::try_from(charts.len()).unwrap_or(u64::MAX))
+        let mut untold = 0;
+        for chart in charts {
+            // Whose own access has ended speaks of the chart with nobody but its home.
+            let decision = self.decide(self.ledger(chart)?.as_ref());
+            let speaks = decision.may_read_any(&self.clinic_id());
+            untold += u64::from(speaks || decision.custodian() == Some(peer.clinic));
+        }
+        Ok(untold)
     }
 
     /// What of that which waits lies at a relay, in words.

@@ -18,6 +18,9 @@ const UNREACHED: Duration = Duration::from_secs(3);
 /// How long one waits for an answer of those who are reached: at 64 kbit/s and 300 ms, a summary
 /// and its keys take some 10 s.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long once all who are reached have told everything that they have to tell: the answer of one
+/// who has the chart is on its way by then.
+const TOLD: Duration = Duration::from_secs(6);
 
 impl Service {
     /// Asks every clinic that is reached for a patient's summary, and waits a while for it.
@@ -44,9 +47,13 @@ impl Service {
         let exit = match (opening.state, &opening.chart) {
             (EmergencyState::Open, Some(_)) => Exit::Done,
             (EmergencyState::Forbidden, _) => Exit::Refused,
-            (EmergencyState::Open | EmergencyState::Asked | EmergencyState::Over, _) => {
-                Exit::Unreachable
-            }
+            (
+                EmergencyState::Open
+                | EmergencyState::Asked
+                | EmergencyState::Over
+                | EmergencyState::Ended,
+                _,
+            ) => Exit::Unreachable,
         };
         Ok(Answer::done(&opening)?.ending(exit))
     }
@@ -62,7 +69,7 @@ async fn answered(
     let mut waited = Duration::ZERO;
     let calling = network.sync_now(None);
     tokio::pin!(calling);
-    let mut has_called = false;
+    let mut told_after: Option<Duration> = None;
     loop {
         let named = patient.to_owned();
         let look = move |clinic: &Arc<Clinic>| clinic.opening(&named, &id);
@@ -70,14 +77,18 @@ async fn answered(
         let is_over = match opening.state {
             EmergencyState::Open => opening.chart.is_some(),
             EmergencyState::Forbidden => true,
-            EmergencyState::Asked | EmergencyState::Over => false,
+            EmergencyState::Asked | EmergencyState::Over | EmergencyState::Ended => false,
         };
         let is_reached = network
             .board()
             .all()
             .iter()
             .any(|link| link.state.is_open());
-        let patience = if is_reached { ANSWER } else { UNREACHED };
+        let patience = match (is_reached, told_after) {
+            (false, _) => UNREACHED,
+            (true, None) => ANSWER,
+            (true, Some(told)) => ANSWER.min(TOLD.saturating_add(told)),
+        };
         if is_over || waited >= patience {
             return Ok(opening);
         }
@@ -90,9 +101,9 @@ async fn answered(
             total: 0,
         });
         tokio::select! {
-            called = &mut calling, if !has_called => {
+            called = &mut calling, if told_after.is_none() => {
                 called.map_err(stopped)?;
-                has_called = true;
+                told_after = Some(waited);
             }
             () = tokio::time::sleep(STEP) => waited = waited.saturating_add(STEP),
         }

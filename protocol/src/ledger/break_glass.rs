@@ -49,6 +49,9 @@ pub struct BreakGlass {
 }
 
 /// Whether the patient lets clinics break the glass. Signed by the patient's key.
+///
+/// One that forbids ends every release but for those whose signers name a later one that allows:
+/// what has ended stays so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct EmergencyRule {
@@ -62,6 +65,9 @@ pub struct EmergencyRule {
     /// Whether the summary may be released.
     #[n(2)]
     pub allowed: bool,
+    /// When it was set, milliseconds since 1970. What was asked before stays as it was answered.
+    #[n(3)]
+    pub at_ms: u64,
 }
 
 /// The custodian has looked at an emergency. Signed by the custodian's clinic key.

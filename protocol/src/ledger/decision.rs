@@ -12,7 +12,7 @@ use super::statement::{Body, Statement};
 use super::terms::{Compartments, History, Rights};
 use crate::id::{ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
-use crate::ledger::Grant;
+use crate::ledger::{EmergencyRule, Grant};
 
 /// Decides what follows from the statements of a chart at `now_ms` (milliseconds since 1970).
 ///
@@ -35,8 +35,8 @@ pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision 
     let audiences = ledger.iter().map(audience).collect();
     let mut decision = Decision {
         custodian: standing.custodian(),
-        allows_emergencies: standing.allows_emergencies(),
-        asked: standing.asked.clone(),
+        rule: standing.rule(),
+        asked: standing.emergencies.values().copied().collect(),
         grants,
         refused: standing.invalid.clone(),
         audiences,
@@ -67,7 +67,8 @@ pub fn decide(ledger: &Ledger, book: &CertificateBook, now_ms: u64) -> Decision 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     custodian: Option<ClinicId>,
-    allows_emergencies: bool,
+    /// The patient's rule for emergencies.
+    rule: Option<(StatementId, EmergencyRule)>,
     /// The clinics that have asked in an emergency.
     asked: BTreeSet<ClinicId>,
     grants: BTreeMap<StatementId, GrantView>,
@@ -115,7 +116,12 @@ impl Decision {
     /// Whether the patient lets clinics break the glass. Where the patient has said nothing, they
     /// may.
     pub fn allows_emergencies(&self) -> bool {
-        self.allows_emergencies
+        self.rule.is_none_or(|(_, rule)| rule.allowed)
+    }
+
+    /// The patient's rule for emergencies that holds, where there is one.
+    pub fn emergency_rule(&self) -> Option<(StatementId, EmergencyRule)> {
+        self.rule
     }
 
     /// The clinics that may receive and open this compartment now, the custodian among them.
@@ -232,8 +238,9 @@ impl Decision {
             Audience::House(of) => of == clinic,
             _ if self.custodian.as_ref() == Some(clinic) => true,
 
-            // It may know of any clinic, and has to be heard by whoever has the chart.
+            // Whoever has the chart has to hear it, and who asks does not know who that is.
             Audience::Emergency(_) => true,
+            Audience::Answer(of) => of == clinic || self.has_grant(clinic),
             Audience::Granted => self.is_party(clinic),
             Audience::Grantees(own, compartments) => {
                 let reads = |grant: &Grant| grant.compartments.intersects(compartments);
@@ -260,8 +267,8 @@ impl Decision {
             Some(Audience::Everyone) => return true,
             Some(Audience::House(of)) => return one == of && other == of,
             Some(Audience::Emergency(of)) if one == of || other == of => return true,
-            Some(Audience::Emergency(_)) if custodian == Some(one) => return self.is_party(other),
-            Some(Audience::Emergency(_)) if custodian == Some(other) => return self.is_party(one),
+            Some(Audience::Emergency(_)) if custodian == Some(one) => return self.has_grant(other),
+            Some(Audience::Emergency(_)) if custodian == Some(other) => return self.has_grant(one),
             _ => {}
         }
         if one == other || custodian == Some(other) {
@@ -321,6 +328,12 @@ impl Decision {
         self.asked.contains(clinic) || self.standing_grants().any(|one| one.grantee == *clinic)
     }
 
+    /// Whether a clinic has or had a grant that the patient gave, and not an emergency.
+    fn has_grant(&self, clinic: &ClinicId) -> bool {
+        let given = |one: &Grant| one.grantee == *clinic && one.emergency.is_none();
+        self.standing_grants().any(given)
+    }
+
     fn standing_grants(&self) -> impl Iterator<Item = &Grant> {
         let stands = |view: &&GrantView| !matches!(view.state, GrantState::Invalid(_));
         self.grants.values().filter(stands).map(|view| &view.grant)
@@ -337,8 +350,10 @@ enum Audience {
     Grantees(Vec<(ClinicId, Compartments)>, Compartments),
     /// The readers of this compartment, and the clinics that made the epoch.
     Readers(CompartmentName, Vec<ClinicId>),
-    /// Whoever hears of it from this clinic, which asks; else those that have or had a grant.
+    /// Whoever hears of it from this clinic, which asks; else those that the patient has granted.
     Emergency(ClinicId),
+    /// This clinic, which has asked, and those that the patient has granted.
+    Answer(ClinicId),
     /// Nobody else.
     Custodian,
     /// The nodes of this clinic, and nobody else.
@@ -380,8 +395,13 @@ impl Audience {
             }
             // Also of a chart that is not here: who asks does not know who has it.
             Body::BreakGlass(asked) => return Self::Emergency(asked.clinic),
-            Body::EmergencyRule(_) | Body::Review(_) if !standing.invalid.contains_key(&id) => {
+            Body::EmergencyRule(_) if !standing.invalid.contains_key(&id) => {
                 return Self::Granted;
+            }
+            Body::Review(review) if !standing.invalid.contains_key(&id) => {
+                if let Some(asked) = standing.emergencies.get(&review.emergency) {
+                    return Self::Answer(*asked);
+                }
             }
             Body::Genesis(_)
             | Body::Grant(_)
@@ -406,8 +426,11 @@ impl Audience {
                 .iter()
                 .any(|grant| grant.compartments.intersects(compartments))
         };
+        let given = |grants: &[&Grant]| grants.iter().any(|grant| grant.emergency.is_none());
         match self {
-            Self::Granted | Self::Emergency(_) => !own.is_empty(),
+            Self::Granted => !own.is_empty(),
+            Self::Emergency(_) => given(own),
+            Self::Answer(of) => of == clinic || given(own),
             Self::Grantees(lineage, compartments) => {
                 let known =
                     |(one, part): &(ClinicId, Compartments)| one == clinic && meets(others, part);
@@ -428,6 +451,13 @@ fn state_of(standing: &Standing<'_>, id: StatementId, now_ms: u64) -> GrantState
     let endings = standing.endings(id);
     if !endings.is_empty() {
         return GrantState::FallsWithParent(endings);
+    }
+    let release = standing.grants.get(&id).map(|one| one.grant);
+    if let Some(release) = release.filter(|grant| grant.emergency.is_some()) {
+        let forbidden = standing.forbidden_by(release);
+        if !forbidden.is_empty() {
+            return GrantState::Revoked(forbidden);
+        }
     }
     match standing.grants.get(&id).map(|one| one.grant) {
         Some(grant) if now_ms < grant.not_before_ms => GrantState::NotYet,

@@ -48,9 +48,6 @@ pub enum Invalid {
     /// It opens more, or for longer, or to another clinic than an emergency does.
     #[error("it opens more than an emergency does")]
     BeyondEmergency,
-    /// The patient does not want it.
-    #[error("the patient has forbidden that anything is shown in an emergency")]
-    Forbidden,
     /// The node that signed the epoch has no known certificate.
     #[error("the node that signed it is unknown")]
     UnknownNode,

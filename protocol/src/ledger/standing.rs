@@ -1,7 +1,7 @@
 //! Which statements hold, whatever the time: signed by who may sign them, and no wider than what
 //! they stand on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::book::CertificateBook;
 use super::break_glass::EMERGENCY_MS;
@@ -39,12 +39,12 @@ pub(super) struct Standing<'a> {
     pub(super) node_ends: Vec<&'a NodeEnd>,
     /// The admissions that count.
     pub(super) admissions: Vec<&'a Admission>,
-    /// The clinics that have asked in an emergency.
-    pub(super) asked: BTreeSet<ClinicId>,
+    /// The emergencies, with the clinics that ask.
+    pub(super) emergencies: BTreeMap<StatementId, ClinicId>,
     /// The reviews that count.
     pub(super) reviews: Vec<&'a Review>,
-    /// The patient's rule for emergencies, where there is one.
-    rule: Option<EmergencyRule>,
+    /// The patient's rules for emergencies.
+    rules: BTreeMap<StatementId, EmergencyRule>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
     revoked_by: BTreeMap<StatementId, Vec<StatementId>>,
 }
@@ -58,9 +58,9 @@ impl<'a> Standing<'a> {
             epochs: BTreeMap::new(),
             node_ends: Vec::new(),
             admissions: Vec::new(),
-            asked: BTreeSet::new(),
+            emergencies: BTreeMap::new(),
             reviews: Vec::new(),
-            rule: rule_of(ledger),
+            rules: rules_of(ledger),
             invalid: BTreeMap::new(),
             revoked_by: BTreeMap::new(),
         };
@@ -101,7 +101,7 @@ impl<'a> Standing<'a> {
                 }
                 Body::BreakGlass(asked) => {
                     standing.check_chart(ledger, asked.chart)?;
-                    standing.asked.insert(asked.clinic);
+                    standing.emergencies.insert(id, asked.clinic);
                 }
                 Body::EmergencyRule(rule) => {
                     standing.check_chart(ledger, rule.chart)?;
@@ -267,9 +267,22 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Whether the patient lets clinics break the glass; where nothing was said, they may.
-    pub(super) fn allows_emergencies(&self) -> bool {
-        self.rule.is_none_or(|rule| rule.allowed)
+    /// The patient's rule for emergencies that holds, where there is one.
+    pub(super) fn rule(&self) -> Option<(StatementId, EmergencyRule)> {
+        let rules = self.rules.iter().map(|(id, rule)| (*id, *rule));
+        rules.max_by_key(|(id, rule)| (rule.rank(), *id))
+    }
+
+    /// The patient's rules that end a release.
+    pub(super) fn forbidden_by(&self, release: &Grant) -> Vec<StatementId> {
+        let named = release.frontier.iter().filter_map(|id| self.rules.get(id));
+        let allowed = named.filter(|rule| rule.allowed).map(|rule| rule.number);
+        let allowed = allowed.max();
+        let forbids = |rule: &EmergencyRule| {
+            !rule.allowed && allowed.is_none_or(|allowed| rule.number >= allowed)
+        };
+        let ending = self.rules.iter().filter(|(_, rule)| forbids(rule));
+        ending.map(|(id, _)| *id).collect()
     }
 
     fn check_chart(&self, ledger: &Ledger, chart: ChartId) -> Result<(), Invalid> {
@@ -295,7 +308,7 @@ impl<'a> Standing<'a> {
         }
     }
 
-    /// Whether a grant opens no more than an emergency does, and the patient has not forbidden it.
+    /// Whether a grant opens no more than an emergency does.
     fn check_release(
         &self,
         ledger: &Ledger,
@@ -310,10 +323,9 @@ impl<'a> Standing<'a> {
             && grant.purpose == Purpose::emergency()
             && grant.expires_ms.is_some_and(lasts)
             && asked.at_ms.abs_diff(grant.not_before_ms) <= EMERGENCY_MS;
-        match (within, self.allows_emergencies()) {
-            (false, _) => Err(Invalid::BeyondEmergency),
-            (true, false) => Err(Invalid::Forbidden),
-            (true, true) => Ok(()),
+        match within {
+            true => Ok(()),
+            false => Err(Invalid::BeyondEmergency),
         }
     }
 
@@ -419,15 +431,17 @@ pub(super) fn emergency_of(ledger: &Ledger, id: StatementId) -> Result<&BreakGla
     Err(Invalid::NotAnEmergency)
 }
 
-/// The patient's rule for emergencies: of several, the last.
-fn rule_of(ledger: &Ledger) -> Option<EmergencyRule> {
-    let (_, genesis) = ledger.genesis()?;
-    let rules = ledger.iter().filter_map(|(_, statement)| {
+/// The patient's rules for emergencies.
+fn rules_of(ledger: &Ledger) -> BTreeMap<StatementId, EmergencyRule> {
+    let Some((_, genesis)) = ledger.genesis() else {
+        return BTreeMap::new();
+    };
+    let rules = ledger.iter().filter_map(|(id, statement)| {
         let Body::EmergencyRule(rule) = statement.body() else {
             return None;
         };
         let by_patient = statement.payload().signer().as_bytes() == genesis.patient.as_bytes();
-        (rule.chart == ledger.chart() && by_patient).then_some(*rule)
+        (rule.chart == ledger.chart() && by_patient).then_some((id, *rule))
     });
-    rules.max_by_key(|rule| rule.rank())
+    rules.collect()
 }

@@ -11,9 +11,9 @@ pub(in crate::cli) enum Emergency {
   chartmesh emergency open --patient 440ffe7245d94d2e8b5a7f0ee1a4c3d2 --clinician 'Dr Okello' \\
       --reason 'unconscious after a fall' --code M4PL-2QZA-77KD-XW3B
 
-Whoever has the chart and is reached releases the summary for a day: allergies, problems,
-medications and immunisations, nothing else. The patient and the home clinic see who asked, and
-why.")]
+Whoever has the chart and is reached releases the summary for a day: who the patient is and how to
+reach the family, allergies, problems, medications and immunisations, nothing else. The patient and
+the home clinic see who asked, and why.")]
     Open {
         /// The whole id of the chart, as on the patient's card, or what names a chart that is here.
         #[arg(long)]

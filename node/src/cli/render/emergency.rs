@@ -2,7 +2,7 @@
 
 use super::{Emergency, chart, line, read, short};
 use crate::clinic::{
-    ChartView, EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet,
+    ChartView, CodeGiven, EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet,
 };
 use crate::control::{Answer, Failure};
 
@@ -34,10 +34,16 @@ fn opened(opening: &Opening) -> String {
             &mut out,
             "The patient has forbidden that anything is shown in an emergency.",
         ),
-        (EmergencyState::Open | EmergencyState::Asked | EmergencyState::Over, _) => line(
+        (
+            EmergencyState::Open
+            | EmergencyState::Asked
+            | EmergencyState::Over
+            | EmergencyState::Ended,
+            _,
+        ) => line(
             &mut out,
-            "Asked; nobody who has the chart has answered yet. It opens by itself as soon as one \
-             is reached: give the same command again.",
+            "Asked; nobody who has the chart has answered yet. Check the id. It opens by itself \
+             as soon as one is reached: give the same command again.",
         ),
     }
     out
@@ -60,10 +66,11 @@ fn list(lines: &[EmergencyLine]) -> String {
                 one.at,
                 one.clinician,
                 short(&one.patient),
-                match one.with_code {
-                    Some(true) => "with the emergency code",
-                    Some(false) => "WITHOUT the emergency code",
-                    None => "with or without the emergency code",
+                match one.code {
+                    CodeGiven::Right => "with the emergency code",
+                    CodeGiven::Wrong => "with a WRONG emergency code",
+                    CodeGiven::None => "WITHOUT the emergency code",
+                    CodeGiven::NotKnown => "with an emergency code that is not checked here",
                 },
                 one.reason
             ),
@@ -73,6 +80,7 @@ fn list(lines: &[EmergencyLine]) -> String {
             EmergencyState::Asked => "Nobody who has the chart has answered yet.".to_owned(),
             EmergencyState::Open => format!("Open until {until}."),
             EmergencyState::Over => format!("It was open until {until}."),
+            EmergencyState::Ended => "It was open, and was ended early.".to_owned(),
             EmergencyState::Forbidden => "Refused: the patient has forbidden it.".to_owned(),
         };
         let found = match &one.reviewed {
@@ -109,9 +117,9 @@ pub(super) fn in_chart(out: &mut String, chart: &ChartView) {
 
 fn ruled(set: &RuleSet) -> String {
     match set.allowed {
-        true => "In an emergency the summary may be released for a day.\n".to_owned(),
-        false => "Nothing is released any more, not even in an emergency. What was opened before \
-                  cannot be called back.\n"
+        true => "Who asks from now on in an emergency sees the summary for a day.\n".to_owned(),
+        false => "Nothing of the chart is released any more in an emergency, once whoever has it \
+                  has heard of this. What was seen before cannot be called back.\n"
             .to_owned(),
     }
 }

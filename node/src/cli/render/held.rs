@@ -46,19 +46,25 @@ pub(super) fn list(items: &[HeldItem]) -> String {
 pub(super) fn admitted(all: &[Admitted]) -> String {
     let mut out = String::new();
     for one in all {
+        let count = one.records.len() + one.with_them.len();
+        let counts = if count == 1 { "counts" } else { "count" };
         line(
             &mut out,
             &format!(
-                "{} in {} of patient {} {} now, at every clinic that may read it.",
-                many(one.records.len() as u64, "record"),
+                "{} in {} of patient {} {counts} now, at every clinic that may read it.",
+                many(count as u64, "record"),
                 one.compartment,
                 short(&one.patient),
-                match one.records.len() {
-                    1 => "counts",
-                    _ => "count",
-                }
             ),
         );
+        if !one.with_them.is_empty() {
+            let others: Vec<String> = one.with_them.iter().map(short).collect();
+            let text = format!(
+                "  What was named builds on {}: look at what that says, too.",
+                others.join(", ")
+            );
+            line(&mut out, &text);
+        }
     }
     out
 }

@@ -1,20 +1,24 @@
 //! Asking for a patient's summary in an emergency, and how that stands.
 
 use chartmesh_protocol::ledger::{
-    Body, BreakGlass, CompartmentName, Decision, EMERGENCY_MS, EmergencyCode, GrantState, Ledger,
-    Signer,
+    Body, BreakGlass, CompartmentName, Decision, EMERGENCY_MS, EmergencyCode, GrantState,
+    GrantView, Rights, Signer,
 };
 use chartmesh_protocol::{ChartId, StatementId};
 use serde::{Deserialize, Serialize};
 
 use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
-use crate::clinic::{ChartView, Clinic, ClinicError, date};
+use crate::clinic::{ChartView, Clinic, ClinicError, date, fold};
 use crate::control::EmergencyOrder;
+use crate::store::Space;
 
-/// How many charts one clinician opens in a day at most: more than any night in a ward brings in,
-/// and too few to read through a town.
-const MOST_A_DAY: usize = 20;
+/// How many summaries one clinician opens in a day at most: more than any night in a ward brings
+/// in, and too few to read through a town.
+const MOST_OPENED: usize = 20;
+
+/// How many one asks for: with ids that were mistyped, and clinics that were not reached.
+const MOST_ASKED: usize = 100;
 
 /// How an emergency stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +28,11 @@ pub enum EmergencyState {
     Asked,
     /// The summary is open to the clinic that asked.
     Open,
-    /// It was open, and is no more.
+    /// It was open, and its time is over.
     Over,
-    /// The patient has forbidden it.
+    /// It was open, and was ended before its time.
+    Ended,
+    /// The patient had forbidden it.
     Forbidden,
 }
 
@@ -46,38 +52,42 @@ pub struct Opening {
     pub chart: Option<Box<ChartView>>,
 }
 
-/// How an emergency stands by the ledger of the chart, and until when.
+/// How an emergency stands by the ledger of the chart, and until when: by its own answers first,
+/// for what was seen was seen, whatever the patient has said since.
 pub(super) fn standing(
     decision: &Decision,
     emergency: &StatementId,
+    asked: &BreakGlass,
 ) -> (EmergencyState, Option<u64>) {
+    let clinic = asked.clinic;
+    let open = |view: &&GrantView| {
+        // Another asking of the same clinic may have opened it.
+        let theirs = view.grant.grantee == clinic && view.grant.emergency.is_some();
+        theirs && view.state == GrantState::Valid
+    };
+    if let Some(view) = decision.grants().find(open) {
+        return (EmergencyState::Open, view.grant.expires_ms);
+    }
     let answers = decision
         .grants()
         .filter(|view| view.grant.emergency == Some(*emergency));
-    let mut state = match decision.allows_emergencies() {
-        true => EmergencyState::Asked,
-        false => EmergencyState::Forbidden,
-    };
-    let mut until = None;
+    let mut state = None;
     for view in answers {
         match view.state {
-            GrantState::Valid => {
-                until = until.max(view.grant.expires_ms);
-                state = EmergencyState::Open;
+            GrantState::Expired => {
+                return (EmergencyState::Over, view.grant.expires_ms);
             }
-            GrantState::Invalid(_) => {}
-            GrantState::NotYet
-            | GrantState::Expired
-            | GrantState::Revoked(_)
-            | GrantState::FallsWithParent(_) => {
-                if state == EmergencyState::Asked {
-                    state = EmergencyState::Over;
-                    until = until.max(view.grant.expires_ms);
-                }
+            GrantState::Revoked(_) | GrantState::FallsWithParent(_) => {
+                state = Some(EmergencyState::Ended);
             }
+            GrantState::Valid | GrantState::NotYet | GrantState::Invalid(_) => {}
         }
     }
-    (state, until)
+    let unanswered = || match decision.emergency_rule() {
+        Some((_, rule)) if !rule.allowed || asked.at_ms <= rule.at_ms => EmergencyState::Forbidden,
+        Some(_) | None => EmergencyState::Asked,
+    };
+    (state.unwrap_or_else(unanswered), None)
 }
 
 impl Clinic {
@@ -91,43 +101,46 @@ impl Clinic {
     /// asked for too many charts.
     pub fn ask_in_emergency(&self, order: &EmergencyOrder) -> Result<StatementId, ClinicError> {
         let chart = self.chart_asked_for(&order.patient)?;
+        let code = order.code.as_deref().map(EmergencyCode::parse);
+        let code = code.transpose();
+        let code = code.map_err(|error| ClinicError::usage(error.to_string()))?;
         let _writing = self.writing();
         let ledger = self.ledger(&chart)?;
         let decision = self.decide(&ledger);
-        let own = self.clinic_id();
-        let reads = || decision.may_read(&own, &CompartmentName::Summary);
-        let mine = ledger.emergencies().filter(|(_, one)| one.clinic == own);
-        let mine: Vec<_> = mine.collect();
-        let now = self.time_ms();
-        let recent = |one: &BreakGlass| one.at_ms.abs_diff(now) < EMERGENCY_MS;
-        let pending = mine.iter().find(|(id, one)| {
-            let (state, _) = standing(&decision, id);
-            matches!(state, EmergencyState::Asked | EmergencyState::Open) && recent(one)
-        });
-        if let Some((id, _)) = pending {
-            return Ok(*id);
+        let (own, now) = (self.clinic_id(), self.time_ms());
+        let (clinician, reason) = (order.clinician.trim(), order.reason.trim());
+        let is_same = |one: &BreakGlass| {
+            one.clinic == own && same_person(&one.clinician, clinician) && one.reason == reason
+        };
+        let before = ledger.emergencies().filter(|(_, one)| is_same(one));
+        if let Some((id, asked)) = before.max_by_key(|(_, one)| one.at_ms) {
+            let is_recent = asked.at_ms.abs_diff(now) < EMERGENCY_MS;
+            match standing(&decision, &id, asked).0 {
+                EmergencyState::Open => return Ok(id),
+                EmergencyState::Asked | EmergencyState::Forbidden if is_recent => return Ok(id),
+                EmergencyState::Asked | EmergencyState::Forbidden => {}
+                EmergencyState::Over | EmergencyState::Ended => {
+                    return Err(ClinicError::usage(
+                        "this reason was given before: say why it is needed longer",
+                    ));
+                }
+            }
         }
-        if reads() {
+        let is_given = |view: &GrantView| {
+            view.state == GrantState::Valid
+                && view.grant.grantee == own
+                && view.grant.emergency.is_none()
+                && view.grant.rights.includes(Rights::READ)
+                && view.grant.compartments.covers(&CompartmentName::Summary)
+        };
+        if decision.custodian() == Some(own) || decision.grants().any(is_given) {
             return Err(ClinicError::Conflict {
                 reason: "this clinic may read the summary already: `chartmesh chart show` shows it"
                     .to_owned(),
             });
         }
-        let (clinician, reason) = (order.clinician.trim(), order.reason.trim());
-        if mine.iter().any(|(_, one)| one.reason == reason) {
-            return Err(ClinicError::usage(
-                "this reason was given before: say why it is needed longer",
-            ));
-        }
         self.check_clinician(clinician, now)?;
-        let proof = match &order.code {
-            None => None,
-            Some(typed) => {
-                let code = EmergencyCode::parse(typed);
-                let code = code.map_err(|error| ClinicError::usage(error.to_string()))?;
-                Some(code.proof(&chart, &own, now))
-            }
-        };
+        let proof = code.map(|code| code.proof(&chart, &own, now));
         let asked = BreakGlass {
             chart,
             clinic: own,
@@ -159,10 +172,21 @@ impl Clinic {
         let chart = self.chart_asked_for(patient)?;
         let ledger = self.ledger(&chart)?;
         let decision = self.decide(&ledger);
-        let (state, until) = standing(&decision, id);
+        let Some((_, asked)) = ledger.emergencies().find(|(one, _)| one == id) else {
+            return Err(ClinicError::NotFound {
+                what: "emergency",
+                look: "emergency list",
+            });
+        };
+        let (state, until) = standing(&decision, id, asked);
+        let is_here = self.store.contains(Space::Charts, chart.as_bytes())?;
         let view = match state {
-            EmergencyState::Open => Some(self.chart_view(&chart.to_string())?),
-            EmergencyState::Asked | EmergencyState::Over | EmergencyState::Forbidden => None,
+            EmergencyState::Open if is_here => Some(self.chart_view(&chart.to_string())?),
+            EmergencyState::Open
+            | EmergencyState::Asked
+            | EmergencyState::Over
+            | EmergencyState::Ended
+            | EmergencyState::Forbidden => None,
         };
         // The answer comes before the records.
         let view = view.filter(|view| !view.fhir_id.is_empty());
@@ -177,35 +201,51 @@ impl Clinic {
 
     /// A chart that is here, or one whose whole id is on the patient's card.
     pub(super) fn chart_asked_for(&self, typed: &str) -> Result<ChartId, ClinicError> {
-        match typed.trim().to_ascii_lowercase().parse() {
-            Ok(chart) => Ok(chart),
-            Err(_) => self.find_chart(typed),
+        if let Ok(chart) = typed.trim().to_ascii_lowercase().parse() {
+            return Ok(chart);
+        }
+        match self.find_chart(typed) {
+            Err(ClinicError::NotFound { .. }) => Err(ClinicError::NotHere {
+                reason: "no patient here has this id; of somebody who is not here the whole id of \
+                         the chart is needed, 32 characters 0-9 and a-f, as on the patient's card"
+                    .to_owned(),
+            }),
+            found => found,
         }
     }
 
     /// Nobody reads through a town: a clinician opens so many charts in a day.
     fn check_clinician(&self, clinician: &str, now_ms: u64) -> Result<(), ClinicError> {
         let own = self.clinic_id();
-        let mut opened = 0;
+        let (mut asked, mut opened) = (0, 0);
         for chart in self.charts_asked()? {
             let ledger = self.ledger(&chart)?;
-            let by_them = |one: &BreakGlass| {
+            let decision = self.decide(&ledger);
+            let theirs = ledger.emergencies().filter(|(_, one)| {
                 one.clinic == own
-                    && one.clinician.to_lowercase() == clinician.to_lowercase()
+                    && same_person(&one.clinician, clinician)
                     && one.at_ms.abs_diff(now_ms) < EMERGENCY_MS
-            };
-            opened += count(&ledger, by_them);
+            });
+            for (id, one) in theirs {
+                asked += 1;
+                let (state, _) = standing(&decision, &id, one);
+                opened += usize::from(!matches!(
+                    state,
+                    EmergencyState::Asked | EmergencyState::Forbidden
+                ));
+            }
         }
-        if opened < MOST_A_DAY {
+        if opened < MOST_OPENED && asked < MOST_ASKED {
             return Ok(());
         }
         Err(ClinicError::refused(format!(
-            "this clinician has opened {opened} charts within a day: another one has to answer for \
-             this one"
+            "this clinician has asked for {asked} summaries within a day, of which {opened} were \
+             opened: another one has to answer for this one"
         )))
     }
 }
 
-fn count(ledger: &Ledger, which: impl Fn(&BreakGlass) -> bool) -> usize {
-    ledger.emergencies().filter(|(_, one)| which(one)).count()
+/// Whether two names are of one person, however they are spaced and dotted.
+fn same_person(one: &str, other: &str) -> bool {
+    fold::words(one) == fold::words(other)
 }

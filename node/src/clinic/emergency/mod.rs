@@ -16,7 +16,7 @@ mod release;
 mod review;
 
 pub use ask::{EmergencyState, Opening};
-pub use review::{EmergencyCodeShown, EmergencyLine, Reviewed, RuleSet};
+pub use review::{CodeGiven, EmergencyCodeShown, EmergencyLine, Reviewed, RuleSet};
 
 use chartmesh_protocol::ChartId;
 

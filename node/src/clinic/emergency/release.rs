@@ -5,6 +5,7 @@ use chartmesh_protocol::ledger::{
     Basis, Body, BreakGlass, CompartmentName, Compartments, Decision, EMERGENCY_MS, Grant,
     GrantState, GrantView, History, Ledger, Purpose, Rights, Signer, Statement,
 };
+use chartmesh_protocol::limits::MAX_FRONTIER;
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, StatementId};
 use rand::RngExt;
@@ -63,8 +64,11 @@ impl Clinic {
                 .filter(|view| view.grant.emergency == Some(*id));
             answers.any(|view| !matches!(view.state, GrantState::Invalid(_)))
         };
+        // What was refused stays so: to allow it again is of what is asked from then on.
+        let since = decision.emergency_rule().map(|(_, rule)| rule.at_ms);
         let asked = ledger.emergencies().filter(|(id, asked)| {
             asked.clinic != own
+                && since.is_none_or(|since| asked.at_ms > since)
                 && asked.at_ms.abs_diff(now) <= EMERGENCY_MS
                 && !decision.may_read(&asked.clinic, &SUMMARY)
                 && !is_answered(id)
@@ -105,6 +109,11 @@ impl Clinic {
         let wrapped = wrap_chart_secret(&mut rng, &chart, &asked.clinic, &sealing, secret);
         let now = self.time_ms();
         let end = now.saturating_add(EMERGENCY_MS);
+        let mut frontier = open.ledger.frontier();
+        frontier.extend(open.decision.emergency_rule().map(|(id, _)| id));
+        frontier.sort_unstable();
+        frontier.dedup();
+        frontier.truncate(MAX_FRONTIER);
         let parent_end = parent.and_then(|view| view.grant.expires_ms);
         let grant = Grant {
             nonce: rng.random(),
@@ -119,7 +128,7 @@ impl Clinic {
             parent: parent.map(|view| view.id),
             paper: None,
             basis: Basis::Emergency,
-            frontier: open.ledger.frontier(),
+            frontier,
             secret: wrapped.map_err(ClinicError::fault)?,
             emergency: Some(emergency),
         };

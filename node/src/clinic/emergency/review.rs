@@ -29,14 +29,28 @@ pub struct EmergencyLine {
     pub reason: String,
     /// When, as RFC 3339.
     pub at: String,
-    /// Whether the patient's emergency code was at hand; none where that cannot be told here.
-    pub with_code: Option<bool>,
+    /// Whether the patient's emergency code was at hand.
+    pub code: CodeGiven,
     /// How it stands.
     pub state: EmergencyState,
     /// Until when the summary is or was open, as RFC 3339.
     pub until: Option<String>,
     /// What the home clinic has found, once it has looked at it.
     pub reviewed: Option<Reviewed>,
+}
+
+/// What was given for the patient's emergency code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CodeGiven {
+    /// Nothing.
+    None,
+    /// The right one.
+    Right,
+    /// Another one.
+    Wrong,
+    /// One that cannot be told right from wrong here: the chart is not.
+    NotKnown,
 }
 
 /// What the home clinic has found.
@@ -98,7 +112,13 @@ impl Clinic {
         let names = self.clinic_names()?;
         let secret = self.chart_secret(ledger);
         let line = |(id, asked): (StatementId, &BreakGlass)| {
-            let (state, until) = standing(decision, &id);
+            let (state, until) = standing(decision, &id, asked);
+            let code = match (asked.proof, &secret) {
+                (None, _) => CodeGiven::None,
+                (Some(_), None) => CodeGiven::NotKnown,
+                (Some(_), Some(secret)) if asked.has_code(secret) => CodeGiven::Right,
+                (Some(_), Some(_)) => CodeGiven::Wrong,
+            };
             EmergencyLine {
                 id,
                 patient: ledger.chart(),
@@ -107,7 +127,7 @@ impl Clinic {
                 clinician: asked.clinician.clone(),
                 reason: asked.reason.clone(),
                 at: date::moment(asked.at_ms),
-                with_code: secret.as_ref().map(|secret| asked.has_code(secret)),
+                code,
                 state,
                 until: until.map(date::moment),
                 reviewed: reviewed(ledger, decision, &id),
@@ -145,9 +165,17 @@ impl Clinic {
     ) -> Result<EmergencyLine, ClinicError> {
         let (chart, emergency) = self.find_emergency(typed)?;
         let _writing = self.writing();
-        if !self.is_home_of(self.ledger(&chart)?.as_ref()) {
+        let ledger = self.ledger(&chart)?;
+        if !self.is_home_of(&ledger) {
             return Err(ClinicError::refused(
                 "only the patient's home clinic signs what it found of an emergency",
+            ));
+        }
+        let before = reviewed(&ledger, &self.decide(&ledger), &emergency);
+        if justified && before.is_some_and(|before| !before.justified) {
+            return Err(ClinicError::refused(
+                "it was found not right already, and that stands: say what is known now to whoever \
+                 it is about",
             ));
         }
         let review = Review {
@@ -188,15 +216,16 @@ impl Clinic {
             patient: chart,
             allowed,
         };
+        let (key, _) = self.patient_key(&chart, pin)?;
         if self.decide(&ledger).allows_emergencies() == allowed {
             return Ok(set);
         }
-        let (key, _) = self.patient_key(&chart, pin)?;
         let number = next_number(&ledger);
         let rule = EmergencyRule {
             chart,
             number,
             allowed,
+            at_ms: self.time_ms(),
         };
         let signed = Body::EmergencyRule(rule).sign(Signer::Patient(&key));
         let mut draft = Draft::default();

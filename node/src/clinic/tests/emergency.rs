@@ -5,7 +5,7 @@ use chartmesh_protocol::ledger::EMERGENCY_MS;
 
 use super::sharing::visit;
 use super::*;
-use crate::clinic::EmergencyState;
+use crate::clinic::{CodeGiven, EmergencyState};
 use crate::control::{EmergencyOrder, Exit};
 
 const HOURS: u64 = EMERGENCY_MS / 3_600_000;
@@ -63,7 +63,7 @@ fn the_summary_is_open_for_a_day_and_nothing_else_and_home_looks_at_it() {
 
     let line = &home.clinic.emergencies(Some(&id)).unwrap()[0];
     assert_eq!((line.id, line.clinic), (emergency, away.clinic.clinic_id()));
-    assert_eq!((line.with_code, &line.reviewed), (Some(false), &None));
+    assert_eq!((line.code, &line.reviewed), (CodeGiven::None, &None));
     let to_review = || home.clinic.status(false, Vec::new()).unwrap().emergencies;
     assert_eq!(to_review(), 1);
     let by_other = away
@@ -108,13 +108,68 @@ fn what_the_patient_has_forbidden_is_not_released_and_who_asked_hears_it() {
     sync(&home, &away).unwrap();
     sync(&home, &away).unwrap();
     assert_eq!(state(&away, &id, &emergency), EmergencyState::Forbidden);
-    assert_eq!(away.compartments(&id), Vec::<String>::new());
+    // It has no such patient: not even a name.
+    assert_eq!(away.clinic.all_charts().unwrap().len(), 0);
+    assert_eq!(ask(&away, &id), emergency, "the same is not asked again");
+    home.wait_hours(1);
     home.clinic.rule_emergencies(&id, true, None).unwrap();
     sync(&home, &away).unwrap();
     sync(&home, &away).unwrap();
-    // It is answered with whatever comes next of the chart.
-    let by_other = away.clinic.rule_emergencies(&id, false, None).unwrap_err();
+    let now = state(&away, &id, &emergency);
+    assert_eq!(now, EmergencyState::Forbidden, "it stays refused");
+    away.wait_hours(2);
+    let later = EmergencyOrder {
+        reason: "in a coma".to_owned(),
+        ..order(&id)
+    };
+    let later = away.clinic.ask_in_emergency(&later).unwrap();
+    sync(&home, &away).unwrap();
+    sync(&home, &away).unwrap();
+    assert_eq!(state(&away, &id, &later), EmergencyState::Open);
+    let by_other = away.clinic.rule_emergencies(&id, true, None).unwrap_err();
     assert_eq!(by_other.exit(), Exit::Refused, "{by_other}");
+}
+
+#[test]
+fn what_was_open_before_it_was_forbidden_was_open_and_the_store_is_sound() {
+    let ([home, away], id) = two();
+    let emergency = ask(&away, &id);
+    sync(&home, &away).unwrap();
+    sync(&home, &away).unwrap();
+    for allowed in [false, true] {
+        home.clinic.rule_emergencies(&id, allowed, None).unwrap();
+        sync(&home, &away).unwrap();
+        for house in [&home, &away] {
+            assert_eq!(state(house, &id, &emergency), EmergencyState::Ended);
+            let check = house.clinic.verify_ledgers(None, &|_| ()).unwrap();
+            assert!(check.ok, "{check:?}");
+        }
+    }
+}
+
+#[test]
+fn who_looks_too_answers_too() {
+    let ([home, away], id) = two();
+    let first = ask(&away, &id);
+    sync(&home, &away).unwrap();
+    sync(&home, &away).unwrap();
+    let other = EmergencyOrder {
+        clinician: "Dr Other".to_owned(),
+        ..order(&id)
+    };
+    let second = away.clinic.ask_in_emergency(&other).unwrap();
+    assert_ne!(first, second);
+    assert_eq!(state(&away, &id, &second), EmergencyState::Open);
+    sync(&home, &away).unwrap();
+    let lines = home.clinic.emergencies(None).unwrap();
+    let names: Vec<_> = lines.iter().map(|line| line.clinician.as_str()).collect();
+    assert_eq!(names, ["Dr Okello", "Dr Other"]);
+    let wrong = EmergencyOrder {
+        code: Some("1234".to_owned()),
+        ..order(&id)
+    };
+    let wrong = away.clinic.ask_in_emergency(&wrong).unwrap_err();
+    assert_eq!(wrong.exit(), Exit::Usage, "also while it is open");
 }
 
 #[test]
@@ -186,7 +241,7 @@ fn the_code_on_the_card_vouches_for_who_asks() {
         .unwrap();
     sync(&home, &away).unwrap();
     let line = &home.clinic.emergencies(None).unwrap()[0];
-    assert_eq!(line.with_code, Some(true));
+    assert_eq!(line.code, CodeGiven::Right);
     let other = away.clinic.emergency_code(&id).unwrap_err();
     assert!(
         matches!(other.exit(), Exit::Refused | Exit::NotFound),
@@ -196,21 +251,41 @@ fn the_code_on_the_card_vouches_for_who_asks() {
 
 #[test]
 fn nobody_reads_through_a_town() {
-    let away = House::new("Away");
-    let chart = |number: u8| format!("{number:032x}");
-    for number in 1..=20 {
-        ask(&away, &chart(number));
+    let (home, away) = (House::new("Home"), House::new("Away"));
+    introduce(&home, &away);
+    let names: Vec<String> = (0..21).map(|number| format!("Amina{number}")).collect();
+    let charts: Vec<String> = names.iter().map(|name| home.register(name)).collect();
+    for chart in &charts[..20] {
+        ask(&away, chart);
     }
-    let another = away.clinic.ask_in_emergency(&order(&chart(21)));
-    let refused = another.unwrap_err();
-    assert_eq!(refused.exit(), Exit::Refused, "{refused}");
+    sync(&home, &away).unwrap();
+    sync(&home, &away).unwrap();
+    for spelling in ["Dr Okello", "dr.  okello"] {
+        let another = EmergencyOrder {
+            clinician: spelling.to_owned(),
+            ..order(&charts[20])
+        };
+        let refused = away.clinic.ask_in_emergency(&another).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Refused, "{refused}");
+    }
     let colleague = EmergencyOrder {
         clinician: "Sister Akello".to_owned(),
-        ..order(&chart(21))
+        ..order(&charts[20])
     };
     away.clinic.ask_in_emergency(&colleague).unwrap();
     away.wait_hours(HOURS + 1);
-    ask(&away, &chart(22));
+    ask(&away, &charts[20]);
+}
+
+#[test]
+fn ids_that_were_mistyped_count_less_and_not_for_nothing() {
+    let away = House::new("Away");
+    let chart = |number: u8| format!("{number:032x}");
+    for number in 1..=100 {
+        ask(&away, &chart(number));
+    }
+    let refused = away.clinic.ask_in_emergency(&order(&chart(101)));
+    assert_eq!(refused.unwrap_err().exit(), Exit::Refused);
 }
 
 #[test]

@@ -206,3 +206,15 @@ fn a_record_that_took_the_place_of_another_cannot_be_admitted() {
     }
     assert_eq!(listed(&home).len(), 1);
 }
+
+#[test]
+fn what_an_admitted_record_builds_on_counts_too_and_is_named() {
+    let ([home, ..], _) = written_too_late();
+    let items = listed(&home);
+    let second = items[1].id.to_string();
+    let admitted = home.clinic.admit(&[second], "").unwrap();
+    assert_eq!(admitted.len(), 1);
+    let left: Vec<_> = listed(&home).into_iter().map(|item| item.id).collect();
+    let freed = &admitted[0].with_them;
+    assert_eq!([freed.as_slice(), &left].concat(), [items[0].id]);
+}

@@ -134,14 +134,32 @@ fn what_the_patient_has_forbidden_is_not_shown_until_the_patient_says_otherwise(
     let no = world.emergency_rule(1, false);
     let yes = world.emergency_rule(2, true);
     let same = world.emergency_rule(2, false);
-    let forbidden = GrantState::Invalid(Invalid::Forbidden);
+    let ended = |by: &[&Verified<Statement>]| {
+        let mut ids: Vec<StatementId> = by.iter().map(|one| one.id()).collect();
+        ids.sort_unstable();
+        GrantState::Revoked(ids)
+    };
+    // What has ended stays so, whatever is said later.
     for (rules, expected) in [
-        (vec![&no], forbidden.clone()),
-        (vec![&no, &yes], GrantState::Valid),
-        (vec![&no, &yes, &same], forbidden),
+        (vec![&no], ended(&[&no])),
+        (vec![&no, &yes], ended(&[&no])),
+        (vec![&no, &yes, &same], ended(&[&no, &same])),
+        (vec![&yes], GrantState::Valid),
     ] {
         let all = [vec![&asked, &release], rules].concat();
         assert_eq!(state(&world, &all, release.id()), expected);
+    }
+    // A release after it was allowed again names that.
+    let later = world.release(&asked, (0, 1), None, |grant| {
+        grant.frontier.push(yes.id());
+        grant.frontier.sort_unstable();
+    });
+    for (rules, expected) in [
+        (vec![&no, &yes], GrantState::Valid),
+        (vec![&no, &yes, &same], ended(&[&same])),
+    ] {
+        let all = [vec![&asked, &later], rules].concat();
+        assert_eq!(state(&world, &all, later.id()), expected);
     }
     let Body::EmergencyRule(rule) = no.body().clone() else {
         panic!()
@@ -179,7 +197,7 @@ fn who_asks_tells_every_clinic_and_the_answer_is_for_who_asked() {
     assert!(!all.shared(&home, &stranger, &asked.id()));
     assert!(all.shared(&home, &asks, &release.id()));
     assert!(all.shared(&home, &asks, &world.genesis.id()));
-    assert!(all.entitled(&asks, &review.id()));
+    assert!(all.entitled(&asks, &review.id()) && all.shared(&home, &reader, &review.id()));
     assert!(!all.entitled(&stranger, &release.id()));
     // Who is refused hears that, too.
     let no = world.emergency_rule(1, false);
@@ -190,6 +208,14 @@ fn who_asks_tells_every_clinic_and_the_answer_is_for_who_asked() {
         assert!(!refused.shared(&home, &stranger, &statement));
     }
     assert!(!refused.entitled(&asks, &grant.id()));
+    // And nothing of what others have asked.
+    let another = world.break_glass(3);
+    let review = world.review(0, another.id());
+    let both = decided(&world, &[&grant, &asked, &another, &review, &no], NOW_MS);
+    for statement in [another.id(), review.id()] {
+        assert!(!both.shared(&home, &asks, &statement));
+        assert!(both.shared(&home, &stranger, &statement));
+    }
 }
 
 #[test]

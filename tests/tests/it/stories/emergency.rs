@@ -109,7 +109,7 @@ fn a_patient_who_does_not_want_it_is_heard() {
     introduce(&hill, &river);
     let shared = patient_of(&hill);
     let said = hill.ok(&["emergency", "forbid", "--patient", &shared.chart]);
-    assert!(said.contains("not even in an emergency"), "{said}");
+    assert!(said.contains("once whoever has it"), "{said}");
     let refused = river.cli(&open(&shared.chart, &[]));
     assert_eq!(refused.code, Some(3), "{refused:?}");
     assert!(refused.stdout.contains("has forbidden"), "{refused:?}");
