@@ -245,6 +245,32 @@ fn on_store(
     report: &dyn Fn(Progress),
 ) -> Result<Answer, Failure> {
     check_role(clinic, &request)?;
+    let warning = match writes(&request) {
+        true => clinic.own_end().map(|end| end.words()),
+        false => None,
+    };
+    let answer = carried_out(clinic, request, report)?;
+    Ok(Answer { warning, ..answer })
+}
+
+/// Whether a request writes into charts.
+fn writes(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::PatientRegister(_)
+            | Request::Import { .. }
+            | Request::ChartResolve(_)
+            | Request::ConsentGrant(_)
+            | Request::ConsentRevoke { .. }
+            | Request::HeldAdmit { .. }
+    )
+}
+
+fn carried_out(
+    clinic: &Arc<Clinic>,
+    request: Request,
+    report: &dyn Fn(Progress),
+) -> Result<Answer, Failure> {
     match request {
         Request::Id => Answer::done(&clinic.own_card()?),
         Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),

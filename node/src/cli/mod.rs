@@ -103,6 +103,9 @@ fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failu
     if let Command::Attachment(Attachment::Save { out, .. }) = command {
         return render::save(out, answer, global.json);
     }
+    if let Some(warning) = &answer.warning {
+        eprintln!("WARNING: {warning}");
+    }
     if answer.not_searched > 0 {
         eprintln!(
             "{} patients came just now and cannot be found yet: search again in some minutes.",

@@ -41,6 +41,9 @@ pub struct Answer {
     /// Patients who came just now and whom a search could not find yet.
     #[serde(default)]
     pub not_searched: usize,
+    /// What a person has to know who has just written something.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warning: Option<String>,
 }
 
 impl Answer {
@@ -67,6 +70,7 @@ impl Answer {
             absent: Vec::new(),
             held: 0,
             not_searched: 0,
+            warning: None,
         }
     }
 

@@ -33,7 +33,8 @@ impl Clinic {
     ///
     /// # Errors
     /// [`ClinicError::Store`] when the store fails, [`ClinicError::Refused`] at a node that was cut
-    /// off; what is wrong with a file is in its report.
+    /// off, [`ClinicError::NotHere`] where there is no file at all; what is wrong with a file is in
+    /// its report.
     pub fn import_bundles(
         self: &Arc<Self>,
         paths: &[PathBuf],
@@ -41,6 +42,13 @@ impl Clinic {
     ) -> Result<BundlesRead, ClinicError> {
         self.check_own_end()?;
         let files = files_of(paths);
+        if files.is_empty() {
+            return Err(ClinicError::NotHere {
+                reason: "no file is there: is the stick plugged in and mounted, and is this its \
+                         folder?"
+                    .to_owned(),
+            });
+        }
         let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
         let mut read = BundlesRead::default();
         let mut bundles: BTreeMap<(NodeId, BundleId), (ClinicId, String)> = BTreeMap::new();

@@ -208,3 +208,12 @@ fn a_revoked_clinic_finds_nothing_new_on_its_stick() {
     let shown = river.json(&["chart", "show", &nakato.chart]);
     assert_eq!(shown["access"]["state"], "ended", "{shown}");
 }
+
+#[test]
+fn a_stick_that_is_not_there_is_not_one_with_nothing_missing() {
+    let clinic = Clinic::create(PROGRAM, "Hill Clinic");
+    let empty = clinic.scratch().join("not-mounted");
+    std::fs::create_dir(&empty).unwrap();
+    let said = clinic.fails(&[Path::new("sync"), Path::new("import"), &empty], 4);
+    assert!(said.contains("is the stick plugged in"), "{said}");
+}

@@ -321,6 +321,11 @@ fn hears_that_it_was_cut_off(node: &mut Clinic, reason: &str, file: &str) {
     assert!(!status.contains(" wait"), "{status}");
     let listed = node.ok(&["node", "list"]);
     assert!(listed.contains(&format!(": {reason}\n")), "{listed}");
+    // Nobody writes on without knowing that it reaches nobody.
+    let written = node.cli(&["patient", "register", "--given", "Late"]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert!(written.stderr.contains("WARNING"), "{written:?}");
+    told(&written.stderr);
 }
 
 #[test]
