@@ -176,6 +176,11 @@ impl Clinic {
     ) -> Result<GrantMade, ClinicError> {
         let _writing = self.writing();
         let mut open = self.open_chart(chart, Scope::Keys)?;
+        if open.decision.custodian() == Some(terms.peer.clinic) {
+            return Err(ClinicError::usage(
+                "this is the patient's home clinic: it has the whole chart, and needs no grant",
+            ));
+        }
         let parent = parent.or_else(|| self.parent_for(&open));
         let passed_on = parent.and_then(|id| open.decision.grant(&id));
         let terms = &terms.within(passed_on.map(|view| &view.grant));

@@ -4,6 +4,9 @@ use clap::Subcommand;
 
 use super::PinArg;
 
+/// The longest life: who means more leaves the end out.
+const MAX_DAYS: i64 = 36_500;
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Consent {
     /// Let a clinic have parts of a chart, signed with the patient's key.
@@ -37,7 +40,7 @@ pub(in crate::cli) enum Consent {
         #[arg(long, conflicts_with = "days")]
         until: Option<String>,
         /// For how many days.
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=MAX_DAYS))]
         days: Option<u32>,
         /// Pass on this grant to us, in a referral: never wider or longer than it is.
         #[arg(long, value_name = "GRANT")]
@@ -65,7 +68,7 @@ pub(in crate::cli) enum Consent {
         #[arg(long, value_delimiter = ',', default_value = "summary,clinical")]
         compartments: Vec<String>,
         /// For how many days.
-        #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..))]
+        #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..=90))]
         days: u32,
         #[command(flatten)]
         pin: PinArg,

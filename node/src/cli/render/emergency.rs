@@ -97,6 +97,14 @@ fn list(lines: &[EmergencyLine]) -> String {
             }
         };
         line(&mut out, &format!("            {state} {found}"));
+        if one.reviewed.as_ref().is_some_and(|found| !found.justified) {
+            for grant in &one.grants {
+                let grant = short(grant);
+                let text =
+                    format!("            End it: chartmesh consent revoke {grant} --reason ...");
+                line(&mut out, &text);
+            }
+        }
     }
     out
 }

@@ -1,7 +1,7 @@
 //! What the home clinic and the patient see of emergencies, and what they say of them.
 
 use chartmesh_protocol::ledger::{
-    Body, BreakGlass, Decision, EmergencyRule, Ledger, Review, Signer,
+    Body, BreakGlass, Decision, EmergencyRule, GrantState, Ledger, Review, Signer,
 };
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
 use crate::clinic::{Clinic, ClinicError, date};
 use crate::control::Pin;
+use crate::store::Space;
 
 /// An emergency, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct EmergencyLine {
     pub state: EmergencyState,
     /// Until when the summary is or was open, as RFC 3339.
     pub until: Option<String>,
+    /// The grants by which the summary is open now, which can be revoked.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub grants: Vec<StatementId>,
     /// What the home clinic has found, once it has looked at it.
     pub reviewed: Option<Reviewed>,
 }
@@ -81,7 +85,8 @@ pub struct EmergencyCodeShown {
 }
 
 impl Clinic {
-    /// The emergencies of one patient or of all, each chart's oldest first.
+    /// The emergencies of one patient, or of all who are here or whom this clinic has asked for;
+    /// each chart's oldest first.
     ///
     /// # Errors
     /// [`ClinicError::NotFound`] for an unknown patient.
@@ -90,9 +95,15 @@ impl Clinic {
             Some(id) => vec![self.chart_asked_for(id)?],
             None => self.charts_asked()?,
         };
+        let own = self.clinic_id();
         let mut lines = Vec::new();
         for chart in charts {
             let ledger = self.ledger(&chart)?;
+            // What others ask of a chart that is not here is no matter of this clinic.
+            let is_here = self.store.contains(Space::Charts, chart.as_bytes())?;
+            if !is_here && !ledger.emergencies().any(|(_, one)| one.clinic == own) {
+                continue;
+            }
             lines.extend(self.emergencies_of(&ledger, &self.decide(&ledger))?);
         }
         Ok(lines)
@@ -130,6 +141,7 @@ impl Clinic {
                 code,
                 state,
                 until: until.map(date::moment),
+                grants: open_grants(decision, &id),
                 reviewed: reviewed(ledger, decision, &id),
             }
         };
@@ -287,6 +299,14 @@ impl Clinic {
             }),
         }
     }
+}
+
+/// The releases of an emergency that are in force.
+fn open_grants(decision: &Decision, emergency: &StatementId) -> Vec<StatementId> {
+    let theirs = decision
+        .grants()
+        .filter(|view| view.grant.emergency == Some(*emergency) && view.state == GrantState::Valid);
+    theirs.map(|view| view.id).collect()
 }
 
 /// The custodian's word: of several, that it was not right.

@@ -134,6 +134,9 @@ fn a_referral_is_never_wider_or_longer_than_what_it_stands_on() {
         assert_eq!(refused.code, Some(3), "{more:?}: {refused:?}");
         assert!(refused.stderr.contains(says), "{more:?}: {refused:?}");
     }
+    // The home clinic needs none.
+    let home = ["--compartments", "summary"];
+    river.fails(&arguments_of(&shared, &hill.id(), &home), 2);
     // Nobody passes on what was given to another, nor for all patients at once.
     let summary = ["--compartments", "summary"];
     let by_home = hill.cli(&arguments_of(&shared, &river.id(), &summary));
