@@ -42,7 +42,7 @@ impl Clinic {
     ) -> Result<BundlesRead, ClinicError> {
         self.check_own_end()?;
         let files = files_of(paths);
-        if files.is_empty() {
+        if files.is_empty() && !paths.is_empty() {
             return Err(ClinicError::NotHere {
                 reason: "no file is there: is the stick plugged in and mounted, and is this its \
                          folder?"
