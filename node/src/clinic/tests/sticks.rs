@@ -1,5 +1,8 @@
 //! Nodes that exchange by sticks alone, and one of them is put back from an old copy.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
 use super::sharing::visit;
 use super::told::line;
 use super::*;
@@ -294,4 +297,59 @@ fn a_stick_with_everything_heals_what_is_believed_too() {
     assert_eq!(lacking(&old, &hill), 0);
     round_trip(&old, &hill);
     check_whole(&hill, &old);
+}
+
+/// How many pairs of clinics are played, each from its number.
+const SEEDS: u64 = 6;
+/// How many things happen to two clinics.
+const DEEDS: usize = 14;
+
+/// Plays what happens to two clinics that have sticks alone: patients, sticks that lie about and
+/// are read late, twice or never, and data folders that are put back.
+fn play(seed: u64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut ends = valley();
+    let mut sticks: Vec<(Stick, usize)> = Vec::new();
+    let mut copies: Vec<(House, usize)> = Vec::new();
+    for deed in 0..DEEDS {
+        let at = rng.random_range(0..2);
+        let (here, there) = (&ends[at], &ends[1 - at]);
+        match rng.random_range(0..10) {
+            0..3 => drop(shared(here, there, &format!("P{deed}"))),
+            3..5 => sticks.push((Stick::write(here, there, rng.random()).0, 1 - at)),
+            5..8 if !sticks.is_empty() => {
+                let (stick, to) = &sticks[rng.random_range(0..sticks.len())];
+                stick.read(&ends[*to]);
+            }
+            8 if !copies.is_empty() => {
+                let (copy, of) = copies.swap_remove(rng.random_range(0..copies.len()));
+                ends[of] = WAYS[rng.random_range(0..2)](&copy);
+            }
+            8 | 9 => copies.push((here.rolled_back(), at)),
+            _ => drop(carry_unchecked(here, there)),
+        }
+    }
+    let [one, other] = &ends;
+    let trip = || {
+        carry_unchecked(one, other);
+        carry_unchecked(other, one);
+    };
+    trip();
+    trip();
+    assert_eq!((lacking(one, other), lacking(other, one)), (0, 0));
+    // That nothing waits any more may be known a little later.
+    trip();
+    check_whole(one, other);
+}
+
+/// Carries a stick from one to the other, who may be told of what was put back since.
+fn carry_unchecked(from: &House, to: &House) -> BundlesRead {
+    Stick::write(from, to, false).0.read(to)
+}
+
+#[test]
+fn whatever_happened_two_round_trips_of_sticks_make_both_whole() {
+    for seed in 0..SEEDS {
+        play(seed);
+    }
 }
