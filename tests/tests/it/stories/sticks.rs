@@ -218,7 +218,7 @@ fn summary(at: &Clinic) -> String {
 
 #[test]
 fn a_clinic_that_is_put_back_is_told_what_it_lacks_and_gets_it_with_the_second_stick() {
-    let (valley, _) = Valley::new();
+    let (valley, nakato) = Valley::new();
     let Valley { hill, river, .. } = &valley;
     let mut number = 0;
     let mut carry = |from: &Clinic, to: &Clinic| {
@@ -231,7 +231,7 @@ fn a_clinic_that_is_put_back_is_told_what_it_lacks_and_gets_it_with_the_second_s
     }
     let backup = river.scratch().join("backup");
     copy_folder(&river.dir(), &backup);
-    let later = shared_with(hill, river);
+    nakato.note(hill, "n1", "written after the copy");
     carry(hill, river);
     carry(river, hill);
     let has = "has everything that you saved; confirmed just now";
@@ -252,7 +252,7 @@ fn a_clinic_that_is_put_back_is_told_what_it_lacks_and_gets_it_with_the_second_s
     assert!(summary(hill).contains("wait"), "{}", summary(hill));
     let said = carry(hill, river);
     assert!(said.contains("Nothing is missing"), "{said}");
-    same_chart(&valley, &later);
+    same_chart(&valley, &nakato);
     carry(river, hill);
     carry(hill, river);
     for clinic in [hill, river] {
