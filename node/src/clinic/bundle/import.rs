@@ -383,7 +383,7 @@ impl<'a> Intake<'a> {
         }
         let received = self.clinic.part_received(head, opening, last)?;
         if let Some(word) = self.word.filter(|_| received.is_whole()) {
-            self.step.end(replica, opening, word)?;
+            self.step.end(self.clinic, replica, opening, word)?;
         }
         Ok(())
     }

@@ -70,6 +70,9 @@ impl Step {
         if word == Word::News {
             step.lacking_there = before != 0 && before != opening.incarnation.value();
             step.hear(replica, opening)?;
+            if step.lacking_there {
+                clinic.forget_said(&certificate.node)?;
+            }
         }
         Ok((step, Some(word)))
     }
@@ -94,6 +97,7 @@ impl Step {
     /// Every part has been filed: compares what the sender holds with what it is believed to hold.
     pub(super) fn end(
         &mut self,
+        clinic: &Clinic,
         replica: &Replica,
         opening: &Opening,
         word: Word,
@@ -120,6 +124,9 @@ impl Step {
             self.lacking_there |= is_less;
             if self.lacking_here || is_less {
                 replica.book.forget_held()?;
+            }
+            if is_less {
+                clinic.forget_said(&opening.certificate.payload().node)?;
             }
         }
         Ok(())

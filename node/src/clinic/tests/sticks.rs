@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::sharing::visit;
 use super::told::line;
 use super::*;
-use crate::clinic::{BundlesRead, items};
+use crate::clinic::{AttachmentState, BundlesRead, items};
 use crate::control::BundleOrder;
 
 const HAS: &str = "has everything that you saved; confirmed just now; not connected";
@@ -297,6 +297,35 @@ fn a_stick_with_everything_heals_what_is_believed_too() {
     assert_eq!(lacking(&old, &hill), 0);
     round_trip(&old, &hill);
     check_whole(&hill, &old);
+}
+
+#[test]
+fn a_scan_that_was_lost_comes_with_the_stick_that_brings_its_record_again() {
+    for way in WAYS {
+        for first in [0, 1] {
+            let (hill, river) = attachments::valley(b"nothing that is large");
+            attachments::grant(&hill, &river, "all");
+            for _ in 0..2 {
+                round_trip(&hill, &river);
+            }
+            let old = way(&river);
+            let scan = attachments::scan(300_000, 7);
+            hill.import(&relay_attachments::document(&hill, "p1", "d2", &scan));
+            let states = |house: &House| {
+                let lines = house.clinic.attachments("p1", &[]).unwrap();
+                lines.iter().map(|one| one.state).collect::<Vec<_>>()
+            };
+            round_trip(&hill, &river);
+            assert!(states(&river).contains(&AttachmentState::Here));
+            assert_eq!(line(&hill, &river).attachments, 0);
+            assert_eq!(states(&old).len(), states(&river).len() - 1);
+            let here = states(&river);
+            drop(river);
+            heals(&hill, &old, first);
+            assert_eq!(states(&old), here);
+            assert_eq!(line(&hill, &old).attachments, 0);
+        }
+    }
 }
 
 /// How many pairs of clinics are played, each from its number.
