@@ -333,8 +333,8 @@ const SEEDS: u64 = 6;
 /// How many things happen to two clinics.
 const DEEDS: usize = 14;
 
-/// Plays what happens to two clinics that have sticks alone: patients, sticks that lie about and
-/// are read late, twice or never, and data folders that are put back.
+/// Plays what happens to two clinics that have sticks and rarely a link: patients, sticks that lie
+/// about and are read late, twice or never, and data folders that are put back.
 fn play(seed: u64) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut ends = valley();
@@ -343,18 +343,20 @@ fn play(seed: u64) {
     for deed in 0..DEEDS {
         let at = rng.random_range(0..2);
         let (here, there) = (&ends[at], &ends[1 - at]);
-        match rng.random_range(0..10) {
+        match rng.random_range(0..11) {
             0..3 => drop(shared(here, there, &format!("P{deed}"))),
             3..5 => sticks.push((Stick::write(here, there, rng.random()).0, 1 - at)),
-            5..8 if !sticks.is_empty() => {
+            5..7 if !sticks.is_empty() => {
                 let (stick, to) = &sticks[rng.random_range(0..sticks.len())];
                 stick.read(&ends[*to]);
             }
-            8 if !copies.is_empty() => {
+            7 if !copies.is_empty() => {
                 let (copy, of) = copies.swap_remove(rng.random_range(0..copies.len()));
                 ends[of] = WAYS[rng.random_range(0..2)](&copy);
             }
-            8 | 9 => copies.push((here.rolled_back(), at)),
+            7 | 8 => copies.push((here.rolled_back(), at)),
+            // It may end at once, where one finds out that it was put back.
+            9 => drop(sync(here, there)),
             _ => drop(carry_unchecked(here, there)),
         }
     }
