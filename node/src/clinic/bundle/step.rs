@@ -2,7 +2,7 @@
 //!
 //! A data folder that is put back from an older copy takes a node back to where it was. Nothing
 //! that was sent since would come again, if its peers went on believing it to hold that. A bundle
-//! shows it in four ways, and after each the next one brings everything:
+//! shows it in five ways; what is forgotten is owed again, and goes with the next one:
 //!
 //! | what the bundle says | what was put back | what is forgotten |
 //! |---|---|---|
