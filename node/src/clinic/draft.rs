@@ -39,7 +39,8 @@ pub(crate) enum Origin {
     Here,
     /// A peer has sent them: it holds them, so they are not owed to it.
     Peer(NodeId),
-    /// They came through a relay.
+    /// They came through a relay, or from a store that its node has no more: whether that node
+    /// holds them is not known.
     Mail,
 }
 

@@ -119,7 +119,7 @@ pub use attachments::{
     PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
-pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, PartRead};
+pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, OutOfStep, PartRead};
 pub use chart_view::{
     Access, AccessState, ChartView, Custody, HistoryLine, PatientView, Provenance,
 };

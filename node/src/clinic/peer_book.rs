@@ -7,13 +7,14 @@
 //!
 //! Which items it has confirmed one by one stands in `delivered`.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chartmesh_protocol::identity::Card;
 use chartmesh_protocol::reconcile::{Cursor, FeedNumber, PairKey};
 use chartmesh_protocol::sync::Peer;
-use chartmesh_protocol::{CertificateHash, ClinicId, NodeId};
+use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
 use super::{Clinic, ClinicError, delivered, hybrid, items};
@@ -34,6 +35,33 @@ pub(crate) struct PeerNote {
     /// Our feed number up to which it holds everything that it may have.
     #[n(3)]
     pub(crate) holds: u64,
+    /// When it last said where it stands, by its hybrid time: what a stick tells that was written
+    /// before that is no news.
+    #[n(4)]
+    pub(crate) said: Option<HybridTime>,
+}
+
+/// What a stick's word of its writer is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// It is later than everything that the peer has said.
+    News,
+    /// It is the last that the peer has said, and was heard before.
+    Known,
+    /// The peer has said more since.
+    Earlier,
+    /// It is of a store that the peer has no more: what was in it may be lost.
+    OtherStore,
+}
+
+impl Word {
+    /// Whether the peer has said nothing since.
+    pub(super) fn is_latest(self) -> bool {
+        match self {
+            Self::News | Self::Known => true,
+            Self::Earlier | Self::OtherStore => false,
+        }
+    }
 }
 
 /// What is remembered of one peer, while a session with it runs.
@@ -101,6 +129,27 @@ impl PeerBook {
     /// The peer has said who it is.
     pub(super) fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         let ahead_ms = self.clinic.observe(peer.time);
+        self.believe(peer, ahead_ms)
+    }
+
+    /// The peer said on a stick who it was when it wrote that. Only news is taken in.
+    pub(super) fn wrote(&self, peer: &Peer) -> Result<Word, ClinicError> {
+        let note = self.clinic.peer_note(&self.peer)?;
+        let is_same = note.incarnation == peer.incarnation.value();
+        let word = match (peer.time.cmp(&note.said.unwrap_or_default()), is_same) {
+            (Ordering::Greater, _) => Word::News,
+            (Ordering::Equal | Ordering::Less, false) => Word::OtherStore,
+            (Ordering::Equal, true) => Word::Known,
+            (Ordering::Less, true) => Word::Earlier,
+        };
+        if word == Word::News {
+            // Nobody knows how long the stick was on its way: that a clock is behind does not show.
+            self.believe(peer, self.clinic.observe(peer.time).max(0))?;
+        }
+        Ok(word)
+    }
+
+    fn believe(&self, peer: &Peer, ahead_ms: i64) -> Result<(), ClinicError> {
         let mut note = self.clinic.peer_note(&self.peer)?;
         // Another store: what the old one acknowledged may be gone.
         let is_other = note.incarnation != peer.incarnation.value();
@@ -116,6 +165,9 @@ impl PeerBook {
         }
         note.incarnation = peer.incarnation.value();
         note.ahead_ms = ahead_ms;
+        // A time from a clock that runs ahead must not make everything later an old story.
+        let said = peer.time.min(self.clinic.clock().last());
+        note.said = note.said.max(Some(said));
         let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         hybrid::remember(&mut batch, self.clinic.clock().last());
@@ -196,6 +248,19 @@ impl PeerBook {
         let peer = self.peer;
         self.clinic.store.commit_with(move |view| {
             delivered::clear_upto(view, &mut batch, &peer, upto.value())?;
+            Ok::<_, ClinicError>((batch, ()))
+        })?;
+        Ok(())
+    }
+
+    /// The peer is not known to hold anything any more: all that it may have is owed to it.
+    pub(super) fn forget_held(&self) -> Result<(), ClinicError> {
+        self.lock().acknowledged.clear();
+        self.peer_holds(FeedNumber::START)?;
+        let peer = self.peer;
+        self.clinic.store.commit_with(move |view| {
+            let mut batch = Batch::new();
+            delivered::clear_upto(view, &mut batch, &peer, u64::MAX)?;
             Ok::<_, ClinicError>((batch, ()))
         })?;
         Ok(())

@@ -133,9 +133,15 @@ impl Replica {
     }
 
     fn file_intake(&self, intake: Intake<'_>) -> Result<(), ClinicError> {
-        let filed = intake.file(Origin::Peer(self.book.peer))?;
+        let is_outdated = self.lock().is_outdated;
+        let filed = intake.file(match is_outdated {
+            true => Origin::Mail,
+            false => Origin::Peer(self.book.peer),
+        })?;
         let clinic = &self.book.clinic;
-        self.peer_sent(filed.numbers);
+        if !is_outdated {
+            self.peer_sent(filed.numbers);
+        }
         // Now, while the ledgers are at hand.
         self.refresh()?;
         // Somebody waits for it at a bedside.

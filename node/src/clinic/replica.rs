@@ -11,7 +11,7 @@ use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 
 use super::attachments::PeerPieces;
 use super::items;
-use super::peer_book::PeerBook;
+use super::peer_book::{PeerBook, Word};
 use super::peer_store::{PeerStore, Standing};
 use super::receive::{Delivery, Refused};
 use super::share::Share;
@@ -31,6 +31,8 @@ pub(super) struct State {
     share: Option<Arc<Mutex<Share>>>,
     /// Whether the peer has told everything that it knew: what comes is new.
     pub(super) settled: bool,
+    /// Whether what comes is from a store that the peer has no more.
+    pub(super) is_outdated: bool,
     /// The certificates that the item needs which was asked for last: they are asked for next.
     needed: Option<(ItemId, Vec<CertificateHash>)>,
     /// Pieces of attachments that the peer was asked for.
@@ -47,6 +49,7 @@ impl Replica {
         let state = State {
             share: None,
             settled: false,
+            is_outdated: false,
             needed: None,
             pieces: PeerPieces::default(),
         };
@@ -97,6 +100,14 @@ impl Replica {
     pub fn identified(&self, peer: &Peer) -> Result<(), ClinicError> {
         self.book.identified(peer)?;
         self.refresh()
+    }
+
+    /// The peer said on a stick who it was when it wrote that.
+    pub(super) fn wrote(&self, peer: &Peer) -> Result<Word, ClinicError> {
+        let word = self.book.wrote(peer)?;
+        self.lock().is_outdated = word == Word::OtherStore;
+        self.refresh()?;
+        Ok(word)
     }
 
     /// Both stores were found equal.

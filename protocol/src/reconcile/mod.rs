@@ -19,7 +19,7 @@ pub mod limits;
 pub mod range;
 pub mod sketch;
 
-pub use cursor::{Cursor, FeedNumber, StoreIncarnation};
+pub use cursor::{Cursor, CursorFit, FeedNumber, StoreIncarnation};
 pub use difference::{Answer, RangeError, Reconciliation};
 pub use digest::{Digest, ItemId, PairKey, SharedDigests};
 pub use key::{ComparisonKey, ItemKey};

@@ -9,7 +9,7 @@ use chartmesh_protocol::identity::{
 use chartmesh_protocol::reconcile::{
     Cursor, Digest, FeedNumber, ItemId, PairKey, SharedDigests, StoreIncarnation,
 };
-use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
+use chartmesh_protocol::sync::bundle::{Account, Author, BundleId, PartWriter, Recipient};
 use chartmesh_protocol::sync::{Effect, FeedEntry, Holdings, ItemKind, Lane, Wanted};
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use rand::SeedableRng;
@@ -60,8 +60,7 @@ pub fn recorded_part() -> Vec<u8> {
         number,
         author,
         recipient,
-        FeedNumber::START,
-        &from,
+        &Account::of(&from, FeedNumber::START),
     );
     let (mut part, mut bytes) = begun.expect("the key is good");
     for entry in from.owed(FeedNumber::START) {

@@ -2,7 +2,7 @@
 
 use super::node::size;
 use super::{line, many};
-use crate::clinic::{BundleWritten, BundlesRead, MissingParts, NotHere, PartRead};
+use crate::clinic::{BundleWritten, BundlesRead, MissingParts, NotHere, OutOfStep, PartRead};
 
 /// Patients that are named of those whose attachments are not here.
 const NAMED_PATIENTS: usize = 5;
@@ -53,13 +53,35 @@ pub(super) fn taken_in(read: &BundlesRead) -> String {
     for bundle in &read.missing {
         line(&mut out, &missing(bundle));
     }
-    let is_sound = read.missing.is_empty() && read.files.iter().all(|file| file.error.is_none());
+    for one in &read.out_of_step {
+        line(&mut out, &out_of_step(one));
+    }
+    let lacking = read.out_of_step.iter().any(|one| one.lacking_here);
+    let is_sound =
+        read.missing.is_empty() && !lacking && read.files.iter().all(|file| file.error.is_none());
     if read.not_here.attachments > 0 {
         not_here(&mut out, &read.not_here);
     } else if is_sound {
         line(&mut out, "Nothing is missing.");
     }
     out
+}
+
+/// What a node lacks that the other took it to hold, and what brings it.
+fn out_of_step(of: &OutOfStep) -> String {
+    let (name, node) = (&of.name, &of.node);
+    let export = format!("`chartmesh sync export --peer {node} --out FILE`");
+    match of.lacking_here {
+        true => format!(
+            "Missing here: {name} takes this node to have what is not here, as when a data folder \
+             was put back from an older copy, and it is on no stick yet. Write one to {name}, \
+             {export}: once it is read there, the next stick from there brings all that is missing."
+        ),
+        false => format!(
+            "Missing at {name}: it has less than it was known here to have, as when a data folder \
+             was put back from an older copy. The next stick to it brings that again: {export}."
+        ),
+    }
 }
 
 /// Attachments that records tell of and that are not here.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::reconcile::FeedNumber;
-use chartmesh_protocol::sync::bundle::{Author, BundleId, PartWriter, Recipient};
+use chartmesh_protocol::sync::bundle::{Account, Author, BundleId, PartWriter, Recipient};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use rand::RngExt;
@@ -91,11 +91,15 @@ impl Clinic {
                 "this node was cut off by its clinic: nothing is written for it",
             ));
         }
-        let (after, owed) = if order.everything {
-            (FeedNumber::START, replica.everything())
-        } else {
-            let after = replica.held_by_peer();
-            (after, replica.owed(after))
+        let after = match order.everything {
+            true => FeedNumber::START,
+            false => replica.held_by_peer(),
+        };
+        // Before what is owed is looked up: what is accepted meanwhile is for the next bundle.
+        let account = Account::of(&replica, after);
+        let owed = match order.everything {
+            true => replica.everything(),
+            false => replica.owed(after),
         };
         let total = u64::try_from(owed.len()).unwrap_or(u64::MAX);
         let charts = self.charts_of(&owed)?;
@@ -108,7 +112,7 @@ impl Clinic {
                 clinic: peer.clinic,
                 sealing,
             },
-            after,
+            account,
             bundle: BundleId::new(self.chance().random()),
             order,
             part: None,
@@ -185,7 +189,7 @@ pub(super) struct Parts<'a> {
     pub(super) replica: &'a Replica,
     pub(super) peer: NodeId,
     recipient: Recipient,
-    after: FeedNumber,
+    account: Account,
     bundle: BundleId,
     pub(super) order: &'a BundleOrder,
     part: Option<Part>,
@@ -324,8 +328,7 @@ impl Parts<'_> {
             part,
             author,
             self.recipient,
-            self.after,
-            self.replica,
+            &self.account,
         )
         .map_err(|error| ClinicError::usage(error.to_string()))?;
         file.write(&first).map_err(|error| cannot(&path, &error))?;

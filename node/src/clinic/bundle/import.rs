@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use chartmesh_protocol::attachment::AttachmentName;
 use chartmesh_protocol::identity::SealingKey;
-use chartmesh_protocol::reconcile::{Cursor, FeedNumber};
 use chartmesh_protocol::sync::bundle::{
     BundleError, BundleId, Opening, PartHead, PartReader, Piece,
 };
-use chartmesh_protocol::sync::{Holdings, Peer};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 
 use super::attach::{PieceRead, Told};
 use super::report::{BundlesRead, PartRead};
-use crate::clinic::{Clinic, ClinicError, Delivery, PeerStore, Replica, items};
+use super::step::{OutOfStep, Step};
+use crate::clinic::peer_book::Word;
+use crate::clinic::{Clinic, ClinicError, Delivery, Replica, items};
 use crate::control::Progress;
 
 /// How much of a file is read at once.
@@ -52,6 +52,7 @@ impl Clinic {
         let total = u64::try_from(files.len()).unwrap_or(u64::MAX);
         let mut read = BundlesRead::default();
         let mut bundles: BTreeMap<(NodeId, BundleId), (ClinicId, String)> = BTreeMap::new();
+        let mut steps: BTreeMap<NodeId, (ClinicId, String, Step)> = BTreeMap::new();
         let (mut charts, mut held) = (BTreeSet::new(), Vec::new());
         for file in files {
             let mut part = Intake::new(self);
@@ -59,6 +60,12 @@ impl Clinic {
             if let Some((head, opening)) = &part.from {
                 let certificate = opening.certificate.payload();
                 let name = part.report.name.clone().unwrap_or_default();
+                if part.report.whole && part.word.is_some_and(Word::is_latest) {
+                    steps.insert(
+                        certificate.node,
+                        (certificate.clinic, name.clone(), part.step),
+                    );
+                }
                 bundles.insert((certificate.node, head.bundle), (certificate.clinic, name));
             }
             held.append(&mut part.held);
@@ -93,8 +100,23 @@ impl Clinic {
             read.missing
                 .extend(self.missing_parts(&node, clinic, &name, &bundle)?);
         }
+        read.out_of_step = out_of_step(steps);
         Ok(read)
     }
+}
+
+/// The last that each node has shown, where one of both lacks something.
+fn out_of_step(steps: BTreeMap<NodeId, (ClinicId, String, Step)>) -> Vec<OutOfStep> {
+    let all = steps.into_iter();
+    let all = all.filter(|(_, (_, _, step))| *step != Step::default());
+    all.map(|(node, (clinic, name, step))| OutOfStep {
+        clinic,
+        name,
+        node,
+        lacking_here: step.lacking_here,
+        lacking_there: step.lacking_there,
+    })
+    .collect()
 }
 
 /// The files to read: those named, and those in the folders named, by name.
@@ -133,6 +155,9 @@ struct Intake<'a> {
     report: PartRead,
     from: Option<(PartHead, Opening)>,
     replica: Option<Replica>,
+    /// What the sender's word is worth; none where it is for another node.
+    word: Option<Word>,
+    step: Step,
     waiting: Vec<Delivery>,
     waiting_bytes: usize,
     pieces: Vec<PieceRead>,
@@ -152,6 +177,8 @@ impl<'a> Intake<'a> {
             report: PartRead::default(),
             from: None,
             replica: None,
+            word: None,
+            step: Step::default(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             pieces: Vec::new(),
@@ -295,16 +322,7 @@ impl<'a> Intake<'a> {
         self.clinic
             .keep_certificate(&opening.certificate.to_bytes())?;
         let replica = Replica::open(Arc::clone(self.clinic), node)?;
-        let note = self.clinic.peer_note(&node)?;
-        if note.incarnation == 0 {
-            replica.identified(&Peer {
-                clinic,
-                node,
-                certificate: opening.certificate.hash(),
-                incarnation: opening.incarnation,
-                time: opening.time,
-            })?;
-        }
+        (self.step, self.word) = Step::begin(self.clinic, &replica, &opening)?;
         self.replica = Some(replica);
         self.from = Some((head, opening));
         Ok(())
@@ -372,16 +390,8 @@ impl<'a> Intake<'a> {
             return Ok(());
         }
         let received = self.clinic.part_received(head, opening, last)?;
-        let node = opening.certificate.payload().node;
-        let same_store = self.clinic.peer_note(&node)?.incarnation == opening.incarnation.value();
-        if same_store {
-            acknowledge(replica, opening)?;
-        }
-        if received.is_whole() && same_store {
-            advance(replica, opening)?;
-        }
-        if received.is_whole() && replica.digests() == opening.digests {
-            replica.confirmed()?;
+        if let Some(word) = self.word.filter(|_| received.is_whole()) {
+            self.step.end(self.clinic, replica, opening, word)?;
         }
         Ok(())
     }
@@ -397,35 +407,4 @@ fn why_not(error: &BundleError) -> String {
         );
     }
     why
-}
-
-/// The sender holds what it says that it has followed of our feed.
-fn acknowledge(replica: &Replica, opening: &Opening) -> Result<(), ClinicError> {
-    let Some(Cursor {
-        incarnation,
-        number,
-    }) = opening.cursor
-    else {
-        return Ok(());
-    };
-    let within = replica.held_by_peer() < number && number <= replica.newest();
-    if incarnation == replica.incarnation() && within {
-        replica.peer_holds(number)?;
-    }
-    Ok(())
-}
-
-/// Moves the cursor when it reaches to where the bundle begins.
-fn advance(replica: &Replica, opening: &Opening) -> Result<(), ClinicError> {
-    let followed = replica
-        .cursor()
-        .filter(|cursor| cursor.incarnation == opening.incarnation)
-        .map_or(FeedNumber::START, |cursor| cursor.number);
-    if opening.after <= followed && followed < opening.newest {
-        replica.advance(Cursor {
-            incarnation: opening.incarnation,
-            number: opening.newest,
-        })?;
-    }
-    Ok(())
 }

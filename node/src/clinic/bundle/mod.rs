@@ -14,9 +14,11 @@ mod file;
 mod import;
 mod received;
 mod report;
+mod step;
 mod told;
 
 pub use attach::NotHere;
 pub use export::BundleWritten;
 pub use received::MissingParts;
 pub use report::{BundlesRead, PartRead};
+pub use step::OutOfStep;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chartmesh_protocol::ClinicId;
 use serde::{Deserialize, Serialize};
 
-use super::{MissingParts, NotHere};
+use super::{MissingParts, NotHere, OutOfStep};
 
 /// What an import of bundles found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct BundlesRead {
     /// What is not here of the attachments of the charts that the files are of.
     #[serde(default)]
     pub not_here: NotHere,
+    /// The nodes that made them and hold less than was known here, or take this one to hold more.
+    #[serde(default)]
+    pub out_of_step: Vec<OutOfStep>,
 }
 
 /// What became of one file.

@@ -47,6 +47,20 @@ impl Clinic {
         self.attachments_held(node, names)
     }
 
+    /// A node has lost some of what it held, in a store that does not know it: which attachments
+    /// those are it has to say anew.
+    pub(super) fn forget_said(&self, node: &NodeId) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let prefix = [HAS, node.as_bytes().as_slice()].concat();
+        for pair in self.store.scan_prefix(Space::Settings, &prefix) {
+            batch.delete(Space::Settings, pair?.0);
+        }
+        if !batch.is_empty() {
+            self.store.commit(batch)?;
+        }
+        self.forget_attachments_held(node)
+    }
+
     /// Whether a peer has said on a stick that it holds an attachment.
     pub(super) fn has_said(
         &self,

@@ -5,7 +5,8 @@ use chartmesh_crdt::Settled;
 use chartmesh_protocol::identity::NodeKey;
 use chartmesh_protocol::ledger::{CoveredRecord, FrontierTip};
 use chartmesh_protocol::{
-    ChartId, ClinicId, CompartmentTag, EpochId, Incarnation, NodeId, RecordId, RecordLink, Sequence,
+    ChartId, ClinicId, CompartmentTag, EpochId, HybridTime, Incarnation, NodeId, RecordId,
+    RecordLink, Sequence,
 };
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
@@ -47,6 +48,11 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
         confirmed_ms: 10,
         ahead_ms: -11,
         holds: 12,
+        said: None,
+    };
+    let heard = PeerNote {
+        said: Some(HybridTime::new(13)),
+        ..peer
     };
     vec![
         (
@@ -78,6 +84,7 @@ fn written() -> Vec<(&'static str, Vec<u8>)> {
             audit::sealed(1, [0; 32], &key, &note).unwrap(),
         ),
         ("peer-note-v1", encode(&peer).unwrap()),
+        ("peer-note-v2", encode(&heard).unwrap()),
         ("snapshot-v1", snapshot::encoded(&snapshot(None)).unwrap()),
         (
             "snapshot-v2",
@@ -161,7 +168,11 @@ fn every_line_of_the_golden_file_still_reads() {
                 minicbor::decode::<Entry>(&bytes).unwrap();
             }
             "audit-entry" => assert!(audit::is_whole(&bytes)),
-            "peer-note" => assert_eq!(minicbor::decode::<PeerNote>(&bytes).unwrap().ahead_ms, -11),
+            "peer-note" => {
+                let read = minicbor::decode::<PeerNote>(&bytes).unwrap();
+                assert_eq!((read.ahead_ms, read.holds), (-11, 12));
+                assert_eq!(read.said.is_some(), name == "peer-note-v2");
+            }
             "snapshot" => {
                 let read = snapshot::decoded(&bytes).unwrap();
                 assert_eq!(read.save, b"a saved document");

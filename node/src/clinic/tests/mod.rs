@@ -25,6 +25,7 @@ mod relay_hostile;
 mod relay_random;
 mod relay_receipts;
 mod sharing;
+mod sticks;
 mod told;
 mod twins;
 

@@ -15,7 +15,7 @@ use crate::store::Space;
 
 impl House {
     /// Another node of the clinic, on another computer.
-    fn twin(&self, label: &str) -> Self {
+    pub(super) fn twin(&self, label: &str) -> Self {
         Self::joined(&self.enrolment(label))
     }
 

@@ -7,6 +7,7 @@ use super::super::hello::Hello;
 use super::BundleError;
 use super::head::PartHead;
 use crate::codec::{self, Bounded, CodecError};
+use crate::id::CertificateHash;
 use crate::identity::{Context, NodeCertificate, NodeKey, Signature, Verified, verify};
 use crate::reconcile::{Cursor, FeedNumber, SharedDigests, StoreIncarnation};
 use crate::time::HybridTime;
@@ -20,6 +21,9 @@ pub struct Opening {
     /// The sender, as its clinic certified it. Whether that clinic is known is for the recipient
     /// to decide.
     pub certificate: Verified<NodeCertificate>,
+    /// The certificate of the node that the bundle was made for, as far as the sender holds it. Any
+    /// node of the clinic can open it, but `after`, `cursor` and `digests` are between these two.
+    pub known: Option<CertificateHash>,
     /// The sender's store.
     pub incarnation: StoreIncarnation,
     /// The newest number of its feed.
@@ -111,6 +115,7 @@ pub(super) fn read(head: &PartHead, plain: &[u8]) -> Result<Opening, BundleError
     let standing = hello.standing;
     Ok(Opening {
         certificate,
+        known: hello.known,
         incarnation: standing.incarnation,
         newest: standing.newest,
         after,

@@ -25,6 +25,7 @@ use crate::id::{CertificateHash, ClinicId, SealingPublic};
 use crate::identity::{NodeCertificate, NodeKey, Verified};
 use crate::limits::MAX_CERTIFICATE_BYTES;
 use crate::reconcile::FeedNumber;
+use crate::time::HybridTime;
 
 /// Who makes a bundle.
 #[derive(Clone, Copy)]
@@ -44,6 +45,29 @@ pub struct Recipient {
     pub sealing: SealingPublic,
 }
 
+/// What a bundle says of its sender's store. What the store accepts later is not in it, and may
+/// not be in the bundle either.
+#[derive(Debug, Clone, Copy)]
+pub struct Account {
+    after: FeedNumber,
+    known: Option<CertificateHash>,
+    standing: Standing,
+    time: HybridTime,
+}
+
+impl Account {
+    /// Of our store now, as the recipient may see it, in a bundle that is complete from the number
+    /// `after` of our feed on.
+    pub fn of(holdings: &dyn Holdings, after: FeedNumber) -> Self {
+        Self {
+            after,
+            known: holdings.peer_certificate(),
+            standing: Standing::of(holdings),
+            time: holdings.time(),
+        }
+    }
+}
+
 /// One part on its way into a file. Write what each call returns, in order.
 pub struct PartWriter {
     context: AeadCtxS<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>,
@@ -57,8 +81,7 @@ pub struct PartWriter {
 impl PartWriter {
     /// Begins part number `part` of a bundle; returns its first bytes.
     ///
-    /// `after` is the number of our feed from which on the bundle is complete, `holdings` our
-    /// store as the recipient may see it.
+    /// All parts of a bundle tell the same `account`, taken before what is owed was looked up.
     ///
     /// # Errors
     /// [`BundleError::UnusableKey`], [`BundleError::TooManyParts`].
@@ -67,8 +90,7 @@ impl PartWriter {
         (bundle, part): (BundleId, u32),
         author: Author<'_>,
         recipient: Recipient,
-        after: FeedNumber,
-        holdings: &dyn Holdings,
+        account: &Account,
     ) -> Result<(Self, Vec<u8>), BundleError> {
         if part == 0 || part > MAX_PARTS {
             return Err(BundleError::TooManyParts);
@@ -94,9 +116,9 @@ impl PartWriter {
                 .map_err(|_| BundleError::UnusableKey)?;
         let hello = Hello {
             certificate: author.certificate.hash(),
-            known: None,
-            standing: Standing::of(holdings),
-            time: holdings.time(),
+            known: account.known,
+            standing: account.standing,
+            time: account.time,
             quiet_s: None,
             knows: None,
         };
@@ -107,7 +129,8 @@ impl PartWriter {
             sealed: 0,
             certificates: vec![author.certificate.hash()],
         };
-        let mut first = opening::write(&head, after, hello, author.certificate, author.node);
+        let mut first =
+            opening::write(&head, account.after, hello, author.certificate, author.node);
         writer.plain.append(&mut first);
         let mut bytes = head.encode();
         writer.written = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

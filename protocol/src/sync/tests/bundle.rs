@@ -10,7 +10,7 @@ use super::store::{Identity, Store, record, statement};
 use crate::identity::SealingKey;
 use crate::reconcile::FeedNumber;
 use crate::sync::bundle::{
-    Author, BundleError, BundleId, MAX_PARTS, PartReader, PartWriter, Piece, Recipient,
+    Account, Author, BundleError, BundleId, MAX_PARTS, PartReader, PartWriter, Piece, Recipient,
 };
 use crate::sync::{Holdings, ItemKind};
 
@@ -60,8 +60,7 @@ impl Couple {
                 clinic: self.recipient.clinic(),
                 sealing: self.sealing.public(),
             },
-            FeedNumber::START,
-            &self.store,
+            &Account::of(&self.store, FeedNumber::START),
         )
     }
 

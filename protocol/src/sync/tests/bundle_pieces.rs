@@ -10,7 +10,8 @@ use crate::id::AttachmentId;
 use crate::identity::SealingKey;
 use crate::reconcile::FeedNumber;
 use crate::sync::bundle::{
-    Author, BundleError, BundleId, MAX_PIECES_IN_A_ROW, PartReader, PartWriter, Piece, Recipient,
+    Account, Author, BundleError, BundleId, MAX_PIECES_IN_A_ROW, PartReader, PartWriter, Piece,
+    Recipient,
 };
 use crate::sync::frame::Frame;
 use crate::sync::payload::{AskFrame, HeldFrame, InDoubt};
@@ -30,7 +31,13 @@ fn part(write: impl FnOnce(&mut PartWriter) -> Vec<u8>) -> (Vec<u8>, PartReader)
     };
     let rng = &mut ChaCha20Rng::seed_from_u64(1);
     let bundle = (BundleId::new([7; 16]), 1);
-    let begun = PartWriter::begin(rng, bundle, author, to, FeedNumber::START, &store);
+    let begun = PartWriter::begin(
+        rng,
+        bundle,
+        author,
+        to,
+        &Account::of(&store, FeedNumber::START),
+    );
     let (mut writer, mut file) = begun.unwrap();
     file.extend(write(&mut writer));
     file.extend(writer.end(true).unwrap());

@@ -7,6 +7,7 @@ use chartmesh_tests::scan::Scan;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::Value;
 
+use super::restart::copy_folder;
 use super::{NakatoShared, shared_with};
 use crate::PROGRAM;
 
@@ -216,4 +217,54 @@ fn a_stick_that_is_not_there_is_not_one_with_nothing_missing() {
     std::fs::create_dir(&empty).unwrap();
     let said = clinic.fails(&[Path::new("sync"), Path::new("import"), &empty], 4);
     assert!(said.contains("is the stick plugged in"), "{said}");
+}
+
+/// What one clinic is told of the other.
+fn summary(at: &Clinic) -> String {
+    let status = at.json(&["sync", "status"]);
+    status["peers"][0]["summary"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_clinic_that_is_put_back_is_told_what_it_lacks_and_gets_it_with_the_second_stick() {
+    let (valley, nakato) = Valley::new();
+    let Valley { hill, river, .. } = &valley;
+    let mut number = 0;
+    let mut carry = |from: &Clinic, to: &Clinic| {
+        number += 1;
+        let file = valley.export(from, to, &format!("{number}.bundle"), &[]);
+        to.ok(&arguments(&[&file[0]]))
+    };
+    for (from, to) in [(hill, river), (river, hill), (hill, river)] {
+        carry(from, to);
+    }
+    let backup = river.scratch().join("backup");
+    copy_folder(&river.dir(), &backup);
+    nakato.note(hill, "n1", "written after the copy");
+    carry(hill, river);
+    carry(river, hill);
+    let has = "has everything that you saved; confirmed just now";
+    assert!(summary(hill).starts_with(has), "{}", summary(hill));
+    std::fs::remove_dir_all(river.dir()).unwrap();
+    copy_folder(&backup, &river.dir());
+
+    let said = carry(hill, river);
+    let missing = "Missing here: Hill Clinic takes this node to have what is not here";
+    assert!(said.contains(missing), "{said}");
+    assert!(said.contains("chartmesh sync export --peer "), "{said}");
+    assert!(!said.contains("Nothing is missing"), "{said}");
+    let said = carry(river, hill);
+    assert!(
+        said.contains("Missing at River Hospital: it has less"),
+        "{said}"
+    );
+    assert!(summary(hill).contains("wait"), "{}", summary(hill));
+    let said = carry(hill, river);
+    assert!(said.contains("Nothing is missing"), "{said}");
+    same_chart(&valley, &nakato);
+    carry(river, hill);
+    carry(hill, river);
+    for clinic in [hill, river] {
+        assert!(summary(clinic).starts_with(has), "{}", summary(clinic));
+    }
 }
