@@ -17,10 +17,10 @@
 //! mode, RFC 9180 §5.1.1, with the head as `info`): a block that is moved, changed, left out or
 //! taken from another part does not open. The sender's node signs the head and what it says of its
 //! store, so a bundle cannot be made in its name. HELLO is that of a session: the sender's store,
-//! how far it has followed the recipient's, and the digests of what both share. The certificate that
-//! it names as known is of the node that it was made for, where the sender holds one. `after` is the
-//! number in the sender's feed from which on the bundle is complete: a recipient that has followed
-//! it so far may move its cursor to `newest` once every part is stored.
+//! how far it has followed the recipient's, and the digests of what both share. The certificate
+//! that it names as known is of the node that it was made for, where the sender holds one. `after`
+//! is the number in the sender's feed from which on the bundle is complete: a recipient that has
+//! followed it so far may move its cursor to `newest` once every part is stored.
 //!
 //! Bundles are read in any order, so the time in HELLO says which one tells last of its sender: an
 //! earlier one gives its items, and is believed in nothing else. A store that is another than it
