@@ -13,7 +13,7 @@ use super::attachments::note_saved;
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
-use super::{Clinic, ClinicError, delivered, hybrid, refusal};
+use super::{Clinic, ClinicError, delivered, emergency, hybrid, refusal};
 use crate::store::{Batch, Space, StoreError};
 
 /// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
@@ -160,7 +160,10 @@ impl Clinic {
             for item in items.iter().filter(of_charts) {
                 let chart = &item.chart;
                 // Who was only told no in an emergency has no such patient.
-                let is_had = is_ours || !item.is_statement() || item.party == Some(own);
+                let is_had = is_ours
+                    || !item.is_statement()
+                    || item.party == Some(own)
+                    || !emergency::is_asked(view, chart)?;
                 if is_had && !view.contains(Space::Charts, chart.as_bytes())? {
                     batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
                 }

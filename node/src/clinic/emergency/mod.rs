@@ -21,7 +21,7 @@ pub use review::{CodeGiven, EmergencyCodeShown, EmergencyLine, Reviewed, RuleSet
 use chartmesh_protocol::ChartId;
 
 use super::{Clinic, ClinicError};
-use crate::store::{Batch, Space};
+use crate::store::{Batch, Space, View};
 
 /// What the keys of charts begin with that somebody has asked for.
 const ASKED: &[u8] = b"emergency/";
@@ -30,6 +30,12 @@ const ASKED: &[u8] = b"emergency/";
 pub(super) fn note_asked(batch: &mut Batch, chart: &ChartId) {
     let key = [ASKED, chart.as_bytes()].concat();
     batch.put(Space::Settings, key, Vec::new());
+}
+
+/// Whether somebody has asked for a chart.
+pub(super) fn is_asked(view: &View<'_>, chart: &ChartId) -> Result<bool, ClinicError> {
+    let key = [ASKED, chart.as_bytes()].concat();
+    Ok(view.contains(Space::Settings, &key)?)
 }
 
 impl Clinic {
