@@ -7,14 +7,14 @@ use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordForm, VerifiedRecord};
-use chartmesh_protocol::{ChartId, NodeId};
+use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 
 use super::attachments::note_saved;
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
 use super::{Clinic, ClinicError, delivered, emergency, hybrid, refusal};
-use crate::store::{Batch, Space, StoreError};
+use crate::store::{Batch, Space, StoreError, View};
 
 /// Readings that wait to be noted while the disk is full: those of some days. Then reading ends,
 /// too: a chart is not read without a trace.
@@ -117,6 +117,45 @@ fn house_of_statement(body: &Body) -> Option<Body> {
     matches!(body, Body::HouseNote(_) | Body::NodeRevocation(_)).then(|| body.clone())
 }
 
+/// Notes the charts of items, and that their cards, what is held of them and their attachments are
+/// to be looked at. It matters whether they were written here, and which clinic is ours.
+fn mark_charts(
+    view: &View<'_>,
+    batch: &mut Batch,
+    items: &[NewItem],
+    (is_ours, own): (bool, ClinicId),
+    mark: &[u8],
+) -> Result<(), ClinicError> {
+    // Who is asked in an emergency may not have the chart: it is none of his.
+    let of_charts = |item: &&NewItem| !item.is_of_house() && !item.asks;
+    for item in items.iter().filter(of_charts) {
+        let chart = &item.chart;
+        // Who was only told no in an emergency has no such patient.
+        let is_had = is_ours
+            || !item.is_statement()
+            || item.party == Some(own)
+            || !emergency::is_asked(view, chart)?;
+        if is_had && !view.contains(Space::Charts, chart.as_bytes())? {
+            batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
+        }
+        // What is written here comes with its card, but another one may be in the
+        // making; and with a card it is noted what does not count, which a statement
+        // may change.
+        if !is_ours
+            || item.revokes
+            || view.contains(Space::Stale, chart.as_bytes())?
+            || view.contains(Space::Held, chart.as_bytes())?
+        {
+            batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.to_vec());
+        }
+        if !is_ours {
+            // A key may come after the record that it opens.
+            batch.put(Space::Unlooked, chart.as_bytes().to_vec(), mark.to_vec());
+        }
+    }
+    Ok(())
+}
+
 impl Clinic {
     /// Files a draft in one commit and tells whoever waits for news. Returns the feed numbers of
     /// the items that were new.
@@ -155,33 +194,7 @@ impl Clinic {
             let filed = items::file(view, &mut batch, &items)?;
             notes::apply(view, &mut batch, &told, &own)?;
             refusal::note_heard(view, &mut batch, &items, at_ms)?;
-            // Who is asked in an emergency may not have the chart: it is none of his.
-            let of_charts = |item: &&NewItem| !item.is_of_house() && !item.asks;
-            for item in items.iter().filter(of_charts) {
-                let chart = &item.chart;
-                // Who was only told no in an emergency has no such patient.
-                let is_had = is_ours
-                    || !item.is_statement()
-                    || item.party == Some(own)
-                    || !emergency::is_asked(view, chart)?;
-                if is_had && !view.contains(Space::Charts, chart.as_bytes())? {
-                    batch.put(Space::Charts, chart.as_bytes().to_vec(), Vec::new());
-                }
-                // What is written here comes with its card, but another one may be in the
-                // making; and with a card it is noted what does not count, which a statement
-                // may change.
-                if !is_ours
-                    || item.revokes
-                    || view.contains(Space::Stale, chart.as_bytes())?
-                    || view.contains(Space::Held, chart.as_bytes())?
-                {
-                    batch.put(Space::Stale, chart.as_bytes().to_vec(), mark.clone());
-                }
-                if !is_ours {
-                    // A key may come after the record that it opens.
-                    batch.put(Space::Unlooked, chart.as_bytes().to_vec(), mark.clone());
-                }
-            }
+            mark_charts(view, &mut batch, &items, (is_ours, own), &mark)?;
             if let Origin::Peer(peer) = origin {
                 delivered::mark(view, &mut batch, &peer, &filed)?;
             }
