@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Action;
 use super::draft::Draft;
 use super::open_chart::{OpenChart, Scope};
-use super::records::{Content, HeldRecord};
+use super::records::{Content, HeldRecord, Listed};
 use super::{Clinic, ClinicError, date};
 
 /// A record that does not count, for who has to decide.
@@ -49,8 +49,11 @@ pub struct Admitted {
     pub with_them: Vec<RecordId>,
 }
 
-/// Records to admit, by the compartment in which they stand.
-type Places = BTreeMap<(ChartId, CompartmentName), BTreeSet<RecordId>>;
+/// A compartment of a chart.
+type Place = (ChartId, CompartmentName);
+
+/// Records by the compartment in which they stand.
+type Places = BTreeMap<Place, BTreeSet<RecordId>>;
 
 impl Clinic {
     /// The records that do not count, of one patient or of all; charts that came just now may be
@@ -67,6 +70,10 @@ impl Clinic {
         let mut all = Vec::new();
         for chart in charts {
             let open = self.open_chart(&chart, Scope::Reading)?;
+            if open.held().next().is_none() {
+                continue;
+            }
+            let records = self.records(&chart)?;
             for (name, held) in open.held() {
                 let author = self.certificates_read().book().clinics(&held.author).next();
                 all.push(HeldItem {
@@ -75,14 +82,12 @@ impl Clinic {
                     compartment: name.to_string(),
                     author,
                     author_name: author.and_then(|id| names.get(&id).cloned()),
-                    at: self.written_at(&open, name, held)?,
+                    at: self.written_at(&open, name, (&records, held))?,
                     reason: held.reason.clone(),
                     admissible: held.admissible,
                 });
             }
-            if open.held().next().is_some() {
-                self.note(Action::Read, Some(chart))?;
-            }
+            self.note(Action::Read, Some(chart))?;
         }
         Ok(all)
     }
@@ -92,9 +97,8 @@ impl Clinic {
         &self,
         open: &OpenChart,
         name: &CompartmentName,
-        held: &HeldRecord,
+        (records, held): (&[Listed], &HeldRecord),
     ) -> Result<Option<String>, ClinicError> {
-        let records = self.records(&open.id())?;
         let Some(listed) = records.iter().find(|one| one.id == held.record) else {
             return Ok(None);
         };
@@ -116,13 +120,9 @@ impl Clinic {
     /// does not help, [`ClinicError::Usage`] for a reason that is too long.
     pub fn admit(&self, ids: &[String], reason: &str) -> Result<Vec<Admitted>, ClinicError> {
         let _writing = self.writing();
-        let places = self.places_of(ids)?;
+        let (places, before) = self.places_of(ids)?;
         let mut draft = Draft::default();
         let mut admitted = Vec::new();
-        let mut before = BTreeMap::new();
-        for place in places.keys() {
-            before.insert(place.clone(), self.held_in(place)?);
-        }
         for ((chart, compartment), records) in places {
             let records: Vec<RecordId> = records.into_iter().collect();
             for some in records.chunks(MAX_ADMITTED) {
@@ -148,26 +148,16 @@ impl Clinic {
         }
         self.file(draft)?;
         for (one, (place, held)) in admitted.iter_mut().zip(before) {
-            let left = self.held_in(&place)?;
+            let left = held_in(&self.open_chart(&place.0, Scope::Reading)?, &place.1);
             let freed = held.difference(&left).copied();
             one.with_them = freed.filter(|id| !one.records.contains(id)).collect();
         }
         Ok(admitted)
     }
 
-    /// The records of a compartment that do not count.
-    fn held_in(
-        &self,
-        (chart, compartment): &(ChartId, CompartmentName),
-    ) -> Result<BTreeSet<RecordId>, ClinicError> {
-        let open = self.open_chart(chart, Scope::Reading)?;
-        let held = open.held().filter(|(name, _)| *name == compartment);
-        Ok(held.map(|(_, held)| held.record).collect())
-    }
-
-    /// Where the records stand that were named.
-    fn places_of(&self, ids: &[String]) -> Result<Places, ClinicError> {
-        let mut places = Places::new();
+    /// Where the records stand that were named, and all that is held in the same compartments.
+    fn places_of(&self, ids: &[String]) -> Result<(Places, Places), ClinicError> {
+        let (mut places, mut before) = (Places::new(), Places::new());
         let wanted: Vec<String> = ids
             .iter()
             .map(|id| id.trim().to_ascii_lowercase())
@@ -181,30 +171,18 @@ impl Clinic {
                     if !wanted.is_empty() && id.starts_with(wanted) {
                         self.check_admissible(&open, held)?;
                         found.insert(held.record);
-                        let place = places.entry((chart, name.clone())).or_default();
-                        place.insert(held.record);
+                        let place = (chart, name.clone());
+                        let all = before.entry(place.clone());
+                        all.or_insert_with(|| held_in(&open, name));
+                        places.entry(place).or_default().insert(held.record);
                     }
                 }
             }
         }
         for found in found {
-            match found.len() {
-                1 => {}
-                0 => {
-                    return Err(ClinicError::NotFound {
-                        what: "held record",
-                        look: "held list",
-                    });
-                }
-                count => {
-                    return Err(ClinicError::Ambiguous {
-                        what: "held records",
-                        count,
-                    });
-                }
-            }
+            ClinicError::only(found, ("held record", "held records"), "held list")?;
         }
-        Ok(places)
+        Ok((places, before))
     }
 
     fn check_admissible(&self, open: &OpenChart, held: &HeldRecord) -> Result<(), ClinicError> {
@@ -223,4 +201,10 @@ impl Clinic {
             held.reason
         )))
     }
+}
+
+/// The records of a compartment that do not count.
+fn held_in(open: &OpenChart, compartment: &CompartmentName) -> BTreeSet<RecordId> {
+    let held = open.held().filter(|(name, _)| *name == compartment);
+    held.map(|(_, held)| held.record).collect()
 }

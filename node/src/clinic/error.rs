@@ -120,6 +120,27 @@ impl ClinicError {
         }
     }
 
+    /// The only one of what a typed id can mean.
+    ///
+    /// # Errors
+    /// [`Self::NotFound`] where there is none, with the command that lists them, and
+    /// [`Self::Ambiguous`] where there are several, called `many`.
+    pub(crate) fn only<T>(
+        found: impl IntoIterator<Item = T>,
+        (what, many): (&'static str, &'static str),
+        look: &'static str,
+    ) -> Result<T, Self> {
+        let mut found = found.into_iter();
+        let one = found.next().ok_or(Self::NotFound { what, look })?;
+        match found.count() {
+            0 => Ok(one),
+            others => Err(Self::Ambiguous {
+                what: many,
+                count: others.saturating_add(1),
+            }),
+        }
+    }
+
     /// The class for scripts.
     #[must_use]
     pub fn exit(&self) -> Exit {

@@ -105,17 +105,7 @@ impl Clinic {
                     .map(|id| (chart, id)),
             );
         }
-        match found.as_slice() {
-            [] => Err(ClinicError::NotFound {
-                what: "grant",
-                look: "consent list",
-            }),
-            [one] => Ok(*one),
-            many => Err(ClinicError::Ambiguous {
-                what: "grants",
-                count: many.len(),
-            }),
-        }
+        ClinicError::only(found, ("grant", "grants"), "consent list")
     }
 }
 

@@ -216,17 +216,8 @@ impl Clinic {
         found.dedup();
         let mut clinics: Vec<ClinicId> = found.iter().map(|peer| peer.clinic).collect();
         clinics.dedup();
-        match clinics.len() {
-            0 => Err(ClinicError::NotFound {
-                what: "clinic",
-                look: "peer list",
-            }),
-            1 => Ok(found),
-            count => Err(ClinicError::Ambiguous {
-                what: "clinics",
-                count,
-            }),
-        }
+        ClinicError::only(clinics, ("clinic", "clinics"), "peer list")?;
+        Ok(found)
     }
 
     /// The key that chart keys of a clinic are wrapped to: what it says itself, on its card or in a

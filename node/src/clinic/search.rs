@@ -228,16 +228,6 @@ impl Clinic {
                 }
             }
         }
-        match (found.len(), found.first()) {
-            (1, Some(chart)) => Ok(*chart),
-            (0, _) | (_, None) => Err(ClinicError::NotFound {
-                what: "patient",
-                look: "patient search",
-            }),
-            (count, _) => Err(ClinicError::Ambiguous {
-                what: "patients",
-                count,
-            }),
-        }
+        ClinicError::only(found, ("patient", "patients"), "patient search")
     }
 }

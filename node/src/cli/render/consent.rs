@@ -1,6 +1,6 @@
 //! Grants in words.
 
-use super::{line, many, short};
+use super::{line, many, named, short};
 use crate::clinic::{GrantLine, GrantMade, GrantsMade, LedgerCheck, Revoked};
 
 pub(super) fn made(made: &GrantsMade) -> String {
@@ -88,7 +88,7 @@ pub(super) fn list(grants: &[GrantLine]) -> String {
 
 /// Who may do what with what, through whom, and until when.
 fn sentence(grant: &GrantLine) -> String {
-    let to = grant.to_name.clone().unwrap_or_else(|| short(&grant.to));
+    let to = named(grant.to_name.as_ref(), &grant.to);
     let may = match grant.state.as_str() {
         "valid" => "may",
         "not-yet" => "will be allowed to",
@@ -110,8 +110,7 @@ fn sentence(grant: &GrantLine) -> String {
         said.push_str(", and nothing from before");
     }
     if let Some(through) = &grant.through {
-        let name = grant.through_name.clone();
-        let name = name.unwrap_or_else(|| short(through));
+        let name = named(grant.through_name.as_ref(), through);
         said.push_str(&format!(", through {name}"));
     }
     said.push('.');

@@ -1,6 +1,6 @@
 //! Emergencies, in words.
 
-use super::{Emergency, chart, line, read, short};
+use super::{Emergency, chart, line, named, read, short};
 use crate::clinic::{
     ChartView, CodeGiven, EmergencyCodeShown, EmergencyLine, EmergencyState, Opening, RuleSet,
 };
@@ -56,8 +56,7 @@ fn list(lines: &[EmergencyLine]) -> String {
     }
     let mut out = String::new();
     for one in lines {
-        let clinic = one.clinic_name.clone();
-        let clinic = clinic.unwrap_or_else(|| short(&one.clinic));
+        let clinic = named(one.clinic_name.as_ref(), &one.clinic);
         line(
             &mut out,
             &format!(
@@ -113,8 +112,7 @@ fn list(lines: &[EmergencyLine]) -> String {
 pub(super) fn in_chart(out: &mut String, chart: &ChartView) {
     let all = chart.emergencies.iter();
     for one in all.filter(|one| one.reviewed.is_none()) {
-        let clinic = one.clinic_name.clone();
-        let clinic = clinic.unwrap_or_else(|| short(&one.clinic));
+        let clinic = named(one.clinic_name.as_ref(), &one.clinic);
         let text = format!(
             "  EMERGENCY {} at {clinic} asked for the summary, {}: \"{}\"",
             one.clinician, one.at, one.reason

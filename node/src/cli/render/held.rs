@@ -1,6 +1,6 @@
 //! Records that do not count, in words.
 
-use super::{line, many, short};
+use super::{line, many, named, short};
 use crate::clinic::{Admitted, HeldItem};
 
 /// What there is to decide, patient by patient.
@@ -20,7 +20,7 @@ pub(super) fn list(items: &[HeldItem]) -> String {
             );
         }
         let unknown = || "an unknown node".to_owned();
-        let known = |id| item.author_name.clone().unwrap_or_else(|| short(&id));
+        let known = |id| named(item.author_name.as_ref(), &id);
         let author = item.author.map_or_else(unknown, known);
         let at = item.at.as_deref().unwrap_or("at an unknown time");
         line(

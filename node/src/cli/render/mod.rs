@@ -14,6 +14,7 @@ mod printable;
 use std::fmt::Write;
 use std::path::Path;
 
+use chartmesh_protocol::ClinicId;
 use serde::de::DeserializeOwned;
 
 use super::args::{
@@ -239,6 +240,11 @@ fn imported(imported: &Imported) -> String {
     };
     line(&mut out, &format!("{files}, {failed} failed."));
     out
+}
+
+/// The name of a clinic, or its id where it is not known here.
+fn named(name: Option<&String>, clinic: &ClinicId) -> String {
+    name.cloned().unwrap_or_else(|| short(clinic))
 }
 
 /// A number with its noun.

@@ -1,12 +1,12 @@
 //! Asking for a patient's summary in an emergency, and how that stands.
 
 use chartmesh_protocol::ledger::{
-    Body, BreakGlass, CompartmentName, Decision, EMERGENCY_MS, EmergencyCode, GrantState,
-    GrantView, Rights, Signer,
+    Body, BreakGlass, Decision, EMERGENCY_MS, EmergencyCode, GrantState, GrantView, Signer,
 };
 use chartmesh_protocol::{ChartId, StatementId};
 use serde::{Deserialize, Serialize};
 
+use super::given;
 use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
 use crate::clinic::{ChartView, Clinic, ClinicError, date, fold};
@@ -126,14 +126,7 @@ impl Clinic {
                 }
             }
         }
-        let is_given = |view: &GrantView| {
-            view.state == GrantState::Valid
-                && view.grant.grantee == own
-                && view.grant.emergency.is_none()
-                && view.grant.rights.includes(Rights::READ)
-                && view.grant.compartments.covers(&CompartmentName::Summary)
-        };
-        if decision.custodian() == Some(own) || decision.grants().any(is_given) {
+        if decision.custodian() == Some(own) || given(&decision, &own).is_some() {
             return Err(ClinicError::Conflict {
                 reason: "this clinic may read the summary already: `chartmesh chart show` shows it"
                     .to_owned(),

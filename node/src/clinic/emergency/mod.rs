@@ -18,7 +18,8 @@ mod review;
 pub use ask::{EmergencyState, Opening};
 pub use review::{CodeGiven, EmergencyCodeShown, EmergencyLine, Reviewed, RuleSet};
 
-use chartmesh_protocol::ChartId;
+use chartmesh_protocol::ledger::{CompartmentName, Decision, GrantState, GrantView, Rights};
+use chartmesh_protocol::{ChartId, ClinicId};
 
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space, View};
@@ -30,6 +31,17 @@ const ASKED: &[u8] = b"emergency/";
 pub(super) fn note_asked(batch: &mut Batch, chart: &ChartId) {
     let key = [ASKED, chart.as_bytes()].concat();
     batch.put(Space::Settings, key, Vec::new());
+}
+
+/// A grant in force by which a clinic reads the summary, and not in an emergency only.
+fn given<'a>(decision: &'a Decision, clinic: &ClinicId) -> Option<&'a GrantView> {
+    decision.grants().find(|view| {
+        view.state == GrantState::Valid
+            && view.grant.grantee == *clinic
+            && view.grant.emergency.is_none()
+            && view.grant.rights.includes(Rights::READ)
+            && view.grant.compartments.covers(&CompartmentName::Summary)
+    })
 }
 
 /// Whether somebody has asked for a chart.

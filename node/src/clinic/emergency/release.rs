@@ -3,13 +3,14 @@
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
     Basis, Body, BreakGlass, CompartmentName, Compartments, Decision, EMERGENCY_MS, Grant,
-    GrantState, GrantView, History, Ledger, Purpose, Rights, Signer, Statement,
+    GrantState, History, Ledger, Purpose, Rights, Signer, Statement,
 };
 use chartmesh_protocol::limits::MAX_FRONTIER;
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, StatementId};
 use rand::RngExt;
 
+use super::given;
 use crate::clinic::audit::Action;
 use crate::clinic::draft::Draft;
 use crate::clinic::open_chart::{OpenChart, Scope};
@@ -85,21 +86,11 @@ impl Clinic {
         asked: &BreakGlass,
     ) -> Result<Option<Verified<Statement>>, ClinicError> {
         let own = self.clinic_id();
-        let ground = match open.decision.custodian() == Some(own) {
-            true => None,
-            false => Some(open.decision.grants().find(|view| {
-                view.state == GrantState::Valid
-                    && view.grant.grantee == own
-                    && view.grant.emergency.is_none()
-                    && view.grant.rights.includes(Rights::READ)
-                    && view.grant.compartments.covers(&SUMMARY)
-            })),
-        };
-        let parent: Option<&GrantView> = match ground {
-            None => None,
-            Some(Some(view)) => Some(view),
-            Some(None) => return Ok(None),
-        };
+        let is_home = open.decision.custodian() == Some(own);
+        let parent = given(&open.decision, &own).filter(|_| !is_home);
+        if parent.is_none() && !is_home {
+            return Ok(None);
+        }
         let (Some(sealing), Some(secret)) = (self.sealing_key_of(&asked.clinic)?, &open.secret)
         else {
             return Ok(None);

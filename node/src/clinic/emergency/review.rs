@@ -287,17 +287,7 @@ impl Clinic {
             };
             found.extend(ledger.emergencies().filter_map(named));
         }
-        match found.as_slice() {
-            [one] => Ok(*one),
-            [] => Err(ClinicError::NotFound {
-                what: "emergency",
-                look: "emergency list",
-            }),
-            many => Err(ClinicError::Ambiguous {
-                what: "emergencies",
-                count: many.len(),
-            }),
-        }
+        ClinicError::only(found, ("emergency", "emergencies"), "emergency list")
     }
 }
 

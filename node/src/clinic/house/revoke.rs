@@ -79,18 +79,7 @@ impl Clinic {
         let certificates = self.certificates_read();
         let nodes = certificates.book().nodes(own);
         let begins = |node: &NodeId| !wanted.is_empty() && node.to_string().starts_with(&wanted);
-        let found: Vec<NodeId> = nodes.filter(begins).collect();
-        match found.as_slice() {
-            [] => Err(ClinicError::NotFound {
-                what: "node",
-                look: "node list",
-            }),
-            [one] => Ok(*one),
-            more => Err(ClinicError::Ambiguous {
-                what: "nodes",
-                count: more.len(),
-            }),
-        }
+        ClinicError::only(nodes.filter(begins), ("node", "nodes"), "node list")
     }
 
     /// Says to everybody that a node is one no more, and to the clinic's other nodes where keys are

@@ -205,18 +205,11 @@ impl Chart {
         let grants: Vec<(StatementId, Grant)> = self
             .statements
             .iter()
-            .filter_map(|statement| match statement.body() {
-                Body::Grant(grant) => Some((statement.id(), grant.clone())),
-                Body::Genesis(_)
-                | Body::Revocation(_)
-                | Body::Epoch(_)
-                | Body::HouseNote(_)
-                | Body::NodeRevocation(_)
-                | Body::NodeEnd(_)
-                | Body::Admission(_)
-                | Body::BreakGlass(_)
-                | Body::EmergencyRule(_)
-                | Body::Review(_) => None,
+            .filter_map(|statement| {
+                let Body::Grant(grant) = statement.body() else {
+                    return None;
+                };
+                Some((statement.id(), grant.clone()))
             })
             .collect();
         (!grants.is_empty()).then(|| index.get(&grants).clone())
