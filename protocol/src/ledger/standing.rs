@@ -13,7 +13,7 @@ use super::terms::{Purpose, Rights};
 use crate::id::{ChartId, ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
 use crate::ledger::{
-    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, NodeEnd, Review, Revocation,
+    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, NodeEnd, Revocation,
 };
 use crate::limits::MAX_DELEGATION_DEPTH;
 
@@ -41,8 +41,6 @@ pub(super) struct Standing<'a> {
     pub(super) admissions: Vec<&'a Admission>,
     /// The emergencies, with the clinics that ask.
     pub(super) emergencies: BTreeMap<StatementId, ClinicId>,
-    /// The reviews that count.
-    pub(super) reviews: Vec<&'a Review>,
     /// The patient's rules for emergencies.
     rules: BTreeMap<StatementId, EmergencyRule>,
     pub(super) invalid: BTreeMap<StatementId, Invalid>,
@@ -59,7 +57,6 @@ impl<'a> Standing<'a> {
             node_ends: Vec::new(),
             admissions: Vec::new(),
             emergencies: BTreeMap::new(),
-            reviews: Vec::new(),
             rules: rules_of(ledger),
             invalid: BTreeMap::new(),
             revoked_by: BTreeMap::new(),
@@ -111,7 +108,6 @@ impl<'a> Standing<'a> {
                     standing.check_chart(ledger, review.chart)?;
                     standing.check_signer(statement, |genesis| genesis.custodian.as_bytes())?;
                     emergency_of(ledger, review.emergency)?;
-                    standing.reviews.push(review);
                 }
                 Body::Grant(_) | Body::HouseNote(_) | Body::NodeRevocation(_) => {}
             }
@@ -336,10 +332,7 @@ impl<'a> Standing<'a> {
         epoch: &Epoch,
         statement: &Verified<Statement>,
     ) -> Result<Vec<ClinicId>, Invalid> {
-        self.genesis.ok_or(Invalid::NoGenesis)?;
-        if epoch.chart != ledger.chart() {
-            return Err(Invalid::OtherChart);
-        }
+        self.check_chart(ledger, epoch.chart)?;
         let node = crate::id::NodeId::new(statement.payload().signer().to_bytes());
         let clinics: Vec<ClinicId> = book.clinics(&node).collect();
         if clinics.is_empty() {

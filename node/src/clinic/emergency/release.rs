@@ -100,11 +100,12 @@ impl Clinic {
         let wrapped = wrap_chart_secret(&mut rng, &chart, &asked.clinic, &sealing, secret);
         let now = self.time_ms();
         let end = now.saturating_add(EMERGENCY_MS);
+        // The rule has to be among them, however many others there are.
         let mut frontier = open.ledger.frontier();
+        frontier.truncate(MAX_FRONTIER - 1);
         frontier.extend(open.decision.emergency_rule().map(|(id, _)| id));
         frontier.sort_unstable();
         frontier.dedup();
-        frontier.truncate(MAX_FRONTIER);
         let parent_end = parent.and_then(|view| view.grant.expires_ms);
         let grant = Grant {
             nonce: rng.random(),
