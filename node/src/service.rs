@@ -17,6 +17,10 @@ use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 /// How often a sync that takes long says how far it has come.
 const SYNC_PROGRESS: Duration = Duration::from_secs(1);
 
+/// After how long without a byte a person who waits is told so: an answer takes 3 s at 64 kbit/s
+/// and 300 ms.
+const SILENCE_MS: u64 = 5000;
+
 /// Takes note of how far a command has come.
 pub type Report = Arc<dyn Fn(Progress) + Send + Sync>;
 
@@ -134,6 +138,7 @@ impl Service {
             report.name = report.clinic.and_then(|id| names.get(&id).cloned());
         }
         self.look_at_relays(&mut reports).await?;
+        self.sum_up(&mut reports).await?;
         let exit = exit_of(&reports);
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
     }
@@ -145,6 +150,20 @@ impl Service {
             let node = report.node;
             report.passed_on =
                 on_clinic(&self.clinic, move |clinic| clinic.passed_on(&node)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says of each clinic whether it has what was saved here: equal records are not all of it.
+    async fn sum_up(&self, reports: &mut [SyncReport]) -> Result<(), Failure> {
+        let links = match self.network() {
+            Some(network) => network.board().all(),
+            None => reports.iter().map(SyncReport::link).collect(),
+        };
+        let lines = on_clinic(&self.clinic, |clinic| clinic.sync_status(links)).await?;
+        for report in reports {
+            let line = lines.iter().find(|line| line.node == report.node);
+            report.summary = line.map(|line| line.summary.clone());
         }
         Ok(())
     }
@@ -187,32 +206,48 @@ async fn synced(
 ) -> Result<Vec<SyncReport>, Failure> {
     let syncing = network.sync_now(wanted);
     tokio::pin!(syncing);
-    let mut waited = Duration::ZERO;
+    let (mut waited, asked_ms) = (Duration::ZERO, crate::clock::now_ms());
     loop {
         if let Ok(reports) = tokio::time::timeout(SYNC_PROGRESS, &mut syncing).await {
             return reports.map_err(stopped);
         }
         waited = waited.saturating_add(SYNC_PROGRESS);
         report(Progress {
-            what: how_far(&network.board().all(), wanted),
+            what: how_far(
+                &network.board().all(),
+                wanted,
+                asked_ms,
+                crate::clock::now_ms(),
+            ),
             done: waited.as_secs(),
             total: 0,
         });
     }
 }
 
-/// Who is called, and what has travelled so far.
-fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>) -> String {
+/// Who is called, what has travelled so far, and who does not answer since `asked_ms`.
+fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>, asked_ms: u64, now_ms: u64) -> String {
     let links = links
         .iter()
         .filter(|link| wanted.is_none_or(|id| link.clinic == Some(id)));
-    let words = links.filter_map(|link| match link.state {
-        LinkState::Connecting => Some(format!("calling {}", link.name)),
-        LinkState::Syncing => Some(format!(
-            "{}: {} items sent, {} received",
-            link.name, link.items_sent, link.items_received
-        )),
-        LinkState::Disconnected | LinkState::InSync | LinkState::Stalled => None,
+    let words = links.filter_map(|link| {
+        let heard_ms = link.heard_ms.map_or(now_ms, |heard| heard.max(asked_ms));
+        let silent_ms = now_ms.saturating_sub(heard_ms);
+        let name = &link.name;
+        match link.state {
+            LinkState::Connecting => Some(format!("calling {name}")),
+            LinkState::Disconnected => None,
+            LinkState::Syncing | LinkState::InSync | LinkState::Stalled
+                if silent_ms > SILENCE_MS =>
+            {
+                Some(format!("{name}: no answer for {} s", silent_ms / 1000))
+            }
+            LinkState::Syncing => Some(format!(
+                "{name}: {} items sent, {} received",
+                link.items_sent, link.items_received
+            )),
+            LinkState::InSync | LinkState::Stalled => None,
+        }
     });
     let words: Vec<String> = words.chain(["seconds:".to_owned()]).collect();
     words.join("; ")
@@ -435,4 +470,35 @@ fn was_missed(report: &SyncReport) -> bool {
 
 fn stopped(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format!("{error}; restart the node"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chartmesh_protocol::NodeId;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_told_who_does_not_answer() {
+        let node = NodeId::new([1; 32]);
+        let link = |state, heard_ms| PeerStatus {
+            state,
+            heard_ms,
+            name: "Coast".to_owned(),
+            ..SyncReport::unreachable(node, None, String::new()).link()
+        };
+        let said = |state, heard_ms| how_far(&[link(state, heard_ms)], None, 6_000, 20_000);
+        let silent = "Coast: no answer for 12 s; seconds:";
+        for state in [LinkState::InSync, LinkState::Syncing, LinkState::Stalled] {
+            assert_eq!(said(state, Some(8_000)), silent);
+        }
+        let before = "Coast: no answer for 14 s; seconds:";
+        assert_eq!(said(LinkState::InSync, Some(1_000)), before);
+        assert_eq!(said(LinkState::InSync, Some(19_000)), "seconds:");
+        let moving = "Coast: 0 items sent, 0 received; seconds:";
+        assert_eq!(said(LinkState::Syncing, Some(19_000)), moving);
+        assert_eq!(said(LinkState::Syncing, None), moving);
+        let calling = "calling Coast; seconds:";
+        assert_eq!(said(LinkState::Connecting, Some(8_000)), calling);
+    }
 }

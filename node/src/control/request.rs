@@ -197,6 +197,19 @@ pub enum Request {
     Doctor,
 }
 
+impl Request {
+    /// Whether it is carried out over the network, so that it takes as long as others let it.
+    #[must_use]
+    pub fn goes_out(&self) -> bool {
+        matches!(
+            self,
+            Self::SyncNow { .. }
+                | Self::AttachmentFetch { .. }
+                | Self::Emergency(EmergencyRequest::Open(_))
+        )
+    }
+}
+
 /// A command about what a clinic without a grant sees in an emergency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "kebab-case")]

@@ -159,6 +159,9 @@ pub(super) fn synced(synced: &Synced) -> String {
             ),
         };
         line(&mut out, &format!("  {id}  {name}: {how}"));
+        if let Some(summary) = &report.summary {
+            line(&mut out, &format!("            {summary}"));
+        }
     }
     out
 }

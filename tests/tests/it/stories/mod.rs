@@ -19,6 +19,7 @@ mod secrecy;
 mod sharing;
 mod sticks;
 mod twins;
+mod unanswered;
 mod visits;
 
 use std::time::Duration;
