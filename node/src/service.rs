@@ -318,8 +318,8 @@ fn carried_out(
         Request::PatientPin { id, new_pin, pin } => {
             Answer::done(&clinic.set_pin(&id, &new_pin, pin.as_ref())?)
         }
-        Request::Import { paths } => {
-            let imported = clinic.import(&paths, report)?;
+        Request::Import { paths, labels } => {
+            let imported = clinic.import_as(&paths, labels, report)?;
             let failed = imported.files.iter().any(|file| file.error.is_some());
             ending(&imported, failed.then_some(Exit::Failed))
         }

@@ -11,6 +11,7 @@ use super::args::{
     Attachment, Audit, Chart, Command, Consent, Emergency, ExportFormat, Global, Held, Node,
     Patient, Peer, PinArg, Sex, Sync,
 };
+use crate::clinic::Labels;
 use crate::control::{
     BundleOrder, EmergencyOrder, EmergencyRequest, Exit, Failure, GrantRequest, NodeRequest, Pin,
     Registration, Request, Resolution,
@@ -41,6 +42,10 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Patient(patient) => patient_request(patient)?,
         Command::Import(import) => Request::Import {
             paths: all_absolute(&import.paths)?,
+            labels: match import.lift_labels {
+                true => Labels::Lifted,
+                false => Labels::Kept,
+            },
         },
         Command::Export(export) => Request::Export {
             patient: export.patient.clone(),

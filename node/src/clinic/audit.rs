@@ -74,6 +74,9 @@ pub enum Action {
     /// It was set whether a summary may be released in an emergency.
     #[n(14)]
     RuleEmergency,
+    /// Resources went from one part of the chart into another.
+    #[n(15)]
+    Move,
 }
 
 impl Action {
@@ -92,7 +95,8 @@ impl Action {
             | Self::BreakGlass
             | Self::Release
             | Self::Review
-            | Self::RuleEmergency => false,
+            | Self::RuleEmergency
+            | Self::Move => false,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use crate::clinic::Labels;
+
 /// A PIN on its way from the person who typed it to the key that it opens.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -82,6 +84,9 @@ pub enum Request {
     Import {
         /// Absolute paths: the daemon has another working folder.
         paths: Vec<PathBuf>,
+        /// Whether resources may leave restricted parts of charts.
+        #[serde(default)]
+        labels: Labels,
     },
     /// A chart as FHIR.
     Export {

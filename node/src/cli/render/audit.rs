@@ -38,6 +38,7 @@ fn done(action: Action, of: &str) -> String {
         Action::Search => return "searched for patients".to_owned(),
         Action::Resolve => ("decided a conflict in the chart of ", ""),
         Action::SetPin => ("set the PIN of ", ""),
+        Action::Move => ("moved resources to another part of the chart of ", ""),
         Action::EnrollNode => return "made a file that makes another computer a node".to_owned(),
         Action::CutOffNode => return "cut off a node of this clinic".to_owned(),
         Action::Admit => ("let a held record count in the chart of ", ""),

@@ -218,6 +218,14 @@ fn imported(imported: &Imported) -> String {
             ),
         );
     }
+    for file in imported.files.iter().filter(|file| file.moved > 0) {
+        let (path, moved) = (file.file.display(), many(file.moved as u64, "resource"));
+        let text = format!(
+            "note    {path}: {moved} moved to another part of the chart, by label. Whoever could \
+             read the earlier text still can"
+        );
+        line(&mut out, &text);
+    }
     for file in imported
         .files
         .iter()
