@@ -6,8 +6,10 @@ use chartmesh_crdt::{
     ActorId, CommittedChange, Document, Readable as _, Resource, ResourceKey, Settled, Stamp,
 };
 
-const RESULT: &str = r#"{"resourceType":"Observation","id":"o1","status":"final","valueString":"positive","code":{"text":"HIV"}}"#;
-const DRUG: &str = r#"{"resourceType":"MedicationRequest","id":"m1","status":"active","intent":"order","medicationCodeableConcept":{"text":"efavirenz"}}"#;
+const RESULT: &str = r#"{"resourceType":"Observation","id":"o1","status":"final",
+    "valueString":"positive","code":{"text":"HIV"}}"#;
+const DRUG: &str = r#"{"resourceType":"MedicationRequest","id":"m1","status":"active",
+    "intent":"order","medicationCodeableConcept":{"text":"efavirenz"}}"#;
 
 /// A node, and the changes that it made.
 struct Node {

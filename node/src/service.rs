@@ -116,6 +116,7 @@ impl Service {
             let advice = "no other clinic is known here: `chartmesh peer add CARD` adds one";
             return Err(Failure::new(Exit::NotFound, advice));
         }
+        self.tell_homes().await;
         let mut reports = match self.network() {
             Some(network) => synced(&network, wanted, report).await?,
             None => {
@@ -141,6 +142,14 @@ impl Service {
         self.sum_up(&mut reports).await?;
         let exit = exit_of(&reports);
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
+    }
+
+    /// What was done with charts of other clinics goes to their homes with the sync.
+    async fn tell_homes(&self) {
+        let told = on_clinic(&self.clinic, |clinic| clinic.tell_homes()).await;
+        if let Err(failure) = told {
+            tracing::warn!(error = %failure.message, "other clinics are not told what was read");
+        }
     }
 
     /// A clinic that was not reached is served all the same, if relays hold for it what it lacks.
@@ -262,6 +271,7 @@ fn check_role(clinic: &Clinic, request: &Request) -> Result<(), Failure> {
             | Request::PeerList
             | Request::PeerRemove { .. }
             | Request::AuditList { .. }
+            | Request::AuditExport { .. }
             | Request::AuditVerify
             | Request::Doctor
             | Request::ConsentVerify { .. }
@@ -352,6 +362,7 @@ fn carried_out(
         Request::AuditList { patient, most } => {
             Answer::done(&clinic.audit_lines(patient.as_deref(), most)?)
         }
+        Request::AuditExport { patient } => Answer::done(&clinic.audit_events(patient.as_deref())?),
         Request::AuditVerify => {
             let check = clinic.audit_check()?;
             ending(&check, (!check.ok).then_some(Exit::Failed))
@@ -360,7 +371,10 @@ fn carried_out(
             let health = clinic.check(report)?;
             ending(&health, (!health.healthy).then_some(Exit::Damaged))
         }
-        Request::SyncExport(order) => Answer::done(&clinic.export_bundle(&order, report)?),
+        Request::SyncExport(order) => {
+            clinic.tell_homes()?;
+            Answer::done(&clinic.export_bundle(&order, report)?)
+        }
         Request::SyncImport { paths } => {
             let read = clinic.import_bundles(&paths, report)?;
             let failed = read.files.iter().any(|file| file.error.is_some());

@@ -82,6 +82,9 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
             patient: patient.clone(),
             most: *most,
         },
+        Command::Audit(Audit::Export { patient, .. }) => Request::AuditExport {
+            patient: patient.clone(),
+        },
         Command::Audit(Audit::Verify) => Request::AuditVerify,
         Command::Status => Request::Status,
         Command::Init(_)

@@ -35,6 +35,7 @@ mod addresses;
 mod admit;
 mod attachments;
 mod audit;
+mod audit_view;
 mod bundle;
 mod cards;
 mod certificates;
@@ -96,6 +97,7 @@ mod surroundings;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod told_log;
 mod verify;
 mod waiting;
 mod witness;

@@ -80,8 +80,8 @@ impl Clinic {
         let name: CompartmentName = from.to_string().parse().map_err(ClinicError::fault)?;
         if !open.decision().may_write(&self.clinic_id(), &name) {
             let text = format!(
-                "{key} belongs into {to} now and stands in {from}, where this clinic may not write: \
-                 ask a clinic that may to move it"
+                "{key} belongs into {to} now and stands in {from}, where this clinic may not \
+                 write: ask a clinic that may to move it"
             );
             return Err(ClinicError::refused(text));
         }

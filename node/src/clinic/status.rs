@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chartmesh_protocol::{ChartId, ClinicId, NodeId};
+use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
 use super::attachments::{Awaited, NotHad};
-use super::audit::{self, AuditCheck, AuditLine};
+use super::audit::{self, AuditCheck};
 use super::held_charts::HeldCharts;
 use super::house::{CutOff, Doubled};
 use super::peer_lines::PeerLine;
@@ -148,7 +148,7 @@ impl Clinic {
             });
         })?;
         let ledgers = self.verify_ledgers(None, progress)?;
-        let audit = self.audit_check()?;
+        let audit = audit::verify(&self.store, &self.node_id())?;
         let attachments = self.blobs.check().map_err(BlobError::from)?;
         let mut problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
         problems.extend(attachments.problems());
@@ -167,27 +167,6 @@ impl Clinic {
             attachments_missing: self.missing_by_reading()?,
             problems,
         })
-    }
-
-    /// Audit entries, of one patient or of all.
-    ///
-    /// # Errors
-    /// [`ClinicError::NotFound`] for an unknown patient.
-    pub fn audit_lines(
-        &self,
-        patient: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditLine>, ClinicError> {
-        let chart: Option<ChartId> = patient.map(|id| self.find_chart(id)).transpose()?;
-        audit::list(&self.store, chart.as_ref(), most)
-    }
-
-    /// Checks the audit log.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read.
-    pub fn audit_check(&self) -> Result<AuditCheck, ClinicError> {
-        audit::verify(&self.store, &self.node_id())
     }
 
     /// Takes note of a peer's time, and says by how many milliseconds it is ahead of ours.

@@ -194,6 +194,11 @@ pub enum Request {
         /// The most entries.
         most: usize,
     },
+    /// Audit entries as FHIR AuditEvents.
+    AuditExport {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
     /// Check the audit chain.
     AuditVerify,
     /// How the node is doing.

@@ -224,6 +224,7 @@ impl Decision {
     ///   it sealed under it goes to the custodian even after its grant has ended, and would be
     ///   closed there for ever without the key.
     /// - The end of a node: whoever may read its compartment now, and the node's clinic.
+    /// - A segment of an audit log: the clinic whose log it is.
     /// - A node's revocation: everybody. What a clinic's nodes tell each other: they alone.
     /// - A statement that does not count, epochs apart: nobody but the custodian.
     ///
@@ -235,7 +236,8 @@ impl Decision {
         };
         match audience {
             Audience::Everyone => true,
-            Audience::House(of) => of == clinic,
+            Audience::House(of) | Audience::Home(of) if of == clinic => true,
+            Audience::House(_) => false,
             _ if self.custodian.as_ref() == Some(clinic) => true,
 
             // Whoever has the chart has to hear it, and who asks does not know who that is.
@@ -250,7 +252,7 @@ impl Decision {
             Audience::Readers(name, makers) => {
                 makers.contains(clinic) || self.may_read(clinic, name)
             }
-            Audience::Custodian => false,
+            Audience::Custodian | Audience::Home(_) => false,
         }
     }
 
@@ -356,6 +358,8 @@ enum Audience {
     Answer(ClinicId),
     /// Nobody else.
     Custodian,
+    /// This clinic, which tells the custodian alone.
+    Home(ClinicId),
     /// The nodes of this clinic, and nobody else.
     House(ClinicId),
     /// Everybody.
@@ -387,6 +391,7 @@ impl Audience {
         match statement.body() {
             Body::HouseNote(note) => return Self::House(note.clinic),
             Body::NodeRevocation(_) => return Self::Everyone,
+            Body::AuditSegment(segment) => return Self::Home(segment.clinic),
             Body::NodeEnd(end) if !standing.invalid.contains_key(&id) => {
                 return Self::Readers(end.compartment.clone(), vec![end.clinic]);
             }
@@ -437,7 +442,7 @@ impl Audience {
                 meets(own, compartments) || lineage.iter().any(known)
             }
             Self::Readers(name, _) => own.iter().any(|grant| grant.compartments.covers(name)),
-            Self::Custodian | Self::House(_) => false,
+            Self::Custodian | Self::House(_) | Self::Home(_) => false,
             Self::Everyone => true,
         }
     }

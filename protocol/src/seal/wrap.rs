@@ -174,7 +174,7 @@ fn unwrap(
 /// HPKE in its base mode (RFC 9180 §6.1, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
 /// ChaCha20Poly1305): the encapsulated key, then the ciphertext. Both are bound to `info` and to
 /// the additional data.
-fn seal_to<R: CryptoRng + ?Sized>(
+pub(crate) fn seal_to<R: CryptoRng + ?Sized>(
     rng: &mut R,
     sealing: &SealingPublic,
     [info, additional]: [&[u8]; 2],
@@ -193,7 +193,7 @@ fn seal_to<R: CryptoRng + ?Sized>(
 }
 
 /// Opens what [`seal_to`] gave.
-fn open_from(
+pub(crate) fn open_from(
     sealing: &SealingKey,
     [info, additional]: [&[u8]; 2],
     bytes: &[u8],

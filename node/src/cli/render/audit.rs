@@ -14,12 +14,22 @@ pub(super) fn list(lines: &[AuditLine]) -> String {
             Some(chart) => format!("patient {}", short(chart)),
             None => "all patients".to_owned(),
         };
+        let told = (entry.clinic.as_ref()).map(|clinic| {
+            let id = short(clinic);
+            let name = entry.clinic_name.as_deref().unwrap_or(&id);
+            format!("at {name}, ")
+        });
+        // The numbers are those of this node's own log.
+        let number = match told {
+            Some(_) => String::new(),
+            None => entry.number.to_string(),
+        };
         line(
             &mut out,
             &format!(
-                "{:>6}  {}  user {} {}",
-                entry.number,
+                "{number:>6}  {}  {}user {} {}",
                 entry.at,
+                told.unwrap_or_default(),
                 entry.user,
                 done(entry.action, &of)
             ),
@@ -45,6 +55,10 @@ fn done(action: Action, of: &str) -> String {
         Action::BreakGlass => ("asked for the summary of ", " in an emergency"),
         Action::Release => ("answered an emergency: the summary of ", " was released"),
         Action::Review => ("looked at an emergency of ", ""),
+        Action::Other => (
+            "did something that this version does not know with the chart of ",
+            "",
+        ),
         Action::RuleEmergency => ("set what may be shown in an emergency of ", ""),
     };
     format!("{before}{of}{behind}")

@@ -19,6 +19,7 @@ mod revocation;
 mod secrecy;
 mod sharing;
 mod sticks;
+mod told_log;
 mod twins;
 mod unanswered;
 mod visits;
