@@ -181,7 +181,10 @@ impl Replica {
             }
             drop((wants, state));
             if let Some(shape) = stored? {
-                let fetched = self.book.clinic.is_fetched(&name, shape);
+                let (clinic, peer) = (&self.book.clinic, &self.book.peer);
+                let fetched = clinic.is_fetched(&name, shape);
+                // Should it hold a part of it alone, it says so on a stick.
+                let fetched = fetched.and_then(|()| clinic.has_heard(peer, &[name]));
                 fetched.map_err(Refused::ours)?;
                 self.book.clinic.changed(&[], false);
             }

@@ -4,9 +4,9 @@
 //! Whose an attachment is follows from the history: the first who wrote its mark took the content
 //! out. That is looked for only where it is not known, in charts that this clinic wrote in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::attachment::{AttachmentName, Shape};
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use chartmesh_protocol::{AttachmentId, ChartId, CompartmentTag, NodeId};
 
 use super::saved::note_saved;
@@ -63,6 +63,29 @@ impl Clinic {
             self.want(small, false, Some((*chart, mark)))?;
         }
         Ok(names)
+    }
+
+    /// The attachments of a chart whose content a node took out; none of a chart that cannot be
+    /// read.
+    pub(crate) fn saved_by(
+        &self,
+        chart: &ChartId,
+        node: &NodeId,
+    ) -> Result<BTreeSet<AttachmentName>, ClinicError> {
+        let open = match self.open_chart(chart, Scope::Whole) {
+            Ok(open) => open,
+            Err(ClinicError::Unreadable { .. }) => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let of_node = writers(&open)?.into_iter().filter(|(_, by)| by == node);
+        let name = |(compartment, id)| AttachmentName {
+            place: AttachmentPlace {
+                chart: *chart,
+                compartment,
+            },
+            id,
+        };
+        Ok(of_node.map(|(of, _)| name(of)).collect())
     }
 
     /// Notes which of these this clinic saved, of those of which it is not known.

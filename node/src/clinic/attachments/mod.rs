@@ -52,7 +52,7 @@ pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use saved::{Saved, note_saved};
 pub(crate) use take_out::Known;
-pub(crate) use wants::{Wants, found_in};
+pub(crate) use wants::{Wants, found_in, key_of, name_of};
 
 /// Content above this many bytes lies outside the record: what a cut link may cost.
 const INSIDE_BYTES: usize = 16 * 1024;

@@ -118,6 +118,18 @@ impl Clinic {
         self.attachments_saved().shapes.extend(attachments);
     }
 
+    /// What this clinic saved and what seems to be here whole.
+    pub(crate) fn attachments_saved_here(&self) -> Vec<(AttachmentName, Shape)> {
+        let all: Vec<(AttachmentName, Shape)> = {
+            let saved = self.attachments_saved();
+            let all = saved.shapes.iter();
+            all.map(|(name, shape)| (*name, *shape)).collect()
+        };
+        let here = all.into_iter();
+        here.filter(|(name, shape)| self.seems_here(name, *shape))
+            .collect()
+    }
+
     /// Whether this clinic saved an attachment, as far as is known.
     pub(super) fn was_saved_here(&self, name: &AttachmentName) -> bool {
         self.attachments_saved().shapes.contains_key(name)

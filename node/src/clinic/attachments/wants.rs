@@ -127,7 +127,7 @@ impl Wants {
     }
 }
 
-pub(super) fn key_of(name: &AttachmentName) -> Vec<u8> {
+pub(crate) fn key_of(name: &AttachmentName) -> Vec<u8> {
     let AttachmentPlace { chart, compartment } = name.place;
     [
         chart.as_bytes().as_slice(),
@@ -137,7 +137,7 @@ pub(super) fn key_of(name: &AttachmentName) -> Vec<u8> {
     .concat()
 }
 
-pub(super) fn name_of(key: &[u8]) -> Option<AttachmentName> {
+pub(crate) fn name_of(key: &[u8]) -> Option<AttachmentName> {
     let (chart, rest) = key.split_at_checked(ChartId::LEN)?;
     let (compartment, id) = rest.split_at_checked(CompartmentTag::LEN)?;
     Some(AttachmentName {

@@ -26,6 +26,7 @@ mod relay_random;
 mod relay_receipts;
 mod sharing;
 mod sticks;
+mod sticks_rest;
 mod told;
 mod twins;
 

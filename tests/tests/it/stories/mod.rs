@@ -18,6 +18,7 @@ mod revocation;
 mod secrecy;
 mod sharing;
 mod sticks;
+mod stick_files;
 mod twins;
 mod visits;
 
