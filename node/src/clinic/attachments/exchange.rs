@@ -41,9 +41,11 @@ impl Replica {
             return Ok(Wanted::default());
         }
         let more = clinic.look_for_attachments()?;
+        let is_own = self.clinic_of_peer() == Some(clinic.clinic_id());
         let all: Vec<(AttachmentName, Shape)> = {
             let wants = clinic.wants();
             let all = wants.all();
+            let all = all.filter(|(_, want)| is_own || !want.is_of_own_nodes());
             all.filter_map(|(name, want)| Some((*name, want.shape()?)))
                 .collect()
         };

@@ -10,7 +10,7 @@ use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use chartmesh_protocol::{AttachmentId, ChartId, CompartmentTag, NodeId};
 
 use super::saved::note_saved;
-use super::wants::{Found, found_in};
+use super::wants::{Found, Wish, found_in};
 use super::{lock, read_mark};
 use crate::clinic::open_chart::{OpenChart, Scope};
 use crate::clinic::{Clinic, ClinicError};
@@ -58,9 +58,18 @@ impl Clinic {
         if let Some(mark) = mark {
             let up_to = self.config.attachments.fetched_up_to();
             let small = |shape: &Shape| up_to.is_some_and(|most| shape.length() <= most);
-            let small = names.iter().filter(|(_, shape)| small(shape));
-            let small = small.map(|(name, shape)| (*name, *shape)).collect();
-            self.want(small, false, Some((*chart, mark)))?;
+            let (small, large): (Vec<_>, Vec<_>) = names
+                .iter()
+                .map(|(name, shape)| (*name, *shape))
+                .partition(|(_, shape)| small(shape));
+            if self.config.attachments.all_between_own_nodes && self.has_other_nodes()? {
+                let own = large.into_iter();
+                let own: Vec<_> = own.filter(|(name, _)| self.was_saved_here(name)).collect();
+                if !own.is_empty() {
+                    self.want(own, Wish::OfOwnNodes, None)?;
+                }
+            }
+            self.want(small, Wish::ByItself, Some((*chart, mark)))?;
         }
         Ok(names)
     }
@@ -137,6 +146,12 @@ impl Clinic {
             self.changed(&[], false);
         }
         Ok(())
+    }
+
+    /// Whether this clinic has other nodes.
+    fn has_other_nodes(&self) -> Result<bool, ClinicError> {
+        let own = self.clinic_id();
+        Ok(self.peers()?.iter().any(|peer| peer.clinic == own))
     }
 
     /// Whether a node is this one or another one of this clinic.

@@ -17,6 +17,7 @@ mod missing;
 mod mistaken;
 mod nonsense;
 mod opening;
+mod own_nodes;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;
