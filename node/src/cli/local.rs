@@ -245,6 +245,12 @@ pub(super) fn doctor(global: &Global, doctor: &Doctor) -> Result<Exit, Failure> 
         let passphrase = input::passphrase(global, false)?;
         let report = Clinic::repair(&global.dir, &config, &passphrase)?;
         eprintln!("{}", render::repaired(&report));
+        let clinic = Clinic::open(&global.dir, config, &passphrase)?;
+        let bar = Bar::new();
+        let mended = clinic.mend_attachments(&|step| bar.show(&step))?;
+        drop(bar);
+        clinic.flush()?;
+        eprint!("{}", render::mended(&mended));
     }
     let answer = super::ask(global, Request::Doctor)?;
     let text = if global.json {

@@ -115,8 +115,8 @@ use zeroize::Zeroizing;
 
 pub use admit::{Admitted, HeldItem};
 pub use attachments::{
-    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, NotHad,
-    PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, Lost, Mended,
+    NotHad, PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, OutOfStep, PartRead};

@@ -17,6 +17,7 @@
 //! | `givers` | who could bring content that is not here |
 //! | `keep` | keeping pieces that came |
 //! | `come` | what came whole of others |
+//! | `lost` | what was here whole and is not any more |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
 mod awaited;
@@ -27,6 +28,7 @@ mod keep;
 mod lacking;
 mod list;
 mod look;
+mod lost;
 mod put_back;
 mod saved;
 mod take_out;
@@ -48,6 +50,7 @@ pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
 pub use givers::Absent;
 pub use list::{AttachmentLine, AttachmentState};
+pub use lost::{Lost, Mended};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use saved::{Saved, note_saved};

@@ -4,6 +4,7 @@ mod attachments;
 mod cards;
 mod commands;
 mod compaction;
+mod doctor;
 mod edits;
 mod emergency;
 mod grants;
@@ -17,8 +18,8 @@ mod restart;
 mod revocation;
 mod secrecy;
 mod sharing;
-mod sticks;
 mod stick_files;
+mod sticks;
 mod twins;
 mod visits;
 
