@@ -76,6 +76,7 @@ mod peer_store;
 mod peer_words;
 mod peers;
 mod post;
+mod reach;
 mod reading;
 mod receive;
 mod records;
