@@ -13,6 +13,7 @@ mod missing;
 mod parcels;
 mod patients;
 mod referral;
+mod relay_disk;
 mod relays;
 mod restart;
 mod revocation;
