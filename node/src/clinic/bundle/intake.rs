@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chartmesh_protocol::NodeId;
-use chartmesh_protocol::attachment::AttachmentName;
+use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::SealingKey;
 use chartmesh_protocol::reconcile::{Digest, ItemKey};
 use chartmesh_protocol::sync::bundle::{
@@ -31,6 +31,10 @@ const ITEMS_AT_ONCE: usize = 512;
 const BYTES_AT_ONCE: usize = 1024 * 1024;
 /// Pieces of attachments that are kept at once: a megabyte.
 const PIECES_AT_ONCE: usize = 64;
+
+/// Attachments of which one part tells that pieces are lacking: more than a clinic waits for. What
+/// is beyond that is told again.
+const LACKING_MOST: usize = 65_536;
 
 /// A part on its way into the store.
 pub(super) struct Intake<'a> {
@@ -241,14 +245,7 @@ impl<'a> Intake<'a> {
                 name,
                 shape,
                 pieces,
-            } => {
-                if let Some(node) = self.teller() {
-                    let lacked = self.lacking.entry((node, name));
-                    let (_, all) = lacked.or_insert_with(|| (shape, Vec::new()));
-                    all.extend(pieces);
-                }
-                Ok(())
-            }
+            } => self.hear_lacking(name, shape, pieces),
             Piece::Taken { kind, keys } => {
                 self.hear_taken(kind, &keys)?;
                 Ok(())
@@ -344,6 +341,30 @@ impl<'a> Intake<'a> {
         let (_, opening) = self.from.as_ref()?;
         let is_latest = self.word.is_some_and(Word::is_latest);
         is_latest.then_some(opening.certificate.payload().node)
+    }
+
+    /// The sender lacks these pieces. Of what it may not have nothing is noted.
+    fn hear_lacking(
+        &mut self,
+        name: AttachmentName,
+        shape: Shape,
+        pieces: Vec<u32>,
+    ) -> Result<(), Unread> {
+        if !self.waiting.is_empty() {
+            self.store()?;
+        }
+        let may_have = |replica: &Replica| replica.may_have(&name);
+        let (Some(node), true) = (self.teller(), self.replica.as_ref().is_some_and(may_have))
+        else {
+            return Ok(());
+        };
+        let key = (node, name);
+        if self.lacking.len() < LACKING_MOST || self.lacking.contains_key(&key) {
+            let lacked = self.lacking.entry(key);
+            let (_, all) = lacked.or_insert_with(|| (shape, Vec::new()));
+            all.extend(pieces);
+        }
+        Ok(())
     }
 
     /// The sender took these out of bundles that it has not read to their end.

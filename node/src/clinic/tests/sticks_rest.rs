@@ -178,6 +178,40 @@ fn what_came_of_half_a_stick_counts_and_the_next_one_carries_the_rest_alone() {
     assert!(nothing.bytes < WITHOUT_SCANS);
 }
 
+/// Of four parts the second is lost; the others were read.
+#[test]
+fn a_part_that_never_came_is_all_that_the_next_stick_carries() {
+    let (hill, river) = valley(b"nothing that is large");
+    grant(&hill, &river, "all");
+    carry(&hill, &river, "there");
+    carry(&river, &hill, "back");
+    for number in 0..40 {
+        // Inside the records, and of one size.
+        let text = document(&hill, "p1", &format!("d{number}"), &scan(15_000, number));
+        hill.import(&text);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let order = BundleOrder {
+        peer: river.clinic.node_id().to_string(),
+        out: folder.path().join("stick"),
+        max_size: 256 * 1024,
+        everything: false,
+    };
+    let written = hill.clinic.export_bundle(&order, &|_| {}).unwrap();
+    assert!(written.files.len() > 2, "{written:?}");
+    let lost = std::fs::metadata(&written.files[1]).unwrap().len();
+    std::fs::remove_file(&written.files[1]).unwrap();
+    let files = [folder.path().to_owned()];
+    let came = river.clinic.import_bundles(&files, &|_| {}).unwrap();
+    assert_eq!(came.missing[0].missing, [2]);
+    carry(&river, &hill, "back");
+    let next = carry(&hill, &river, "rest");
+    assert!(next.bytes < lost + 10_000, "{} of {lost}", next.bytes);
+    assert_same(&hill, &river, "p1");
+    carry(&river, &hill, "back");
+    assert_eq!(carry(&hill, &river, "nothing").items, 0);
+}
+
 #[test]
 fn of_a_scan_that_is_lost_the_lacking_pieces_come_with_the_next_stick() {
     let (hill, river) = valley(&scan(LARGE, 5));

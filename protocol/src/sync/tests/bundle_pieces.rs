@@ -1,5 +1,7 @@
 //! Pieces of attachments in bundle files.
 
+use std::path::PathBuf;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -303,4 +305,44 @@ fn what_is_told_to_be_lacking_and_is_no_piece_of_it_is_refused() {
         let content = BundleError::Content { block: 1 };
         assert_eq!(outcome, Err(content), "{frames:?}");
     }
+}
+
+#[test]
+fn a_part_that_tells_is_written_and_read_as_it_first_was() {
+    let (name, shape, all) = attachment(80_000);
+    let root = all[&0].clone();
+    let (file, mut reader) = part(|writer| {
+        let keys = [ItemKey::new(7), ItemKey::new(5)];
+        [
+            writer.pieces(&name, shape, 0, &[root]),
+            writer.held(&[(name, shape)]),
+            writer.taken(ItemKind::Statement, &keys),
+            writer.lacking(&name, shape, &[1, 2, 4]),
+        ]
+        .into_iter()
+        .flat_map(Result::unwrap)
+        .collect()
+    });
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/bundle-told.bin");
+    if !path.exists() && std::env::var_os("CHARTMESH_WRITE_GOLDEN").is_some() {
+        std::fs::write(&path, &file).unwrap();
+    }
+    let golden = std::fs::read(&path).unwrap();
+    assert!(golden == file, "a part is written in another way");
+    let mut pieces = Vec::new();
+    reader.push(&golden, &mut pieces).unwrap();
+    let told = [
+        Piece::Held(vec![name]),
+        Piece::Taken {
+            kind: ItemKind::Statement,
+            keys: vec![ItemKey::new(5), ItemKey::new(7)],
+        },
+        Piece::Lacking {
+            name,
+            shape,
+            pieces: vec![1, 2, 4],
+        },
+        Piece::End { last: true },
+    ];
+    assert_eq!(pieces[2..], told);
 }
