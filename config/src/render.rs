@@ -121,7 +121,7 @@ fn contents(config: &Config) -> String {
 fetch = {fetch}
 up-to-kibibytes = {up_to}
 
-# Whether the nodes of this clinic also fetch from each other all that the clinic saved, of
+# Whether the nodes of this clinic also fetch from each other all that one of them holds, of
 # whatever size, so that the loss of one loses nothing. With false, what is above goes for them,
 # too: for a laptop with a small disk, or on a link that is paid for by the byte.
 all-between-own-nodes = {all_between_own_nodes}

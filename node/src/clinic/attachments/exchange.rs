@@ -41,7 +41,7 @@ impl Replica {
             return Ok(Wanted::default());
         }
         let more = clinic.look_for_attachments()?;
-        let is_own = self.clinic_of_peer() == Some(clinic.clinic_id());
+        let is_own = self.is_of_own_clinic();
         let all: Vec<(AttachmentName, Shape)> = {
             let wants = clinic.wants();
             let all = wants.all();

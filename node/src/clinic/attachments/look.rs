@@ -148,12 +148,6 @@ impl Clinic {
         Ok(())
     }
 
-    /// Whether this clinic has other nodes.
-    fn has_other_nodes(&self) -> Result<bool, ClinicError> {
-        let own = self.clinic_id();
-        Ok(self.peers()?.iter().any(|peer| peer.clinic == own))
-    }
-
     /// Whether a node is this one or another one of this clinic.
     fn is_own(&self, node: &NodeId) -> bool {
         let certificates = self.certificates_read();

@@ -17,6 +17,7 @@
 //! | `givers` | who could bring content that is not here |
 //! | `keep` | keeping pieces that came |
 //! | `come` | what came whole of others |
+//! | `own_nodes` | what the nodes of one clinic fetch from each other |
 //! | `lost` | what was here whole and is not any more |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
@@ -29,6 +30,7 @@ mod lacking;
 mod list;
 mod look;
 mod lost;
+mod own_nodes;
 mod put_back;
 mod saved;
 mod take_out;

@@ -78,7 +78,7 @@ impl Clinic {
     }
 
     /// Whether a peer has said on a stick that it holds an attachment.
-    pub(super) fn has_said(
+    pub(crate) fn has_said(
         &self,
         peer: &NodeId,
         name: &AttachmentName,

@@ -1,6 +1,7 @@
 //! What the nodes of one clinic fetch from each other.
 
 use super::attachments::{grant, scan, valley};
+use super::relay::meet;
 use super::relay_attachments::{LARGE, document};
 use super::sharing::visit;
 use super::*;
@@ -76,6 +77,33 @@ fn what_only_own_nodes_bring_is_not_asked_of_others() {
     ward.clinic.request_attachments("p1", None).unwrap();
     sync(&ward, &river).unwrap();
     assert_eq!(states(&ward), [AttachmentState::Here]);
+}
+
+/// A person asked for it at one of them.
+#[test]
+fn what_one_node_fetched_of_another_clinic_is_at_the_other_nodes_too() {
+    for all in [true, false] {
+        let (hill, river) = valley(&scan(LARGE, 5));
+        grant(&hill, &river, "all");
+        sync(&hill, &river).unwrap();
+        let ward = configured(river.twin("Ward laptop"), all);
+        sync(&ward, &river).unwrap();
+        assert_eq!(states(&ward), [AttachmentState::NotHere]);
+        river.clinic.request_attachments("p1", None).unwrap();
+        sync(&hill, &river).unwrap();
+        // Who saved it is gone.
+        drop(hill);
+        meet(&river, &ward).unwrap();
+        let expected = match all {
+            true => AttachmentState::Here,
+            false => AttachmentState::NotHere,
+        };
+        assert_eq!(states(&ward), [expected]);
+        // It is known by then, and nothing is asked again.
+        let mut joined = Joined::new(&river, &ward);
+        joined.run().unwrap();
+        assert!(joined.received.iter().all(|bytes| *bytes < 2_000));
+    }
 }
 
 /// The scan has begun to travel when the note is written.
