@@ -295,6 +295,7 @@ fn on_store(
         false => None,
     };
     let answer = carried_out(clinic, request, report)?;
+    let warning = warning.or_else(|| answer.warning.clone());
     Ok(Answer { warning, ..answer })
 }
 
@@ -318,7 +319,7 @@ fn carried_out(
 ) -> Result<Answer, Failure> {
     match request {
         Request::Id => Answer::done(&clinic.own_card()?),
-        Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),
+        Request::PeerAdd { card } => peer_added(clinic, &card),
         Request::PeerList => Answer::done(&clinic.peers()?),
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
         Request::Node(node) => on_nodes(clinic, node, report),
@@ -388,6 +389,16 @@ fn carried_out(
     }
 }
 
+/// A clinic that this one talks to from now on, and what stands in the way of that.
+fn peer_added(clinic: &Clinic, card: &str) -> Result<Answer, Failure> {
+    let added = clinic.add_peer(card)?;
+    let warning = clinic.warning_of(&added)?;
+    Ok(Answer {
+        warning,
+        ..Answer::done(&added)?
+    })
+}
+
 /// Patients, and how many could not be searched.
 fn searched(clinic: &Clinic, words: &[String]) -> Result<Answer, Failure> {
     let (found, not_searched) = clinic.find_patients(words)?;
@@ -448,7 +459,12 @@ fn on_nodes(
 ) -> Result<Answer, Failure> {
     match request {
         NodeRequest::Enroll { name, out, hours } => {
-            Answer::done(&clinic.enroll(&name, &out, hours, report)?)
+            let enrolled = clinic.enroll(&name, &out, hours, report)?;
+            let warning = clinic.warning_of_enrolment()?;
+            Ok(Answer {
+                warning,
+                ..Answer::done(&enrolled)?
+            })
         }
         NodeRequest::List => Answer::done(&clinic.nodes()?),
         NodeRequest::Revoke { node, reason } => {

@@ -34,6 +34,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
         let text = format!("{shown} holds a clinic already: name another folder with --dir");
         return Err(Failure::new(Exit::Conflicting, text));
     }
+    if init.enroll.is_some() && init.role == Role::Relay {
+        let text = "what joins a clinic by an enrolment file is a node of it, and no relay: leave \
+                    out --role relay; a relay is made with --role relay and --name";
+        return Err(Failure::new(Exit::Usage, text));
+    }
     let enrolment = match &init.enroll {
         Some(file) => Some(input::enrolment(file, init.code_file.as_deref())?),
         None => None,
@@ -60,6 +65,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
         let (id, is_relay) = (clinic.clinic_id(), clinic.is_relay());
         let text = render::initialised(dir, clinic.name(), &id, enrolled, is_relay);
         print(&text)?;
+    }
+    if enrolment.is_some()
+        && let Some(warning) = clinic.warning_of_new_node()?
+    {
+        eprintln!("WARNING: {warning}.");
     }
     Ok(Exit::Done)
 }
@@ -275,6 +285,12 @@ pub(super) fn doctor(global: &Global, doctor: &Doctor) -> Result<Exit, Failure> 
         let passphrase = input::passphrase(global, false)?;
         let report = Clinic::repair(&global.dir, &config, &passphrase)?;
         eprintln!("{}", render::repaired(&report));
+        let clinic = Clinic::open(&global.dir, config, &passphrase)?;
+        let bar = Bar::new();
+        let mended = clinic.mend_attachments(&|step| bar.show(&step))?;
+        drop(bar);
+        clinic.flush()?;
+        eprint!("{}", render::mended(&mended));
     }
     let answer = super::ask(global, Request::Doctor)?;
     let text = if global.json {

@@ -78,6 +78,7 @@ mod peer_store;
 mod peer_words;
 mod peers;
 mod post;
+mod reach;
 mod reading;
 mod receive;
 mod records;
@@ -118,8 +119,8 @@ use zeroize::Zeroizing;
 
 pub use admit::{Admitted, HeldItem};
 pub use attachments::{
-    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, NotHad,
-    PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, Lost, Mended,
+    NotHad, PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, OutOfStep, PartRead};
@@ -445,6 +446,10 @@ impl Clinic {
     }
 }
 
+/// Bytes of a relay's journal above which it is looked whether most of it is of mail that is gone:
+/// below that there is little to be given back.
+const RELAY_JOURNAL_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What a node with this configuration is there for.
 fn role_in(config: &Config) -> NodeRole {
     if config.role == Role::Relay {
@@ -464,5 +469,9 @@ fn options(
     // The store's thread draws when it likes.
     options.chance = surroundings.chance.apart();
     options.cache_bytes = config.store.cache_bytes();
+    if config.role == Role::Relay {
+        // What it passes on comes and goes.
+        options.shrink_above_bytes = Some(RELAY_JOURNAL_BYTES);
+    }
     Ok(options)
 }

@@ -25,7 +25,7 @@ use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
 pub(super) use chart::view;
 pub(super) use conflict::list as conflicts;
-pub(super) use node::{doctor, initialised, repaired};
+pub(super) use node::{doctor, initialised, mended, repaired};
 
 /// An answer in words.
 pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure> {

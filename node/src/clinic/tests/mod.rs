@@ -17,6 +17,7 @@ mod missing;
 mod mistaken;
 mod nonsense;
 mod opening;
+mod own_nodes;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;
@@ -26,6 +27,7 @@ mod relay_random;
 mod relay_receipts;
 mod sharing;
 mod sticks;
+mod sticks_rest;
 mod told;
 mod twins;
 
