@@ -37,7 +37,10 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
             card: card_line(card)?,
         },
         Command::Peer(Peer::List) => Request::PeerList,
-        Command::Peer(Peer::Remove { id }) => Request::PeerRemove { id: id.clone() },
+        Command::Peer(Peer::Remove { id, anyway }) => Request::PeerRemove {
+            id: id.clone(),
+            anyway: *anyway,
+        },
         Command::Node(node) => Request::Node(node_request(node)?),
         Command::Patient(patient) => patient_request(patient)?,
         Command::Import(import) => Request::Import {
@@ -78,14 +81,7 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Sync(Sync::Import { paths }) => Request::SyncImport {
             paths: all_absolute(paths)?,
         },
-        Command::Audit(Audit::List { patient, most }) => Request::AuditList {
-            patient: patient.clone(),
-            most: *most,
-        },
-        Command::Audit(Audit::Export { patient, .. }) => Request::AuditExport {
-            patient: patient.clone(),
-        },
-        Command::Audit(Audit::Verify) => Request::AuditVerify,
+        Command::Audit(audit) => audit_request(audit),
         Command::Status => Request::Status,
         Command::Init(_)
         | Command::Run(_)
@@ -147,6 +143,19 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
 
 fn all_absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     paths.iter().map(|path| absolute(path)).collect()
+}
+
+fn audit_request(audit: &Audit) -> Request {
+    match audit {
+        Audit::List { patient, most } => Request::AuditList {
+            patient: patient.clone(),
+            most: *most,
+        },
+        Audit::Export { patient, .. } => Request::AuditExport {
+            patient: patient.clone(),
+        },
+        Audit::Verify => Request::AuditVerify,
+    }
 }
 
 fn patient_request(patient: &Patient) -> Result<Request, Failure> {

@@ -7,12 +7,16 @@ mod local;
 mod progress;
 mod render;
 
+use std::cell::Cell;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
-use crate::control::{Answer, Exit, Failure, Request};
+use crate::control::{Answer, Exit, Failure, Progress, Request};
+use crate::daemon::RunFile;
 use args::{Attachment, Audit, Cli, Command, Global};
 
 /// Runs the program and returns what it ends with.
@@ -84,8 +88,15 @@ fn ask(global: &Global, request: Request) -> Result<Answer, Failure> {
 
 fn ask_once(global: &Global, request: Request) -> Result<Answer, Failure> {
     let progress = progress::Bar::new();
+    let told = Cell::new(false);
+    let silent = |waited: Duration| {
+        if !told.replace(true) {
+            eprintln!("{}", not_answered(&global.dir, waited));
+        }
+    };
+    let show = |step: &Progress| progress.show(step);
     let ask =
-        |request: &Request| crate::control::ask(&global.dir, request, &|step| progress.show(step));
+        |request: &Request| crate::control::ask_patiently(&global.dir, request, &show, &silent);
     if let Some(outcome) = ask(&request) {
         return outcome;
     }
@@ -94,6 +105,18 @@ fn ask_once(global: &Global, request: Request) -> Result<Answer, Failure> {
         Err(failure) if failure.in_use => ask(&request).unwrap_or(Err(failure)),
         outcome => outcome,
     }
+}
+
+/// What a person is told who waits for a node that is there and says nothing.
+fn not_answered(dir: &Path, waited: Duration) -> String {
+    let file = std::fs::read(crate::daemon::run_file(dir)).ok();
+    let file = file.and_then(|text| serde_json::from_slice::<RunFile>(&text).ok());
+    let process = file.map_or_else(String::new, |file| format!(" (process {})", file.pid));
+    format!(
+        "The running node{process} has not answered for {} s. It may have been stopped, or its \
+         disk may hang. Waiting; end this command with Ctrl-C.",
+        waited.as_secs()
+    )
 }
 
 fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failure> {

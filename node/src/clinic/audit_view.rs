@@ -6,8 +6,8 @@ use std::collections::btree_map::Entry;
 use chartmesh_protocol::ChartId;
 
 use super::audit::{self, Action, AuditCheck, AuditLine};
+use super::audit_event::audit_event;
 use super::{Clinic, ClinicError, search};
-use crate::interop::audit_event;
 
 impl Clinic {
     /// Audit entries, of one patient or of all. Of a patient whose home this clinic is, what other

@@ -36,6 +36,20 @@ pub(super) fn ago(at_ms: u64, now_ms: u64) -> String {
     format!("{count} {unit}{plural} ago")
 }
 
+/// How wrong a clock is that is so many milliseconds ahead of ours.
+#[must_use]
+pub(super) fn skew(ahead_ms: i64) -> String {
+    let minutes = ahead_ms.unsigned_abs() / 60_000;
+    let (count, unit) = match minutes {
+        0..120 => (minutes, "minute"),
+        120..2_880 => (minutes / 60, "hour"),
+        _ => (minutes / 1_440, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    let way = if ahead_ms < 0 { "behind" } else { "ahead of" };
+    format!("{count} {unit}{plural} {way} ours")
+}
+
 /// The moment that `2027-06-30` (the end of that day, UTC) or an RFC 3339 text names, in
 /// milliseconds since 1970.
 #[must_use]
@@ -81,6 +95,15 @@ fn first_day(text: &str) -> Option<Date> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wrong_clock_is_told_in_large_units() {
+        let minute = 60_000;
+        assert_eq!(skew(11 * minute), "11 minutes ahead of ours");
+        assert_eq!(skew(-360 * minute), "6 hours behind ours");
+        assert_eq!(skew(43_559 * minute), "30 days ahead of ours");
+        assert_eq!(skew(-i64::MAX), "106751991167 days behind ours");
+    }
 
     #[test]
     fn a_day_lasts_until_its_end() {

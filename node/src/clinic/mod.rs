@@ -35,6 +35,7 @@ mod addresses;
 mod admit;
 mod attachments;
 mod audit;
+mod audit_event;
 mod audit_view;
 mod bundle;
 mod cards;

@@ -118,6 +118,27 @@ impl Clinic {
         Ok(lines)
     }
 
+    /// Whether a clinic has heard of every consent that has ended here, so that nothing is left to
+    /// be told it.
+    ///
+    /// # Errors
+    /// [`ClinicError::Conflict`] where it has not, [`ClinicError::NotFound`] for an unknown clinic.
+    pub fn check_told(self: &Arc<Self>, id: &str) -> Result<(), ClinicError> {
+        let clinic = self.find_peer(id)?.clinic;
+        let lines = self.sync_status(Vec::new())?.into_iter();
+        let untold = lines.filter(|line| line.clinic == clinic && line.untold > 0);
+        match untold.max_by_key(|line| line.untold) {
+            None => Ok(()),
+            Some(line) => Err(ClinicError::Conflict {
+                reason: format!(
+                    "{} has NOT HEARD yet that a consent has ended ({} patients): sync with it \
+                     first, or remove it all the same with --anyway, and tell it by telephone",
+                    line.name, line.untold
+                ),
+            }),
+        }
+    }
+
     fn peer_line(
         self: &Arc<Self>,
         peers: &[KnownPeer],
@@ -172,8 +193,7 @@ impl Clinic {
             said.push_str(&format!("; through {relay}"));
         }
         if note.ahead_ms.unsigned_abs() > NOTABLE_SKEW_MS {
-            let minutes = note.ahead_ms / 60_000;
-            said.push_str(&format!("; its clock is {minutes} minutes ahead of ours"));
+            said.push_str(&format!("; its clock is {}", date::skew(note.ahead_ms)));
         }
         Ok(PeerLine {
             clinic: peer.clinic,

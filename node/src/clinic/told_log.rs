@@ -30,8 +30,8 @@ const TOLD_KEY: &[u8] = b"log told/";
 type Segments<'a> = BTreeMap<u64, Vec<(StatementId, &'a AuditSegment)>>;
 
 impl Clinic {
-    /// Tells the homes of charts what was done with these here since the last time; returns how many
-    /// segments that made.
+    /// Tells the homes of charts what was done with these here since the last time; returns how
+    /// many segments that made.
     ///
     /// # Errors
     /// [`ClinicError::Store`] when the store fails; what was not told is told the next time.

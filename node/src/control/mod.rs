@@ -10,7 +10,7 @@ mod request;
 mod server;
 mod socket;
 
-pub use client::{ask, is_running};
+pub use client::{ask, ask_patiently, is_running};
 pub use failure::{Exit, Failure};
 pub use request::{
     BundleOrder, EmergencyOrder, EmergencyRequest, GrantRequest, NodeRequest, Pin, Registration,

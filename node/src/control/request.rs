@@ -56,6 +56,9 @@ pub enum Request {
     PeerRemove {
         /// The clinic.
         id: String,
+        /// Also where it has not heard of something that it must hear.
+        #[serde(default)]
+        anyway: bool,
     },
     /// Something of the clinic's own nodes.
     Node(NodeRequest),

@@ -1,4 +1,5 @@
-//! Lets connections through a relay in from known nodes only.
+//! Lets connections through a relay in from known nodes only, and of others so many that those who
+//! are known always find a place.
 //!
 //! Whoever reaches a node directly may connect, and gets nothing without a grant. A relay could
 //! bring anybody to a node that nobody reaches directly, and have it seek a direct way to wherever
@@ -16,6 +17,7 @@ use libp2p::swarm::{
 use libp2p::{Multiaddr, PeerId};
 use thiserror::Error;
 
+use super::crowd::Crowd;
 use super::known::Known;
 use super::path::is_circuit;
 
@@ -27,12 +29,16 @@ struct NotKnown;
 /// The behaviour that refuses them.
 pub(super) struct Gate {
     known: Known,
+    crowd: Crowd,
 }
 
 impl Gate {
-    /// Lets these in.
-    pub(super) fn new(known: Known) -> Self {
-        Self { known }
+    /// Lets these in, for whom there are so many places.
+    pub(super) fn new(known: Known, places: u32) -> Self {
+        Self {
+            known,
+            crowd: Crowd::beside(places),
+        }
     }
 }
 
@@ -40,16 +46,29 @@ impl NetworkBehaviour for Gate {
     type ConnectionHandler = dummy::ConnectionHandler;
     type ToSwarm = Infallible;
 
+    fn handle_pending_inbound_connection(
+        &mut self,
+        id: ConnectionId,
+        local: &Multiaddr,
+        remote: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        let knocks = self.crowd.knocks(id, local, remote);
+        knocks.map_err(ConnectionDenied::new)
+    }
+
     fn handle_established_inbound_connection(
         &mut self,
-        _: ConnectionId,
+        id: ConnectionId,
         peer: PeerId,
         local: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        if is_circuit(local) && !self.known.contains(&peer) {
+        let is_known = self.known.contains(&peer);
+        if is_circuit(local) && !is_known {
             return Err(ConnectionDenied::new(NotKnown));
         }
+        let enters = self.crowd.enters(id, is_known);
+        enters.map_err(ConnectionDenied::new)?;
         Ok(dummy::ConnectionHandler)
     }
 
@@ -64,7 +83,17 @@ impl NetworkBehaviour for Gate {
         Ok(dummy::ConnectionHandler)
     }
 
-    fn on_swarm_event(&mut self, _: FromSwarm<'_>) {}
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "libp2p tells of much that the gate need not act on"
+    )]
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::ListenFailure(failure) => self.crowd.leaves(failure.connection_id),
+            FromSwarm::ConnectionClosed(closed) => self.crowd.leaves(closed.connection_id),
+            _ => {}
+        }
+    }
 
     fn on_connection_handler_event(
         &mut self,
@@ -89,7 +118,7 @@ mod tests {
         let (known, stranger) = (PeerId::random(), PeerId::random());
         let list = Known::default();
         list.replace([known].into());
-        let mut gate = Gate::new(list);
+        let mut gate = Gate::new(list, 64);
         let mut enters = |peer: PeerId, local: &str| {
             let (local, remote) = (local.parse().unwrap(), Multiaddr::empty());
             let id = ConnectionId::new_unchecked(1);

@@ -17,6 +17,7 @@
 
 mod backoff;
 mod conversation;
+mod crowd;
 mod driver;
 mod gate;
 mod head_start;

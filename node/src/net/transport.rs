@@ -12,6 +12,7 @@ use libp2p::{Swarm, SwarmBuilder, connection_limits, dcutr, identify, identity, 
 use libp2p::{ping, relay, tcp, yamux};
 use libp2p_stream as stream;
 
+use super::crowd::strangers_beside;
 use super::gate::Gate;
 use super::head_start::Later;
 use super::known::Known;
@@ -117,7 +118,7 @@ fn behaviour(
     let (serves, uses) = (options.circuits && is_relay, options.circuits && !is_relay);
     Ok(Behaviour {
         limits: connection_limits::Behaviour::new(limits(options)),
-        gate: Gate::new(known.clone()),
+        gate: Gate::new(known.clone(), options.max_connections),
         identify: identify::Behaviour::new(
             identify::Config::new(IDENTIFY_PROTOCOL.to_owned(), keypair.public())
                 .with_agent_version(format!("chartmesh/{}", env!("CARGO_PKG_VERSION")))
@@ -146,12 +147,16 @@ fn behaviour(
 }
 
 /// How many connections are held. Where circuits are used, one more with each peer: a direct one
-/// takes the place of one through a relay, and both are there for a moment.
+/// takes the place of one through a relay, and both are there for a moment. The gate bounds those
+/// that have not shown yet whose they are, and strangers, who have places of their own.
 fn limits(options: &NetworkOptions) -> connection_limits::ConnectionLimits {
     let per_peer = options.max_connections_per_peer;
     let per_peer = per_peer.saturating_add(u32::from(options.circuits));
     connection_limits::ConnectionLimits::default()
-        .with_max_established(Some(options.max_connections))
-        .with_max_pending_incoming(Some(options.max_connections))
+        .with_max_established(Some(
+            options
+                .max_connections
+                .saturating_add(strangers_beside(options.max_connections)),
+        ))
         .with_max_established_per_peer(Some(per_peer))
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 
-use super::{Report, Service, on_clinic, stopped, synced};
+use super::sync::synced;
+use super::{Report, Service, on_clinic, stopped};
 use crate::clinic::{AttachmentLine, Clinic};
 use crate::control::{Answer, Exit, Failure, Progress};
 use crate::net::Network;

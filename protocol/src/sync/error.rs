@@ -140,7 +140,7 @@ pub enum SyncError {
         theirs: SharedDigests,
     },
     /// Nothing came from the peer while something was expected.
-    #[error("nothing came from the peer for {silent_ms} ms while {phase}")]
+    #[error("nothing came from the peer for {} s while {phase}", .silent_ms / 1000)]
     Stalled {
         /// How long, in milliseconds.
         silent_ms: u64,

@@ -96,11 +96,15 @@ clinic id with them by telephone before you grant anything.")]
     /// Show the clinics that this one talks to.
     #[command(after_help = "Examples:\n  chartmesh peer list\n  chartmesh peer list --json")]
     List,
-    /// Talk to a clinic no more. Its grants stay: revoke them to end its access.
+    /// Talk to a clinic no more. Its grants stay: revoke them to end its access, and sync, so that
+    /// it hears of that.
     #[command(after_help = "Examples:\n  chartmesh peer remove 3f2a91c0")]
     Remove {
         /// The clinic id, or a unique beginning of it.
         id: String,
+        /// Also where it has not heard yet that a consent has ended: it will not, then.
+        #[arg(long)]
+        anyway: bool,
     },
 }
 

@@ -50,7 +50,8 @@ impl Hub {
         // That a relay let go of the link is no news of the peer.
         let by_circuit = peer.by_circuit && end.is_cut;
         if current.identified() && !end.begins_anew && !by_circuit {
-            let connected = end.was_in_sync;
+            // One that has fallen silent is not reached any more.
+            let connected = end.was_in_sync && !end.stalled;
             let report = SyncReport::unreachable(peer.node, peer.clinic, end.reason.clone());
             answer(
                 end.waiting,

@@ -9,6 +9,7 @@ mod corpus;
 mod dialer;
 mod files;
 mod folder;
+mod idle;
 mod known_peers;
 mod stranger_peers;
 mod swaps;

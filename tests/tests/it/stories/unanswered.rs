@@ -51,6 +51,53 @@ fn a_clinic_that_the_other_does_not_know_is_not_in_sync_with_it() {
     }
 }
 
+/// The daemon's process.
+fn process_of(clinic: &mut Clinic) -> Pid {
+    let id = i32::try_from(clinic.daemon().unwrap().id()).ok();
+    id.and_then(Pid::from_raw).unwrap()
+}
+
+#[test]
+fn whoever_waits_for_a_node_that_says_nothing_is_told_so() {
+    let [mut a] = running(["Hill Clinic"]);
+    let frozen = process_of(&mut a);
+    kill_process(frozen, Signal::STOP).unwrap();
+    let scratch = a.scratch();
+    let (out, err) = (scratch.join("status.out"), scratch.join("status.err"));
+    let mut status = Killed(spawn(a.command().arg("status"), &out, &err));
+    let said = format!(
+        "The running node (process {}) has not answered",
+        frozen.as_raw_nonzero()
+    );
+    wait_until("the person who waits to be told", SOON, || {
+        std::fs::read_to_string(&err).unwrap().contains(&said)
+    });
+    kill_process(frozen, Signal::CONT).unwrap();
+    let ended = wait_for("the status", SOON, || status.0.try_wait().unwrap());
+    assert!(ended.success());
+    assert!(
+        std::fs::read_to_string(&out)
+            .unwrap()
+            .contains("Hill Clinic")
+    );
+}
+
+#[test]
+fn a_clinic_is_not_removed_before_it_has_heard_that_a_consent_has_ended() {
+    let [a, mut b] = running(["Hill Clinic", "River Hospital"]);
+    introduce(&a, &b);
+    let nakato = shared_with(&a, &b);
+    a.sync();
+    b.stop();
+    a.ok(&["consent", "revoke", &nakato.grant, "--reason", "she asked"]);
+    let said = a.fails(&["peer", "remove", &b.id()], 5);
+    assert!(said.contains("River Hospital has NOT HEARD yet"), "{said}");
+    b.start();
+    a.sync();
+    a.ok(&["peer", "remove", &b.id()]);
+    assert_eq!(a.json(&["peer", "list"]), serde_json::json!([]));
+}
+
 #[test]
 fn while_a_command_waits_for_another_clinic_others_are_carried_out() {
     let [mut a, mut b] = running(["Hill Clinic", "River Hospital"]);
@@ -59,8 +106,7 @@ fn while_a_command_waits_for_another_clinic_others_are_carried_out() {
     a.sync();
     a.stop();
     nakato.note(&a, "n1", "written before the sync");
-    let id = i32::try_from(b.daemon().unwrap().id()).ok();
-    let frozen = id.and_then(Pid::from_raw).unwrap();
+    let frozen = process_of(&mut b);
     kill_process(frozen, Signal::STOP).unwrap();
     let scratch = a.scratch();
     let (out, err) = (scratch.join("sync.out"), scratch.join("sync.err"));

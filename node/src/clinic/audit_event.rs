@@ -12,9 +12,9 @@
 //! | emergency: released | DCM 110106 Export | R |
 //! | emergency: looked at | DCM 110113 Security Alert | U |
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::clinic::{Action, AuditLine};
+use super::audit::{Action, AuditLine};
 
 const DICOM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const REST: &str = "http://hl7.org/fhir/restful-interaction";
@@ -79,7 +79,7 @@ fn event_of(action: Action) -> Event {
 /// One entry as an AuditEvent. `site` is the name of the clinic whose log it is in, `patient` the
 /// FHIR id of the patient, where the entry is about one who is known.
 #[must_use]
-pub fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -> Value {
+pub(super) fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -> Value {
     let event = event_of(line.action);
     let node = line.node.to_string();
     let short = node.get(..16).unwrap_or(&node);
@@ -91,7 +91,7 @@ pub fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -> Value
         Kind::Dicom(code, name) => (coding(DICOM, code, name), override_of(line.action)),
     };
     let at = identifier(NODES, &node, site);
-    let mut out = json!({
+    let event_json = json!({
         "resourceType": "AuditEvent",
         "id": format!("{short}-{}", line.number),
         "type": kind,
@@ -116,16 +116,33 @@ pub fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -> Value
             "type": [coding(SOURCE_TYPE, "4", "Application Server")],
         },
     });
+    let Value::Object(mut whole) = event_json else {
+        return event_json;
+    };
+    whole.extend(more_of(line, &event, subtype, patient));
+    Value::Object(whole)
+}
+
+/// What not every event has.
+fn more_of(
+    line: &AuditLine,
+    event: &Event,
+    subtype: Value,
+    patient: Option<&str>,
+) -> Map<String, Value> {
+    let mut more = Map::new();
     if let Some(profile) = event.profile {
-        out["meta"] = json!({ "profile": [format!("{PROFILE}{profile}")] });
+        let profile = json!({ "profile": [format!("{PROFILE}{profile}")] });
+        more.insert("meta".to_owned(), profile);
     }
     if !subtype.is_null() {
-        out["subtype"] = json!([subtype]);
+        more.insert("subtype".to_owned(), json!([subtype]));
     }
     if line.action == Action::BreakGlass {
         let emergency = coding(REASON, "ETREAT", "Emergency Treatment");
         let broken = coding(REASON, "BTG", "break the glass");
-        out["purposeOfEvent"] = json!([{ "coding": [emergency, broken] }]);
+        let purposes = json!([{ "coding": [emergency, broken] }]);
+        more.insert("purposeOfEvent".to_owned(), purposes);
     }
     if let Some(chart) = &line.chart {
         let chart = chart.to_string();
@@ -133,13 +150,14 @@ pub fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -> Value
             || json!({ "identifier": { "value": chart } }),
             |id| json!({ "reference": format!("Patient/{id}") }),
         );
-        out["entity"] = json!([{
+        let entity = json!([{
             "what": what,
             "type": coding(ENTITY_TYPE, "1", "Person"),
             "role": coding(OBJECT_ROLE, "1", "Patient"),
         }]);
+        more.insert("entity".to_owned(), entity);
     }
-    out
+    more
 }
 
 fn override_of(action: Action) -> Value {
