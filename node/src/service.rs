@@ -1,6 +1,7 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
+mod card;
 mod emergency;
 mod fetch;
 
@@ -11,7 +12,9 @@ use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
 use crate::clinic::{Clinic, ClinicError, Exported};
-use crate::control::{Answer, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request};
+use crate::control::{
+    Answer, CardRequest, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request,
+};
 use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
 /// How often a sync that takes long says how far it has come.
@@ -75,6 +78,10 @@ impl Service {
             Request::Emergency(EmergencyRequest::Open(ref order)) => {
                 check_role(&self.clinic, &request)?;
                 self.open_in_emergency(order.clone(), &report).await
+            }
+            Request::Card(CardRequest::Grant(ref order)) => {
+                check_role(&self.clinic, &request)?;
+                self.grant_by_card(order.clone(), &report).await
             }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
@@ -308,6 +315,7 @@ fn carried_out(
         Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
         Request::Emergency(of) => on_emergencies(clinic, of),
+        Request::Card(of) => on_cards(clinic, of),
         Request::HeldList { patient } => Answer::done(&clinic.held_list(patient.as_deref())?),
         Request::HeldAdmit { ids, reason } => Answer::done(&clinic.admit(&ids, &reason)?),
         Request::ConsentVerify { patient } => {
@@ -368,6 +376,24 @@ fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Resul
     let content = clinic.attachment_content(patient, resource, number)?;
     let data = base64::engine::general_purpose::STANDARD.encode(content);
     Answer::done(&serde_json::json!({ "data": data }))
+}
+
+fn on_cards(clinic: &Clinic, request: CardRequest) -> Result<Answer, Failure> {
+    match request {
+        CardRequest::Make { id, pin } => {
+            let pin = pin.ok_or_else(|| ClinicError::Pin {
+                reason: "a PIN is needed for the card: give it with --pin-file".to_owned(),
+            })?;
+            Answer::done(&clinic.make_card(&id, &pin)?)
+        }
+        CardRequest::Show { text } => Answer::done(&clinic.show_card(&text)?),
+        CardRequest::Summary { text, code } => {
+            Answer::done(&clinic.open_card_summary(&text, &code)?)
+        }
+        CardRequest::Grant(_) => {
+            Err(ClinicError::fault("a network command reached the store").into())
+        }
+    }
 }
 
 fn on_emergencies(clinic: &Clinic, request: EmergencyRequest) -> Result<Answer, Failure> {

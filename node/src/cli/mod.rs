@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::control::{Answer, Exit, Failure, Request};
-use args::{Attachment, Cli, Command, Global};
+use args::{Attachment, Cli, Command, Global, Patient};
 
 /// Runs the program and returns what it ends with.
 #[must_use]
@@ -102,6 +102,9 @@ fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failu
     }
     if let Command::Attachment(Attachment::Save { out, .. }) = command {
         return render::save(out, answer, global.json);
+    }
+    if let Command::Patient(Patient::Card { out, .. }) = command {
+        return render::write_card(out, answer, global.json);
     }
     if let Some(warning) = &answer.warning {
         eprintln!("WARNING: {warning}");

@@ -74,13 +74,28 @@ pub enum Action {
     /// It was set whether a summary may be released in an emergency.
     #[n(14)]
     RuleEmergency,
+    /// A wrong PIN of the patient was given.
+    #[n(15)]
+    WrongPin,
+    /// A PIN was given while none might be tried.
+    #[n(16)]
+    DenyPin,
+    /// A card was made for the patient.
+    #[n(17)]
+    MakeCard,
+    /// The summary on the patient's card was opened.
+    #[n(18)]
+    OpenCard,
+    /// A patient's card was refused.
+    #[n(19)]
+    RefuseCard,
 }
 
 impl Action {
     /// Whether it changes nothing.
     pub(crate) fn only_reads(self) -> bool {
         match self {
-            Self::Read | Self::Export | Self::Search => true,
+            Self::Read | Self::Export | Self::Search | Self::OpenCard => true,
             Self::Write
             | Self::Grant
             | Self::Revoke
@@ -92,7 +107,11 @@ impl Action {
             | Self::BreakGlass
             | Self::Release
             | Self::Review
-            | Self::RuleEmergency => false,
+            | Self::RuleEmergency
+            | Self::WrongPin
+            | Self::DenyPin
+            | Self::MakeCard
+            | Self::RefuseCard => false,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A card as the text of a QR code: `CHARTMESH-CARD:` or `CHARTMESH-SUMMARY:`, and the Base32 (RFC
 //! 4648 §6, no padding) of `payload | checksum 4`.
 //!
-//! Only characters of a QR code's alphanumeric mode (ISO/IEC 18004 §7.3.4), and none that a shell, a
-//! keyboard wedge or a mail program changes. The checksum, of BLAKE3, tells a slip from an altered
-//! card before anything else is said of it.
+//! Only characters of a QR code's alphanumeric mode (ISO/IEC 18004 §7.3.4), and none that a shell,
+//! a keyboard wedge or a mail program changes. The checksum, of BLAKE3, tells a slip from an
+//! altered card before anything else is said of it.
 
 use data_encoding::BASE32_NOPAD;
 

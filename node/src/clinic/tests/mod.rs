@@ -17,6 +17,8 @@ mod missing;
 mod mistaken;
 mod nonsense;
 mod opening;
+mod patient_card;
+mod pins;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;

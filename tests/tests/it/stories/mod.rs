@@ -10,6 +10,7 @@ mod grants;
 mod health;
 mod missing;
 mod parcels;
+mod patient_cards;
 mod patients;
 mod referral;
 mod relays;
