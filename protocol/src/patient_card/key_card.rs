@@ -308,3 +308,38 @@ fn genesis_of(statement: &Verified<Statement>) -> Option<&Genesis> {
         | Body::Review(_) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::world::{NOW_MS, World};
+
+    #[test]
+    fn a_patient_who_puts_another_ones_key_under_the_pin_is_found_out_when_it_opens() {
+        let world = World::new(1, 1);
+        let home = &world.clinics[0];
+        let address = ["/ip4/192.0.2.7/udp/4001/quic-v1".to_owned()];
+        let home = Card::issue(&home.key, "Hillside", &home.certificate, &address).unwrap();
+        let pin = PatientPin::new("246810").unwrap();
+        let key = PatientKey::from_bytes(world.patient.to_bytes());
+        let secret = world.secret.clone();
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let lock = (&pin, PinCost::new(8, 1).unwrap());
+        let own = Opened { key, secret };
+        let card = KeyCard::make(&mut rng, lock, &own, (&world.genesis, &home), NOW_MS);
+        let mut content = card.unwrap().content;
+        let other = Opened {
+            key: PatientKey::from_bytes(Zeroizing::new([8; 32])),
+            secret: world.secret.clone(),
+        };
+        content.sealed = content.head.seal(&pin, &other).unwrap();
+        let mut bytes = codec::encode_versioned(VERSION, &content);
+        let signature = world.patient.sign(SIGNING, &bytes);
+        bytes.extend_from_slice(signature.as_bytes());
+        let card = KeyCard::decode(&bytes).unwrap();
+        assert_eq!(card.open(&pin).err(), Some(KeyCardError::OtherChart));
+    }
+}

@@ -146,3 +146,55 @@ fn malformed(error: CodecError) -> SummaryCardError {
 fn cipher(code: &EmergencyCode) -> XChaCha20Poly1305 {
     XChaCha20Poly1305::new(&Key::from(*code.sealing_key(SEAL_CONTEXT)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::ChartSecret;
+    use crate::patient_card::{AllergiesKnown, LeftOut};
+    use crate::world::World;
+
+    /// What somebody seals who has the code.
+    fn sealed(chart: ChartId, plain: &[u8], code: &EmergencyCode) -> SummaryCard {
+        let head = [&[VERSION], chart.as_bytes().as_slice(), &[0; NONCE_LEN]].concat();
+        let payload = Payload {
+            msg: plain,
+            aad: &head,
+        };
+        let sealed = cipher(code).encrypt(&XNonce::from([0; NONCE_LEN]), payload);
+        SummaryCard::decode([head, sealed.unwrap()].concat()).unwrap()
+    }
+
+    #[test]
+    fn who_has_the_code_makes_no_summary_that_is_believed() {
+        let world = World::new(1, 1);
+        let code = ChartSecret::from_bytes(Zeroizing::new([7; 32])).emergency_code();
+        let summary = CardSummary {
+            chart: world.chart,
+            clinic: world.id(0),
+            clinic_name: "Hillside Clinic".to_owned(),
+            made_ms: 1,
+            name: "Amina".to_owned(),
+            birth_date: None,
+            sex: None,
+            blood_group: None,
+            contact: None,
+            allergies_known: AllergiesKnown::NoneKnown,
+            allergies: Vec::new(),
+            medications: Vec::new(),
+            problems: Vec::new(),
+            left_out: LeftOut::default(),
+        };
+        let bytes = summary.sign(&world.clinics[0].key).unwrap().to_bytes();
+        assert!(sealed(world.chart, &bytes, &code).open(&code).is_ok());
+        let of_another = sealed(ChartId::new([9; 16]), &bytes, &code);
+        let found = of_another.open(&code).unwrap_err();
+        assert_eq!(found, SummaryCardError::OtherChart);
+        let mut forged = bytes.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        let found = sealed(world.chart, &forged, &code).open(&code).unwrap_err();
+        assert_eq!(found, SummaryCardError::Forged);
+        let found = sealed(world.chart, b"\x02", &code).open(&code).unwrap_err();
+        assert!(matches!(found, SummaryCardError::Malformed(_)), "{found}");
+    }
+}

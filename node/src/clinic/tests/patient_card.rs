@@ -278,3 +278,70 @@ fn a_summary_that_is_too_long_for_the_card_says_what_it_lacks() {
     assert_eq!(made.problems_left_out, opened.problems_left_out);
     assert_eq!(opened.allergies_known, "not-recorded");
 }
+
+#[test]
+fn a_clinic_that_has_the_chart_gives_it_by_the_card_while_home_is_not_reached() {
+    let (home, id) = home();
+    let (away, far, other) = (
+        House::new("River Hospital"),
+        House::new("Coast Clinic"),
+        House::new("Lake Clinic"),
+    );
+    introduce(&home, &far);
+    for house in [&far, &other] {
+        introduce(&away, house);
+    }
+    home.grant(&id, &far, "summary,clinical", "read");
+    sync(&home, &far).unwrap();
+    let made = card(&home, &id);
+    let given = granted(&away, &made.key);
+    // Whoever has no such patient has none afterwards, and is not told the same again.
+    sync(&away, &other).unwrap();
+    assert_eq!(other.clinic.all_charts().unwrap().len(), 0);
+    assert_eq!(other.clinic.search(&[]).unwrap().len(), 0);
+    let mut again = Joined::new(&away, &other);
+    again.run().unwrap();
+    assert!(
+        again.received.iter().all(|bytes| *bytes < 600),
+        "{:?}",
+        again.received
+    );
+    // Whoever has the chart gives it.
+    for _ in 0..3 {
+        sync(&away, &far).unwrap();
+    }
+    assert_eq!(away.compartments(&id), ["clinical", "summary"]);
+    assert!(away.clinic.export(&id, true).unwrap().contains("the-visit"));
+    // Home hears of it from the other one, and the patient ends it there.
+    sync(&far, &home).unwrap();
+    let grant = given.grant.grant.unwrap();
+    let lines = home.clinic.grants(Some(&id)).unwrap();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.grant == grant && line.state == "valid")
+    );
+    home.clinic
+        .revoke(&grant.to_string(), "left", None)
+        .unwrap();
+    home.import(&visit(&home, &id, "later"));
+    sync(&home, &far).unwrap();
+    for _ in 0..2 {
+        sync(&far, &away).unwrap();
+    }
+    assert!(far.clinic.export(&id, true).unwrap().contains("later"));
+    assert!(!away.clinic.export(&id, true).unwrap().contains("later"));
+    let found = |house: &House| {
+        let lines = house.clinic.grants(Some(&id)).unwrap();
+        lines
+            .into_iter()
+            .find(|line| line.grant == grant)
+            .unwrap()
+            .state
+    };
+    assert_eq!([found(&far), found(&away)], ["revoked", "revoked"]);
+    for house in [&home, &away, &far, &other] {
+        let check = house.clinic.verify_ledgers(None, &|_| ()).unwrap();
+        assert!(check.ok, "{check:?}");
+    }
+}

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use chartmesh_tests::clinic::text;
+use chartmesh_tests::wait::wait_until;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::{Value, json};
 
-use super::{NakatoShared, running};
+use super::{NakatoShared, SOON, running};
 use crate::PROGRAM;
 
 const PIN: &str = "246810";
@@ -120,6 +121,29 @@ fn a_grant_by_card_is_kept_until_somebody_is_reached() {
     assert!(unreached.stdout.contains("NOT come yet"), "{unreached:?}");
     hill.start();
     shared.wait_for(&river, "Observation/note");
+}
+
+#[test]
+fn another_clinic_that_has_the_chart_gives_it_while_home_is_away() {
+    let [mut hill, river, coast] = running(["Hill Clinic", "River Hospital", "Coast Clinic"]);
+    introduce(&hill, &coast);
+    introduce(&river, &coast);
+    let shared = patient_of(&hill);
+    super::grant(&hill, &shared.chart, &coast, "all");
+    shared.wait_for(&coast, "Observation/note");
+    let [key, _] = codes(&hill, &shared.chart);
+    hill.stop();
+    let given = river.json(&grant(&key, &pin_file(&river, PIN)));
+    assert_eq!(given["arrived"], true, "{given}");
+    assert_eq!(given["home_added"], true, "{given}");
+    shared.wait_for(&river, "Observation/note");
+    // Home hears of it as soon as it meets one of them.
+    hill.start();
+    let heard = || {
+        let grants = hill.json(&["consent", "list", "--patient", &shared.chart]);
+        grants.to_string().contains("\"basis\":\"card\"")
+    };
+    wait_until("home to hear of the grant", SOON, heard);
 }
 
 /// When the last grant was signed there.
