@@ -146,6 +146,8 @@ fn checksum_of(payload: &[u8]) -> [u8; CHECKSUM_LEN] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn text() -> String {
@@ -209,6 +211,27 @@ mod tests {
             CardText::read(&empty),
             Err(CardTextError::Codec(CodecError::Empty))
         ));
+    }
+
+    proptest! {
+        #[test]
+        fn any_payload_comes_back_from_its_text(
+            payload in proptest::collection::vec(any::<u8>(), 1..=MAX_SUMMARY_CARD_BYTES),
+            is_key in any::<bool>(),
+        ) {
+            let kind = if is_key { CardKind::Key } else { CardKind::Summary };
+            let text = CardText::new(kind, payload);
+            prop_assert_eq!(CardText::read(&text.to_text()), Ok(text));
+        }
+
+        #[test]
+        fn whatever_is_typed_is_read_or_refused(
+            typed in "(?i)(CHARTMESH-(CARD|SUMMARY):)?.{0,80}"
+        ) {
+            if let Ok(read) = CardText::read(&typed) {
+                prop_assert_eq!(CardText::read(&read.to_text()), Ok(read));
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::{Card, consent, line, on, read, short};
 use crate::clinic::{CardGranted, CardMade, CardShown, SummaryOpened};
 use crate::control::{Answer, Exit, Failure};
@@ -45,9 +47,10 @@ pub(in crate::cli) fn write(out: &Path, answer: &Answer, json: bool) -> Result<(
 
 fn page_of(made: &CardMade) -> CardPage {
     CardPage {
-        name: made.name.clone(),
+        // One letter for a letter with its accent: there are bitmaps of such.
+        name: made.name.nfc().collect(),
         birth_date: made.birth_date.clone(),
-        clinic: made.clinic_name.clone(),
+        clinic: made.clinic_name.nfc().collect(),
         chart: made.patient.to_string(),
         short_id: short(&made.patient),
         emergency_code: made.emergency_code.clone(),

@@ -58,8 +58,8 @@ fn grant<'a>(card: &'a str, pin: &'a str) -> [&'a str; 5] {
     ["card", "grant", card, "--pin-file", pin]
 }
 
-fn actions(clinic: &Clinic) -> Vec<Value> {
-    let entries = clinic.json(&["audit", "list"]);
+fn actions(clinic: &Clinic, chart: &str) -> Vec<Value> {
+    let entries = clinic.json(&["audit", "list", "--patient", chart]);
     let entries = entries.as_array().cloned().unwrap_or_default();
     entries
         .into_iter()
@@ -100,8 +100,8 @@ fn a_patient_takes_the_card_to_another_clinic_and_the_chart_is_there() {
     assert_eq!(given["state"], "valid", "{given}");
     shared.note(&river, "there", "written at the hospital");
     shared.wait_for(&hill, "Observation/there");
-    assert!(actions(&river).contains(&json!("grant")));
-    assert!(actions(&hill).contains(&json!("make-card")));
+    assert!(actions(&river, &shared.chart).contains(&json!("grant")));
+    assert!(actions(&hill, &shared.chart).contains(&json!("make-card")));
     let log = std::fs::read_to_string(river.log_file()).unwrap();
     assert!(
         !log.contains("CHARTMESH-CARD") && !log.contains(PIN),
@@ -179,7 +179,7 @@ fn guessing_a_pin_takes_ever_longer_also_after_a_kill() {
         Some(3) => assert_eq!(limited(&tried.stderr), next),
         code => assert!(code == Some(0) && granted_at(&river) >= next, "{tried:?}"),
     }
-    let entries = actions(&river);
+    let entries = actions(&river, &shared.chart);
     let wrong = entries.iter().filter(|one| **one == "wrong-pin").count();
     assert_eq!(wrong, 10, "{entries:?}");
     assert!(entries.contains(&json!("deny-pin")), "{entries:?}");
