@@ -8,7 +8,7 @@
 //! - [`net`]: libp2p and the sync sessions.
 //! - [`control`], [`service`], [`daemon`], [`http`]: the running node.
 //! - [`interop`], [`generate`]: files of other systems, and invented patients.
-//! - [`print`]: pages of paper.
+//! - [`print`](mod@print): pages of paper.
 //! - [`cli`], [`demo`]: what a person types.
 
 pub mod blobs;
