@@ -1,6 +1,7 @@
 //! A patient's card is made at home, and brings the chart to a clinic that has never heard of it.
 
 use super::sharing::visit;
+use super::sticks::carry;
 use super::*;
 use crate::clinic::{Action, CardGranted, CardMade};
 use crate::control::{CardOrder, Exit, Pin};
@@ -344,4 +345,20 @@ fn a_clinic_that_has_the_chart_gives_it_by_the_card_while_home_is_not_reached() 
         let check = house.clinic.verify_ledgers(None, &|_| ()).unwrap();
         assert!(check.ok, "{check:?}");
     }
+}
+
+#[test]
+fn sticks_bring_the_chart_where_there_is_no_link_at_all() {
+    let (home, id) = home();
+    let away = House::new("River Hospital");
+    home.clinic
+        .add_peer(&away.clinic.own_card().unwrap().card)
+        .unwrap();
+    let made = card(&home, &id);
+    granted(&away, &made.key);
+    let away = away.reopen();
+    carry(&away, &home);
+    carry(&home, &away);
+    assert_eq!(away.compartments(&id), ["clinical", "summary"]);
+    assert!(away.clinic.export(&id, true).unwrap().contains("the-visit"));
 }
