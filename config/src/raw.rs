@@ -16,6 +16,7 @@ pub(crate) struct RawConfig {
     pub(crate) relay_mebibytes: Option<Written<i64>>,
     pub(crate) fetch: Option<Written<String>>,
     pub(crate) up_to_kibibytes: Option<Written<i64>>,
+    pub(crate) all_between_own_nodes: Option<Written<bool>>,
     pub(crate) log_level: Option<Written<String>>,
     pub(crate) log_format: Option<Written<String>>,
 }
@@ -83,6 +84,7 @@ impl RawConfig {
         let mut section = root.section("attachments", errors);
         let fetch = section.text("fetch", "\"up-to\"", errors);
         let up_to_kibibytes = section.number("up-to-kibibytes", "256", errors);
+        let all_between_own_nodes = section.flag("all-between-own-nodes", errors);
         section.finish(errors);
 
         let mut section = root.section("relay", errors);
@@ -104,6 +106,7 @@ impl RawConfig {
             relay_mebibytes,
             fetch,
             up_to_kibibytes,
+            all_between_own_nodes,
             log_level,
             log_format,
         }

@@ -121,6 +121,11 @@ fn contents(config: &Config) -> String {
 fetch = {fetch}
 up-to-kibibytes = {up_to}
 
+# Whether the nodes of this clinic also fetch from each other all that one of them holds, of
+# whatever size, so that the loss of one loses nothing. With false, what is above goes for them,
+# too: for a laptop with a small disk, or on a link that is paid for by the byte.
+all-between-own-nodes = {all_between_own_nodes}
+
 [relay]
 # How much of one clinic's mail lies here at most, in mebibytes (16 to 1048576). Only a relay
 # reads this.
@@ -128,6 +133,7 @@ mebibytes-per-clinic = {relay_mebibytes}
 "#,
         fetch = quoted(config.attachments.fetch.as_str()),
         up_to = config.attachments.up_to_kibibytes,
+        all_between_own_nodes = config.attachments.all_between_own_nodes,
         relay_mebibytes = config.relay.mebibytes_per_clinic,
     )
 }
@@ -225,6 +231,7 @@ mod tests {
                 config.log.format = crate::LogFormat::ALL[format];
                 config.attachments.fetch = crate::Fetch::ALL[fetch];
                 config.attachments.up_to_kibibytes = 16 * total;
+                config.attachments.all_between_own_nodes = mdns != enabled;
                 Some(config)
             },
         )

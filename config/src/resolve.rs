@@ -211,6 +211,10 @@ fn attachments(raw: &RawConfig, faults: &mut Faults) -> Attachments {
             DEFAULT_UP_TO_KIBIBYTES,
             faults,
         ),
+        all_between_own_nodes: raw
+            .all_between_own_nodes
+            .as_ref()
+            .is_none_or(|written| written.value),
     }
 }
 

@@ -169,6 +169,9 @@ pub struct Attachments {
     pub fetch: Fetch,
     /// The largest that is, in kibibytes, where that depends on the size.
     pub up_to_kibibytes: u32,
+    /// Whether the nodes of this clinic fetch from each other, of whatever size, all that one of
+    /// them holds, so that the loss of one loses nothing.
+    pub all_between_own_nodes: bool,
 }
 
 impl Attachments {

@@ -21,6 +21,9 @@ use crate::{control, folder};
 const RUN_FILE: &str = "run.json";
 /// How long nothing must have come before charts are compacted.
 const COMPACT_AFTER: Duration = Duration::from_secs(5);
+/// How often the homes of charts are told what was done with these here: a clinician's look at a
+/// chart, with all that was read in it, makes one message.
+const TELL_INTERVAL: Duration = Duration::from_secs(60);
 /// How long index cards wait for the rest of what has begun to come.
 const CARD_DELAY: Duration = Duration::from_secs(1);
 
@@ -101,6 +104,7 @@ pub async fn run(dir: &Path, clinic: Arc<Clinic>, config: &Config) -> anyhow::Re
     }
     parts.spawn(keep_cards_fresh(Arc::clone(&clinic), end.clone()));
     parts.spawn(compact_when_idle(Arc::clone(&clinic), end.clone()));
+    parts.spawn(tell_homes(Arc::clone(&clinic), end.clone()));
     let file = RunFile {
         pid: std::process::id(),
         node_id,
@@ -161,6 +165,21 @@ async fn keep_cards_fresh(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow
         tokio::select! {
             () = tokio::time::sleep(CARD_DELAY) => {}
             () = end.cancelled() => return Ok(()),
+        }
+    }
+}
+
+/// Tells the homes of other clinics' charts what was done with these here.
+async fn tell_homes(clinic: Arc<Clinic>, end: CancellationToken) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TELL_INTERVAL) => {}
+            () = end.cancelled() => return Ok(()),
+        }
+        let telling = Arc::clone(&clinic);
+        let told = tokio::task::spawn_blocking(move || telling.tell_homes()).await?;
+        if let Err(error) = told {
+            tracing::error!(%error, "other clinics are not told what was read");
         }
     }
 }

@@ -4,14 +4,14 @@
 mod card;
 mod emergency;
 mod fetch;
+mod taken_out;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use base64::Engine as _;
 use chartmesh_protocol::ClinicId;
 
-use crate::clinic::{Clinic, ClinicError, Exported};
+use crate::clinic::{Clinic, ClinicError};
 use crate::control::{
     Answer, CardRequest, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request,
 };
@@ -19,6 +19,10 @@ use crate::net::{LinkState, Network, NetworkOptions, PeerStatus, SyncReport};
 
 /// How often a sync that takes long says how far it has come.
 const SYNC_PROGRESS: Duration = Duration::from_secs(1);
+
+/// After how long without a byte a person who waits is told so: an answer takes 3 s at 64 kbit/s
+/// and 300 ms.
+const SILENCE_MS: u64 = 5000;
 
 /// Takes note of how far a command has come.
 pub type Report = Arc<dyn Fn(Progress) + Send + Sync>;
@@ -119,6 +123,7 @@ impl Service {
             let advice = "no other clinic is known here: `chartmesh peer add CARD` adds one";
             return Err(Failure::new(Exit::NotFound, advice));
         }
+        self.tell_homes().await;
         let mut reports = match self.network() {
             Some(network) => synced(&network, wanted, report).await?,
             None => {
@@ -141,8 +146,17 @@ impl Service {
             report.name = report.clinic.and_then(|id| names.get(&id).cloned());
         }
         self.look_at_relays(&mut reports).await?;
+        self.sum_up(&mut reports).await?;
         let exit = exit_of(&reports);
         Ok(Answer::done(&serde_json::json!({ "peers": reports }))?.ending(exit))
+    }
+
+    /// What was done with charts of other clinics goes to their homes with the sync.
+    async fn tell_homes(&self) {
+        let told = on_clinic(&self.clinic, |clinic| clinic.tell_homes()).await;
+        if let Err(failure) = told {
+            tracing::warn!(error = %failure.message, "other clinics are not told what was read");
+        }
     }
 
     /// A clinic that was not reached is served all the same, if relays hold for it what it lacks.
@@ -152,6 +166,20 @@ impl Service {
             let node = report.node;
             report.passed_on =
                 on_clinic(&self.clinic, move |clinic| clinic.passed_on(&node)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says of each clinic whether it has what was saved here: equal records are not all of it.
+    async fn sum_up(&self, reports: &mut [SyncReport]) -> Result<(), Failure> {
+        let links = match self.network() {
+            Some(network) => network.board().all(),
+            None => reports.iter().map(SyncReport::link).collect(),
+        };
+        let lines = on_clinic(&self.clinic, |clinic| clinic.sync_status(links)).await?;
+        for report in reports {
+            let line = lines.iter().find(|line| line.node == report.node);
+            report.summary = line.map(|line| line.summary.clone());
         }
         Ok(())
     }
@@ -194,32 +222,48 @@ async fn synced(
 ) -> Result<Vec<SyncReport>, Failure> {
     let syncing = network.sync_now(wanted);
     tokio::pin!(syncing);
-    let mut waited = Duration::ZERO;
+    let (mut waited, asked_ms) = (Duration::ZERO, crate::clock::now_ms());
     loop {
         if let Ok(reports) = tokio::time::timeout(SYNC_PROGRESS, &mut syncing).await {
             return reports.map_err(stopped);
         }
         waited = waited.saturating_add(SYNC_PROGRESS);
         report(Progress {
-            what: how_far(&network.board().all(), wanted),
+            what: how_far(
+                &network.board().all(),
+                wanted,
+                asked_ms,
+                crate::clock::now_ms(),
+            ),
             done: waited.as_secs(),
             total: 0,
         });
     }
 }
 
-/// Who is called, and what has travelled so far.
-fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>) -> String {
+/// Who is called, what has travelled so far, and who does not answer since `asked_ms`.
+fn how_far(links: &[PeerStatus], wanted: Option<ClinicId>, asked_ms: u64, now_ms: u64) -> String {
     let links = links
         .iter()
         .filter(|link| wanted.is_none_or(|id| link.clinic == Some(id)));
-    let words = links.filter_map(|link| match link.state {
-        LinkState::Connecting => Some(format!("calling {}", link.name)),
-        LinkState::Syncing => Some(format!(
-            "{}: {} items sent, {} received",
-            link.name, link.items_sent, link.items_received
-        )),
-        LinkState::Disconnected | LinkState::InSync | LinkState::Stalled => None,
+    let words = links.filter_map(|link| {
+        let heard_ms = link.heard_ms.map_or(now_ms, |heard| heard.max(asked_ms));
+        let silent_ms = now_ms.saturating_sub(heard_ms);
+        let name = &link.name;
+        match link.state {
+            LinkState::Connecting => Some(format!("calling {name}")),
+            LinkState::Disconnected => None,
+            LinkState::Syncing | LinkState::InSync | LinkState::Stalled
+                if silent_ms > SILENCE_MS =>
+            {
+                Some(format!("{name}: no answer for {} s", silent_ms / 1000))
+            }
+            LinkState::Syncing => Some(format!(
+                "{name}: {} items sent, {} received",
+                link.items_sent, link.items_received
+            )),
+            LinkState::InSync | LinkState::Stalled => None,
+        }
     });
     let words: Vec<String> = words.chain(["seconds:".to_owned()]).collect();
     words.join("; ")
@@ -234,6 +278,7 @@ fn check_role(clinic: &Clinic, request: &Request) -> Result<(), Failure> {
             | Request::PeerList
             | Request::PeerRemove { .. }
             | Request::AuditList { .. }
+            | Request::AuditExport { .. }
             | Request::AuditVerify
             | Request::Doctor
             | Request::ConsentVerify { .. }
@@ -257,6 +302,7 @@ fn on_store(
         false => None,
     };
     let answer = carried_out(clinic, request, report)?;
+    let warning = warning.or_else(|| answer.warning.clone());
     Ok(Answer { warning, ..answer })
 }
 
@@ -280,7 +326,7 @@ fn carried_out(
 ) -> Result<Answer, Failure> {
     match request {
         Request::Id => Answer::done(&clinic.own_card()?),
-        Request::PeerAdd { card } => Answer::done(&clinic.add_peer(&card)?),
+        Request::PeerAdd { card } => peer_added(clinic, &card),
         Request::PeerList => Answer::done(&clinic.peers()?),
         Request::PeerRemove { id } => Answer::done(&clinic.remove_peer(&id)?),
         Request::Node(node) => on_nodes(clinic, node, report),
@@ -290,17 +336,17 @@ fn carried_out(
         Request::PatientPin { id, new_pin, pin } => {
             Answer::done(&clinic.set_pin(&id, &new_pin, pin.as_ref())?)
         }
-        Request::Import { paths } => {
-            let imported = clinic.import(&paths, report)?;
+        Request::Import { paths, labels } => {
+            let imported = clinic.import_as(&paths, labels, report)?;
             let failed = imported.files.iter().any(|file| file.error.is_some());
             ending(&imported, failed.then_some(Exit::Failed))
         }
-        Request::Export { patient, ndjson } => exported(clinic, &patient, ndjson),
+        Request::Export { patient, ndjson } => taken_out::exported(clinic, &patient, ndjson),
         Request::AttachmentSave {
             patient,
             resource,
             number,
-        } => saved(clinic, &patient, &resource, number),
+        } => taken_out::saved(clinic, &patient, &resource, number),
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
@@ -314,8 +360,8 @@ fn carried_out(
         }
         Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
-        Request::Emergency(of) => on_emergencies(clinic, of),
-        Request::Card(of) => on_cards(clinic, of),
+        Request::Emergency(of) => emergency::on_store(clinic, of),
+        Request::Card(of) => card::on_store(clinic, of),
         Request::HeldList { patient } => Answer::done(&clinic.held_list(patient.as_deref())?),
         Request::HeldAdmit { ids, reason } => Answer::done(&clinic.admit(&ids, &reason)?),
         Request::ConsentVerify { patient } => {
@@ -325,15 +371,16 @@ fn carried_out(
         Request::AuditList { patient, most } => {
             Answer::done(&clinic.audit_lines(patient.as_deref(), most)?)
         }
-        Request::AuditVerify => {
-            let check = clinic.audit_check()?;
-            ending(&check, (!check.ok).then_some(Exit::Failed))
-        }
+        Request::AuditExport { patient } => Answer::done(&clinic.audit_events(patient.as_deref())?),
+        Request::AuditVerify => audit_verified(clinic),
         Request::Doctor => {
             let health = clinic.check(report)?;
             ending(&health, (!health.healthy).then_some(Exit::Damaged))
         }
-        Request::SyncExport(order) => Answer::done(&clinic.export_bundle(&order, report)?),
+        Request::SyncExport(order) => {
+            clinic.tell_homes()?;
+            Answer::done(&clinic.export_bundle(&order, report)?)
+        }
         Request::SyncImport { paths } => {
             let read = clinic.import_bundles(&paths, report)?;
             let failed = read.files.iter().any(|file| file.error.is_some());
@@ -347,6 +394,21 @@ fn carried_out(
     }
 }
 
+fn audit_verified(clinic: &Clinic) -> Result<Answer, Failure> {
+    let check = clinic.audit_check()?;
+    ending(&check, (!check.ok).then_some(Exit::Failed))
+}
+
+/// A clinic that this one talks to from now on, and what stands in the way of that.
+fn peer_added(clinic: &Clinic, card: &str) -> Result<Answer, Failure> {
+    let added = clinic.add_peer(card)?;
+    let warning = clinic.warning_of(&added)?;
+    Ok(Answer {
+        warning,
+        ..Answer::done(&added)?
+    })
+}
+
 /// Patients, and how many could not be searched.
 fn searched(clinic: &Clinic, words: &[String]) -> Result<Answer, Failure> {
     let (found, not_searched) = clinic.find_patients(words)?;
@@ -356,68 +418,6 @@ fn searched(clinic: &Clinic, words: &[String]) -> Result<Answer, Failure> {
     })
 }
 
-/// A chart as FHIR, and what it lacks.
-fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Failure> {
-    let Exported { text, absent, held } = clinic.export_chart(patient, ndjson)?;
-    let value = if ndjson {
-        serde_json::value::to_raw_value(&text)
-    } else {
-        serde_json::value::RawValue::from_string(text)
-    };
-    Ok(Answer {
-        absent,
-        held,
-        ..Answer::of(value.map_err(ClinicError::fault)?)
-    })
-}
-
-/// The content of an attachment.
-fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Result<Answer, Failure> {
-    let content = clinic.attachment_content(patient, resource, number)?;
-    let data = base64::engine::general_purpose::STANDARD.encode(content);
-    Answer::done(&serde_json::json!({ "data": data }))
-}
-
-fn on_cards(clinic: &Clinic, request: CardRequest) -> Result<Answer, Failure> {
-    match request {
-        CardRequest::Make { id, pin } => {
-            let pin = pin.ok_or_else(|| ClinicError::Pin {
-                reason: "a PIN is needed for the card: give it with --pin-file".to_owned(),
-            })?;
-            Answer::done(&clinic.make_card(&id, &pin)?)
-        }
-        CardRequest::Show { text } => Answer::done(&clinic.show_card(&text)?),
-        CardRequest::Summary { text, code } => {
-            Answer::done(&clinic.open_card_summary(&text, &code)?)
-        }
-        CardRequest::Grant(_) => {
-            Err(ClinicError::fault("a network command reached the store").into())
-        }
-    }
-}
-
-fn on_emergencies(clinic: &Clinic, request: EmergencyRequest) -> Result<Answer, Failure> {
-    match request {
-        EmergencyRequest::List { patient } => {
-            Answer::done(&clinic.emergencies(patient.as_deref())?)
-        }
-        EmergencyRequest::Review {
-            id,
-            justified,
-            note,
-        } => Answer::done(&clinic.review_emergency(&id, justified, &note)?),
-        EmergencyRequest::Rule {
-            patient,
-            allowed,
-            pin,
-        } => Answer::done(&clinic.rule_emergencies(&patient, allowed, pin.as_ref())?),
-        EmergencyRequest::Code { patient } => Answer::done(&clinic.emergency_code(&patient)?),
-        EmergencyRequest::Open(_) => {
-            Err(ClinicError::fault("a network command reached the store").into())
-        }
-    }
-}
-
 fn on_nodes(
     clinic: &Clinic,
     request: NodeRequest,
@@ -425,7 +425,12 @@ fn on_nodes(
 ) -> Result<Answer, Failure> {
     match request {
         NodeRequest::Enroll { name, out, hours } => {
-            Answer::done(&clinic.enroll(&name, &out, hours, report)?)
+            let enrolled = clinic.enroll(&name, &out, hours, report)?;
+            let warning = clinic.warning_of_enrolment()?;
+            Ok(Answer {
+                warning,
+                ..Answer::done(&enrolled)?
+            })
         }
         NodeRequest::List => Answer::done(&clinic.nodes()?),
         NodeRequest::Revoke { node, reason } => {
@@ -461,4 +466,35 @@ fn was_missed(report: &SyncReport) -> bool {
 
 fn stopped(error: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, format!("{error}; restart the node"))
+}
+
+#[cfg(test)]
+mod tests {
+    use chartmesh_protocol::NodeId;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_told_who_does_not_answer() {
+        let node = NodeId::new([1; 32]);
+        let link = |state, heard_ms| PeerStatus {
+            state,
+            heard_ms,
+            name: "Coast".to_owned(),
+            ..SyncReport::unreachable(node, None, String::new()).link()
+        };
+        let said = |state, heard_ms| how_far(&[link(state, heard_ms)], None, 6_000, 20_000);
+        let silent = "Coast: no answer for 12 s; seconds:";
+        for state in [LinkState::InSync, LinkState::Syncing, LinkState::Stalled] {
+            assert_eq!(said(state, Some(8_000)), silent);
+        }
+        let before = "Coast: no answer for 14 s; seconds:";
+        assert_eq!(said(LinkState::InSync, Some(1_000)), before);
+        assert_eq!(said(LinkState::InSync, Some(19_000)), "seconds:");
+        let moving = "Coast: 0 items sent, 0 received; seconds:";
+        assert_eq!(said(LinkState::Syncing, Some(19_000)), moving);
+        assert_eq!(said(LinkState::Syncing, None), moving);
+        let calling = "calling Coast; seconds:";
+        assert_eq!(said(LinkState::Connecting, Some(8_000)), calling);
+    }
 }

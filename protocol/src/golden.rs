@@ -168,6 +168,7 @@ fn what_a_clinic_says_of_itself_is_written_as_ever() {
     let release = world.release(&asked, (0, 1), None, |_| ());
     let rule = world.emergency_rule(3, false);
     let review = world.review(0, asked.id());
+    let segment = world.segment(1, 1, None);
     for (name, statement) in [
         ("statement-house-note.bin", &note),
         ("statement-node-revocation.bin", &revocation),
@@ -177,6 +178,7 @@ fn what_a_clinic_says_of_itself_is_written_as_ever() {
         ("statement-grant-emergency.bin", &release),
         ("statement-emergency-rule.bin", &rule),
         ("statement-review.bin", &review),
+        ("statement-audit-segment.bin", &segment),
         ("statement-epoch-sealing.bin", &epoch),
     ] {
         let file = golden(name, &statement.to_bytes());

@@ -130,9 +130,12 @@
 //! ```
 
 pub mod attachment;
+mod cipher;
 mod codec;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod hex;
 mod id;
 pub mod identity;
 pub mod ledger;

@@ -81,6 +81,13 @@ pub const MAX_EPOCH_PARENTS: usize = 32;
 /// Ledger statements that a frontier names: heads of the ledger, few unless many worked apart.
 pub const MAX_FRONTIER: usize = 256;
 
+/// Entries of an audit log in one segment: what a ward does with one chart between two syncs; more
+/// take another.
+pub const MAX_SEGMENT_ENTRIES: usize = 256;
+
+/// A sealed audit segment: its entries at some 60 bytes each, with the longest names.
+pub const MAX_SEGMENT_BYTES: usize = 48 * 1024;
+
 /// Records that one admission names: what a clinic wrote in a month without hearing that its right
 /// had ended; more take another.
 pub const MAX_ADMITTED: usize = 1024;

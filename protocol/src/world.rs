@@ -15,10 +15,10 @@ use crate::identity::{
     ClinicKey, NodeCertificate, NodeKey, NodeRole, PatientKey, SealingKey, Verified,
 };
 use crate::ledger::{
-    Admission, Basis, Body, BreakGlass, CertificateBook, ChartSecret, CompartmentName,
-    Compartments, EMERGENCY_MS, EmergencyRule, Epoch, FrontierTip, Genesis, Grant, History,
-    HouseNote, Ledger, NodeEnd, NodeRevocation, NoteTopic, Purpose, RecordFacts, Review,
-    Revocation, Rights, Signer, Statement,
+    Admission, AuditSegment, Basis, Body, BreakGlass, CertificateBook, ChartSecret,
+    CompartmentName, Compartments, EMERGENCY_MS, EmergencyRule, Epoch, FrontierTip, Genesis, Grant,
+    History, HouseNote, Ledger, NodeEnd, NodeRevocation, NoteTopic, Purpose, RecordFacts, Review,
+    Revocation, Rights, SegmentEntries, SegmentEntry, Signer, Statement,
 };
 use crate::seal::{EpochKey, EpochPlan, Reader, make_epoch, wrap_chart_secret, wrap_first_secret};
 use crate::time::HybridTime;
@@ -320,6 +320,35 @@ impl World {
             proof: None,
         };
         self.sign_house(clinic, Body::BreakGlass(asked))
+    }
+
+    /// A clinic tells the home clinic of what it did with the chart.
+    pub(crate) fn segment(
+        &mut self,
+        clinic: usize,
+        number: u64,
+        previous: Option<StatementId>,
+    ) -> Verified<Statement> {
+        let entry = SegmentEntry {
+            number: 40 + number,
+            at_ms: NOW_MS,
+            action: "read".to_owned(),
+            user: UserId::new([7; 8]).to_string(),
+        };
+        let entries = SegmentEntries {
+            entries: vec![entry],
+        };
+        let (place, home) = ((&self.chart, &self.node(clinic)), &self.clinics[0].sealing);
+        let sealed = entries.seal(&mut self.rng, place, &home.public()).unwrap();
+        let segment = AuditSegment {
+            chart: self.chart,
+            clinic: self.id(clinic),
+            number,
+            previous,
+            sealed,
+        };
+        let body = Body::AuditSegment(segment);
+        body.sign(Signer::Node(&self.clinics[clinic].node)).unwrap()
     }
 
     /// A clinic releases the summary to another, its terms changed by `change`.

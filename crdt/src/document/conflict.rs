@@ -2,6 +2,7 @@
 
 use automerge::ObjId;
 
+use super::depart::{GONE, is_removal};
 use super::edit::{ResolveError, stored_elements};
 use super::read::{Held, whole_elements, winner};
 use super::{Document, WHOLE};
@@ -77,10 +78,10 @@ impl Document {
 
     fn conflicts_in(&self, key: &ResourceKey, maps: &[ObjId]) -> Vec<Conflict> {
         let values = self.values(maps).into_iter();
-        let conflicted = values.filter(|(_, held)| is_conflict(held));
+        let conflicted = values.filter(|(name, held)| name != GONE && is_conflict(held));
         conflicted
             .map(|(element, held)| {
-                let versions = self.versions_among(key, &held);
+                let versions = self.versions_among(key, &element, &held);
                 Conflict {
                     key: key.clone(),
                     element,
@@ -90,7 +91,7 @@ impl Document {
             .collect()
     }
 
-    fn versions_among(&self, key: &ResourceKey, held: &[Held]) -> Vec<Version> {
+    fn versions_among(&self, key: &ResourceKey, element: &str, held: &[Held]) -> Vec<Version> {
         // Where several wrote the same, `held` has the earliest operation first.
         let mut first: Vec<&Held> = Vec::new();
         for value in held {
@@ -98,18 +99,18 @@ impl Document {
                 first.push(value);
             }
         }
-        let read = winner(held).map(|value| &value.text);
+        let read = winner(element, held).map(|value| &value.text);
         first.reverse();
         first.sort_by_key(|value| Some(&value.text) != read);
         first
             .into_iter()
-            .map(|value| self.version(key, value))
+            .map(|value| self.version(key, element, value))
             .collect()
     }
 
-    fn version(&self, key: &ResourceKey, held: &Held) -> Version {
+    fn version(&self, key: &ResourceKey, element: &str, held: &Held) -> Version {
         let (author, time_ms) = self.author_of(&held.written_by);
-        let value = if held.text.is_empty() {
+        let value = if is_removal(element, &held.text) {
             None
         } else if is_atomic(key.resource_type()) {
             Some(Resource::from_stored(key, whole_elements(&held.text)).to_json())

@@ -1,6 +1,7 @@
 //! Staging edits: what is put and resolved until it is committed.
 
 use super::conflict::{is_conflict, stored_choice};
+use super::depart::GONE_WHOLE;
 use super::read::{Values, winner};
 use super::staged::Writes;
 use super::{Document, WHOLE};
@@ -48,7 +49,7 @@ pub enum ResolveError {
     /// The chosen value is a resource of another key than the one in conflict.
     #[error("the chosen value is another resource")]
     OtherResource,
-    /// A whole resource cannot be removed.
+    /// A whole resource cannot be removed, unless it has gone to another compartment.
     #[error("a resource is never removed")]
     Removal,
     /// With this edit, one change would be larger than a peer accepts: commit first.
@@ -109,7 +110,10 @@ impl Document {
         if !values.get(element).is_some_and(|held| is_conflict(held)) {
             return Err(ResolveError::NoConflict);
         }
-        let text = stored_choice(key, chosen)?;
+        let text = match chosen {
+            None if has_departed(&values) => GONE_WHOLE.to_owned(),
+            chosen => stored_choice(key, chosen)?,
+        };
         let mut writes = self.staged.of(key).cloned().unwrap_or_default();
         writes.insert(element.to_owned(), text);
         if !self.staged.set(key.clone(), writes, maps.len()) {
@@ -129,6 +133,12 @@ impl Document {
     }
 }
 
+/// Whether one of the versions of an atomic resource is that it has gone.
+fn has_departed(values: &Values) -> bool {
+    let whole = values.get(WHOLE).into_iter().flatten();
+    whole.into_iter().any(|value| value.text == GONE_WHOLE)
+}
+
 /// The elements of a resource as they are stored.
 pub(crate) fn stored_elements(resource: &Resource) -> Writes {
     if !resource.is_atomic() {
@@ -143,7 +153,7 @@ pub(crate) fn stored_elements(resource: &Resource) -> Writes {
 /// What must be written so that `next` is read.
 fn difference(current: &Values, mut next: Writes) -> Writes {
     for (name, held) in current {
-        let read = winner(held)
+        let read = winner(name, held)
             .map(|value| value.text.as_str())
             .unwrap_or_default();
         match next.get(name) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{Checked, Edit, Write};
+use super::depart::{GONE, is_removal};
 use super::index::Index;
 use super::{Document, first};
 use crate::attachment::marks_in;
@@ -86,7 +87,7 @@ impl Document {
                 else {
                     continue;
                 };
-                if edit.key(&index) != Some(key) {
+                if edit.key(&index) != Some(key) || element == GONE {
                     continue;
                 }
                 let write = ElementWrite {
@@ -94,7 +95,7 @@ impl Document {
                     time_ms: past.time_ms,
                     author: past.author.clone(),
                     element: element.clone(),
-                    value: (!text.is_empty()).then(|| text.clone()),
+                    value: (!is_removal(element, text)).then(|| text.clone()),
                 };
                 if !writes.iter().skip(from).any(|known| *known == write) {
                     writes.push(write);

@@ -25,12 +25,15 @@
 //!   of its versions. A value is read before a removal.
 //! - Resolving a conflict writes a value anew, even the one that is read: two nodes that resolve
 //!   it differently are in conflict again, and never overrule each other unseen.
+//! - A resource that belongs into another compartment [departs](depart): its elements are removed,
+//!   and one called `>` marks it (an atomic resource has the mark as its only member).
 //! - Nothing else is ever deleted: a resource, once there, stays.
 
 pub(crate) mod apply;
 pub(crate) mod check;
 pub(crate) mod commit;
 pub(crate) mod conflict;
+pub(crate) mod depart;
 pub(crate) mod edit;
 pub(crate) mod first;
 pub(crate) mod history;

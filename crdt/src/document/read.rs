@@ -6,6 +6,7 @@ use std::sync::Arc;
 use automerge::iter::{DocItem, MapRangeItem};
 use automerge::{ObjId, ObjType, ReadDoc, ScalarValueRef, Value, ValueRef};
 
+use super::depart::{GONE, is_removal};
 use super::{Document, WHOLE};
 use crate::json::push_string;
 use crate::resource::{Resource, is_atomic};
@@ -27,7 +28,7 @@ pub(crate) type Values = BTreeMap<String, Vec<Held>>;
 impl Document {
     /// How many resources there are.
     pub fn len(&self) -> usize {
-        self.doc.length(&self.resources)
+        self.resources().count()
     }
 
     /// Whether there are no resources.
@@ -41,7 +42,7 @@ impl Document {
         if maps.is_empty() {
             None
         } else {
-            Some(self.assemble(key, &maps))
+            self.assemble(key, &maps)
         }
     }
 
@@ -54,7 +55,7 @@ impl Document {
             .filter_map(move |item| {
                 let key = item.key.parse().ok()?;
                 match plain.remove(&item.id()) {
-                    Some(elements) if !item.conflict => Some(from_elements(&key, elements)),
+                    Some(elements) if !item.conflict => from_elements(&key, elements),
                     Some(_) | None => self.resource(&key),
                 }
             })
@@ -114,9 +115,10 @@ impl Document {
         items.filter_map(|item| {
             let key = item.key.parse().ok()?;
             let map = one_map(&item).pop().filter(|_| !item.conflict);
-            let elements = map.and_then(|map| self.settled_elements(&map));
-            let settled = elements.map(|elements| from_elements(&key, elements));
-            Some((key, settled))
+            match map.and_then(|map| self.settled_elements(&map)) {
+                Some(elements) => from_elements(&key, elements).map(|one| (key, Some(one))),
+                None => Some((key, None)),
+            }
         })
     }
 
@@ -131,7 +133,7 @@ impl Document {
             for (name, held) in self.values(&maps) {
                 let mut mark = "  ";
                 let mut seen: Vec<&str> = Vec::new();
-                let read = winner(&held);
+                let read = winner(&name, &held);
                 for value in read.into_iter().chain(held.iter().rev()) {
                     if seen.contains(&value.text.as_str()) {
                         continue;
@@ -140,7 +142,7 @@ impl Document {
                     out.push_str(mark);
                     push_string(&mut out, &name);
                     out.push(' ');
-                    out.push_str(if value.text.is_empty() {
+                    out.push_str(if is_removal(&name, &value.text) {
                         "removed"
                     } else {
                         &value.text
@@ -217,7 +219,7 @@ impl Document {
             .collect()
     }
 
-    fn assemble(&self, key: &ResourceKey, maps: &[ObjId]) -> Resource {
+    fn assemble(&self, key: &ResourceKey, maps: &[ObjId]) -> Option<Resource> {
         let settled = match maps {
             [map] => self.settled_elements(map),
             _ => None,
@@ -243,27 +245,29 @@ impl Document {
     fn united_elements(&self, maps: &[ObjId]) -> BTreeMap<String, String> {
         let values = self.values(maps).into_iter();
         let read = values.filter_map(|(name, held)| {
-            let text = winner(&held)?.text.clone();
+            let text = winner(&name, &held)?.text.clone();
             (!text.is_empty()).then_some((name, text))
         });
         read.collect()
     }
 }
 
-fn from_elements(key: &ResourceKey, elements: BTreeMap<String, String>) -> Resource {
-    match elements.get(WHOLE) {
-        Some(whole) if is_atomic(key.resource_type()) => {
-            Resource::from_stored(key, whole_elements(whole))
-        }
-        Some(_) | None => Resource::from_stored(key, elements),
-    }
+/// The resource of these elements; none where it has gone, and nothing was written since.
+fn from_elements(key: &ResourceKey, elements: BTreeMap<String, String>) -> Option<Resource> {
+    let mut elements = match elements.get(WHOLE) {
+        Some(whole) if is_atomic(key.resource_type()) => whole_elements(whole),
+        Some(_) | None => elements,
+    };
+    let has_gone = elements.remove(GONE).is_some() && elements.is_empty();
+    (!has_gone).then(|| Resource::from_stored(key, elements))
 }
 
-/// The value that is read of several: the last one written, and a value before a removal.
-pub(crate) fn winner(held: &[Held]) -> Option<&Held> {
+/// The value that is read of several of an element: the last one written, and a value before a
+/// removal.
+pub(crate) fn winner<'a>(element: &str, held: &'a [Held]) -> Option<&'a Held> {
     held.iter()
         .rev()
-        .find(|value| !value.text.is_empty())
+        .find(|value| !is_removal(element, &value.text))
         .or_else(|| held.last())
 }
 

@@ -39,7 +39,7 @@ use rustix::fs::statvfs;
 use thiserror::Error;
 
 pub use blob::Blob;
-pub use health::BlobsHealth;
+pub use health::{BlobsChecked, BlobsHealth};
 pub use new_blob::NewBlob;
 pub use pieces::Pieces;
 
@@ -190,12 +190,35 @@ impl Blobs {
         Ok(())
     }
 
-    /// Checks every file.
+    /// Checks every file, as it lies on the disk; tells how many of how many.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn check(&self) -> io::Result<BlobsHealth> {
-        BlobsHealth::of(&self.folder)
+    pub fn check(&self, progress: &mut dyn FnMut(u64, u64)) -> io::Result<BlobsChecked> {
+        // What was found in them before is found anew.
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.clear();
+        drop(open);
+        BlobsChecked::of(&self.folder, progress)
+    }
+
+    /// Lets go of what is damaged: of these attachments also where their files begin, of all others
+    /// what their files say themselves. What is sound stays. Nothing may write meanwhile.
+    ///
+    /// # Errors
+    /// [`BlobError`] when the system refuses.
+    pub(crate) fn mend(
+        &self,
+        of: impl Iterator<Item = (BlobName, AttachmentId, Shape)>,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), BlobError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, id, shape) in of {
+            health::mend_header(&self.path(&name), &id, shape)?;
+        }
+        health::clear_torn(&self.folder, progress)?;
+        open.clear();
+        Ok(())
     }
 
     fn path(&self, name: &BlobName) -> PathBuf {

@@ -113,7 +113,7 @@ fn a_torn_piece_is_not_there_and_is_named_until_it_comes_again() {
         .write_all_at(&[1, 2, 3], blob::offset(stand.shape, 4) + 9)
         .unwrap();
     let blobs = stand.reopened();
-    let health = blobs.check().unwrap();
+    let health = blobs.check(&mut |_, _| ()).unwrap().health;
     assert_eq!((health.damaged_pieces, health.pieces), (1, 6));
     assert!(!health.is_sound() && health.whole == 0);
     let blob = blobs.blob(&NAME, stand.id, stand.shape).unwrap();
@@ -121,7 +121,8 @@ fn a_torn_piece_is_not_there_and_is_named_until_it_comes_again() {
     assert_eq!(blob.missing().collect::<Vec<_>>(), [4]);
     assert_eq!(blob.read(4).unwrap(), None);
     blob.write(4, &stand.pieces[4].1).unwrap();
-    assert!(blob.is_whole() && blobs.check().unwrap().is_sound());
+    let health = blobs.check(&mut |_, _| ()).unwrap().health;
+    assert!(blob.is_whole() && health.is_sound());
 }
 
 #[test]
@@ -143,7 +144,8 @@ fn a_file_that_is_another_ones_counts_for_nothing() {
     let blob = stand.reopened().blob(&NAME, other, stand.shape).unwrap();
     assert_eq!(blob.lock().unwrap().here().count(), 0);
     fs::write(stand.file(), b"not a blob").unwrap();
-    assert_eq!(stand.blobs.check().unwrap().unreadable, 1);
+    let checked = stand.blobs.check(&mut |_, _| ()).unwrap();
+    assert_eq!(checked.health.unreadable, 1);
 }
 
 #[test]
@@ -186,4 +188,30 @@ fn a_set_of_pieces_counts_each_once() {
     pieces.remove(65);
     assert_eq!(pieces.count(), 3);
     assert!(pieces.has(63) && !pieces.has(64) && !pieces.has(100_000));
+}
+
+#[test]
+fn what_is_damaged_is_let_go_of_and_what_is_sound_stays() {
+    let stand = Stand::new();
+    drop(stand.whole());
+    let file = fs::OpenOptions::new().write(true).open(stand.file());
+    let file = file.unwrap();
+    file.write_all_at(b"no such beginning", 0).unwrap();
+    file.write_all_at(&[1, 2, 3], blob::offset(stand.shape, 4) + 9)
+        .unwrap();
+    let checked = stand.blobs.check(&mut |_, _| ()).unwrap();
+    assert_eq!(checked.health.unreadable, 1);
+    assert!(!checked.is_whole(&NAME, &stand.id, stand.shape));
+    let known = [(NAME, stand.id, stand.shape)];
+    let mut told = Vec::new();
+    let tell = &mut |done, of| told.push((done, of));
+    stand.blobs.mend(known.into_iter(), tell).unwrap();
+    assert_eq!(told, [(1, 1)]);
+    let health = stand.blobs.check(&mut |_, _| ()).unwrap().health;
+    assert!(health.is_sound());
+    assert_eq!((health.pieces, health.whole), (6, 0));
+    let blob = stand.blobs.blob(&NAME, stand.id, stand.shape).unwrap();
+    blob.lock().unwrap().write(4, &stand.pieces[4].1).unwrap();
+    let checked = stand.blobs.check(&mut |_, _| ()).unwrap();
+    assert!(checked.is_whole(&NAME, &stand.id, stand.shape));
 }

@@ -14,6 +14,7 @@ use super::args::{
     Attachment, Audit, Chart, Command, Consent, Emergency, ExportFormat, Global, Held, Node,
     Patient, Peer, PinArg, Sex, Sync,
 };
+use crate::clinic::Labels;
 use crate::control::{
     BundleOrder, EmergencyOrder, EmergencyRequest, Exit, Failure, GrantRequest, NodeRequest,
     Registration, Request, Resolution,
@@ -46,6 +47,10 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Patient(patient) => patient_request(patient)?,
         Command::Import(import) => Request::Import {
             paths: all_absolute(&import.paths)?,
+            labels: match import.lift_labels {
+                true => Labels::Lifted,
+                false => Labels::Kept,
+            },
         },
         Command::Export(export) => Request::Export {
             patient: export.patient.clone(),
@@ -82,6 +87,9 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Audit(Audit::List { patient, most }) => Request::AuditList {
             patient: patient.clone(),
             most: *most,
+        },
+        Command::Audit(Audit::Export { patient, .. }) => Request::AuditExport {
+            patient: patient.clone(),
         },
         Command::Audit(Audit::Verify) => Request::AuditVerify,
         Command::Status => Request::Status,

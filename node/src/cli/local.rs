@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chartmesh_config::{Address, Config, LogFormat, render_commented};
+use tokio_util::sync::CancellationToken;
 
 use super::args::{Doctor, Generate, Global, Init, Role, Run};
 use super::progress::Bar;
@@ -14,7 +15,7 @@ use crate::clinic::{Clinic, ClinicError};
 use crate::control::{self, Answer, Exit, Failure, Progress, Request};
 use crate::keys::{Cost, Enrolment};
 use crate::net::{NetworkOptions, port};
-use crate::service::Service;
+use crate::service::{Report, Service};
 use crate::store::OpenError;
 use crate::{daemon, folder};
 
@@ -32,6 +33,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
     if dir.join(CONFIG).exists() || dir.join("keys").exists() {
         let text = format!("{shown} holds a clinic already: name another folder with --dir");
         return Err(Failure::new(Exit::Conflicting, text));
+    }
+    if init.enroll.is_some() && init.role == Role::Relay {
+        let text = "what joins a clinic by an enrolment file is a node of it, and no relay: leave \
+                    out --role relay; a relay is made with --role relay and --name";
+        return Err(Failure::new(Exit::Usage, text));
     }
     let enrolment = match &init.enroll {
         Some(file) => Some(input::enrolment(file, init.code_file.as_deref())?),
@@ -59,6 +65,11 @@ pub(super) fn init(global: &Global, init: &Init) -> Result<Exit, Failure> {
         let (id, is_relay) = (clinic.clinic_id(), clinic.is_relay());
         let text = render::initialised(dir, clinic.name(), &id, enrolled, is_relay);
         print(&text)?;
+    }
+    if enrolment.is_some()
+        && let Some(warning) = clinic.warning_of_new_node()?
+    {
+        eprintln!("WARNING: {warning}.");
     }
     Ok(Exit::Done)
 }
@@ -127,15 +138,17 @@ fn read_config(dir: &Path) -> Result<Config, Failure> {
         .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))
 }
 
-fn open(global: &Global) -> Result<Clinic, Failure> {
+/// Opens the store; where another command holds it, waits for that, unless `can_be_asked` says that
+/// its holder carries out what is wanted.
+fn open(global: &Global, can_be_asked: impl Fn() -> bool) -> Result<Clinic, Failure> {
     let config = read_config(&global.dir)?;
     let passphrase = input::passphrase(global, false)?;
     let begun = Instant::now();
     loop {
         match Clinic::open(&global.dir, config.clone(), &passphrase) {
-            // A command ends soon; a node that runs is asked, not waited for.
+            // A command ends soon; who answers commands is asked, not waited for.
             Err(ClinicError::Open(OpenError::Locked))
-                if begun.elapsed() < LOCK_PATIENCE && !control::is_running(&global.dir) =>
+                if begun.elapsed() < LOCK_PATIENCE && !can_be_asked() =>
             {
                 std::thread::sleep(LOCK_PAUSE);
             }
@@ -148,10 +161,12 @@ fn open(global: &Global) -> Result<Clinic, Failure> {
 pub(super) fn run(global: &Global, run: &Run) -> Result<Exit, Failure> {
     let config = read_config(&global.dir)?;
     start_log(&config, run.log_level.as_deref());
-    let clinic = Arc::new(open(global)?);
+    let dir = &global.dir;
+    let runs = || daemon::run_file(dir).exists() && control::is_running(dir);
+    let clinic = Arc::new(open(global, runs)?);
     clinic.check_own_end()?;
     runtime()?
-        .block_on(daemon::run(&global.dir, clinic, &config))
+        .block_on(daemon::run(dir, clinic, &config))
         .map_err(|error| Failure::new(Exit::Failed, format!("{error:#}")))?;
     Ok(Exit::Done)
 }
@@ -181,7 +196,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 /// Carries out a request on a store that is opened for it.
 pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<Answer, Failure> {
     let config = read_config(&global.dir)?;
-    let clinic = Arc::new(open(global)?);
+    let clinic = Arc::new(open(global, || control::is_running(&global.dir))?);
     // A short visit dials and listens nowhere, and is over once nothing is left to send.
     let visiting = NetworkOptions {
         listen: Vec::new(),
@@ -194,7 +209,12 @@ pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<An
     std::thread::scope(|scope| {
         scope.spawn(move || progress.iter().for_each(|step| bar.show(&step)));
         let service = Service::new(Arc::clone(&clinic), None, visiting);
-        let outcome = runtime.block_on(service.execute(request, report));
+        let outcome = runtime.block_on(async {
+            match request.goes_out() {
+                true => beside_others(&global.dir, service, request, report).await,
+                false => service.execute(request, report).await,
+            }
+        });
         // What is compacted now spares others the waiting; what is not is compacted later.
         if let Err(error) = clinic.compact_saved() {
             tracing::warn!(%error, "charts are not compacted");
@@ -202,6 +222,26 @@ pub(super) fn execute(global: &Global, request: Request, bar: &Bar) -> Result<An
         clinic.flush()?;
         outcome
     })
+}
+
+/// Carries out a request that may take minutes, and meanwhile every other command on the same
+/// store, which would find it in use.
+async fn beside_others(
+    dir: &Path,
+    service: Service,
+    request: Request,
+    report: Report,
+) -> Result<Answer, Failure> {
+    let (service, end) = (Arc::new(service), CancellationToken::new());
+    let socket = control::bind(dir).map_err(|error| on_path(dir, &error))?;
+    let others = tokio::spawn(control::serve(socket, Arc::clone(&service), end.clone()));
+    let outcome = service.execute(request, report).await;
+    end.cancel();
+    let served = others.await.map_err(Into::into).flatten();
+    if let Err(error) = served {
+        tracing::warn!(%error, "other commands were not answered");
+    }
+    outcome
 }
 
 /// Writes invented patients.
@@ -245,6 +285,12 @@ pub(super) fn doctor(global: &Global, doctor: &Doctor) -> Result<Exit, Failure> 
         let passphrase = input::passphrase(global, false)?;
         let report = Clinic::repair(&global.dir, &config, &passphrase)?;
         eprintln!("{}", render::repaired(&report));
+        let clinic = Clinic::open(&global.dir, config, &passphrase)?;
+        let bar = Bar::new();
+        let mended = clinic.mend_attachments(&|step| bar.show(&step))?;
+        drop(bar);
+        clinic.flush()?;
+        eprint!("{}", render::mended(&mended));
     }
     let answer = super::ask(global, Request::Doctor)?;
     let text = if global.json {

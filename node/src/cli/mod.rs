@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use crate::control::{Answer, Exit, Failure, Request};
-use args::{Attachment, Cli, Command, Global, Patient};
+use args::{Attachment, Audit, Cli, Command, Global, Patient};
 
 /// Runs the program and returns what it ends with.
 #[must_use]
@@ -99,6 +99,9 @@ fn ask_once(global: &Global, request: Request) -> Result<Answer, Failure> {
 fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failure> {
     if let Command::Export(export) = command {
         return render::export(export, answer, global.json);
+    }
+    if let Command::Audit(Audit::Export { out, .. }) = command {
+        return render::audit_events(out.as_deref(), answer, global.json);
     }
     if let Command::Attachment(Attachment::Save { out, .. }) = command {
         return render::save(out, answer, global.json);

@@ -10,7 +10,8 @@
 //! unnoticed.
 
 use chartmesh_protocol::identity::{self, Context, NodeKey, Signature};
-use chartmesh_protocol::{ChartId, NodeId};
+use chartmesh_protocol::ledger::SegmentEntry;
+use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
@@ -74,20 +75,26 @@ pub enum Action {
     /// It was set whether a summary may be released in an emergency.
     #[n(14)]
     RuleEmergency,
-    /// A wrong PIN of the patient was given.
+    /// Resources went from one part of the chart into another.
     #[n(15)]
+    Move,
+    /// What another clinic did, in a word that is not known here.
+    #[n(16)]
+    Other,
+    /// A wrong PIN of the patient was given.
+    #[n(17)]
     WrongPin,
     /// A PIN was given while none might be tried.
-    #[n(16)]
+    #[n(18)]
     DenyPin,
     /// A card was made for the patient.
-    #[n(17)]
+    #[n(19)]
     MakeCard,
     /// The summary on the patient's card was opened.
-    #[n(18)]
+    #[n(20)]
     OpenCard,
     /// A patient's card was refused.
-    #[n(19)]
+    #[n(21)]
     RefuseCard,
 }
 
@@ -108,11 +115,25 @@ impl Action {
             | Self::Release
             | Self::Review
             | Self::RuleEmergency
+            | Self::Move
+            | Self::Other
             | Self::WrongPin
             | Self::DenyPin
             | Self::MakeCard
             | Self::RefuseCard => false,
         }
+    }
+
+    /// The word for it, as it is told to others.
+    fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+
+    /// The action of a word.
+    pub(super) fn named(name: &str) -> Self {
+        serde_json::from_value(name.into()).unwrap_or(Self::Other)
     }
 }
 
@@ -158,6 +179,12 @@ pub struct AuditLine {
     pub user: String,
     /// At which node.
     pub node: NodeId,
+    /// At which other clinic, which has told of it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clinic: Option<ClinicId>,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clinic_name: Option<String>,
 }
 
 /// The result of checking the chain.
@@ -244,6 +271,39 @@ pub(crate) fn list(
     Ok(lines)
 }
 
+/// The number of the newest entry.
+pub(super) fn newest(store: &Store) -> Result<u64, ClinicError> {
+    Ok(head(store.get(Space::Meta, HEAD_KEY)?.as_deref()).0)
+}
+
+/// The entries behind a number that are about a chart, as they are told to its home.
+pub(super) fn about_charts(
+    store: &Store,
+    after: u64,
+) -> Result<Vec<(ChartId, SegmentEntry)>, ClinicError> {
+    let mut entries = Vec::new();
+    for pair in store.scan_prefix(Space::Audit, &[]).rev() {
+        let (key, value) = pair?;
+        if items::number(&key).is_none_or(|number| number <= after) {
+            break;
+        }
+        let Some((entry, _)) = read(&value) else {
+            continue;
+        };
+        if let Some(chart) = entry.chart {
+            let told = SegmentEntry {
+                number: entry.number,
+                at_ms: entry.at_ms,
+                action: entry.action.name(),
+                user: entry.user,
+            };
+            entries.push((chart, told));
+        }
+    }
+    entries.reverse();
+    Ok(entries)
+}
+
 /// Checks every entry and the chain.
 pub(crate) fn verify(store: &Store, node: &NodeId) -> Result<AuditCheck, ClinicError> {
     let (last, last_hash) = head(store.get(Space::Meta, HEAD_KEY)?.as_deref());
@@ -311,6 +371,8 @@ impl Entry {
             chart: self.chart,
             user: self.user.clone(),
             node: self.node,
+            clinic: None,
+            clinic_name: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use super::attachments::note_saved;
 use super::audit::{self, Action, Note};
 use super::house::notes;
 use super::items::{self, Header, Marked, NewItem, What};
+use super::moves::Labels;
 use super::{Clinic, ClinicError, delivered, emergency, hybrid, refusal};
 use crate::store::{Batch, Space, StoreError, View};
 
@@ -27,6 +28,8 @@ pub(crate) struct Draft {
     pub(crate) batch: Batch,
     /// What the records lead to.
     pub(crate) attachments: Vec<(AttachmentName, Shape)>,
+    /// Whether resources may leave restricted compartments.
+    pub(crate) labels: Labels,
     notes: Vec<(Action, Option<ChartId>)>,
     origin: Origin,
 }
@@ -45,6 +48,14 @@ pub(crate) enum Origin {
 }
 
 impl Draft {
+    /// What a file brings.
+    pub(crate) fn of_a_file(labels: Labels) -> Self {
+        Self {
+            labels,
+            ..Self::default()
+        }
+    }
+
     /// What has come from outside.
     pub(crate) fn arriving(origin: Origin, items: Vec<NewItem>) -> Self {
         Self {
@@ -176,6 +187,7 @@ impl Clinic {
             items,
             mut batch,
             attachments,
+            labels: _,
             notes,
             origin,
         } = draft;

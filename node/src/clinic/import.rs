@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Action;
 use super::draft::Draft;
 use super::index_card::{IndexCard, Likeness};
+use super::moves::Labels;
 use super::open_chart::{OpenChart, Scope};
 use super::save::{Edit, Saved};
 use super::{Clinic, ClinicError, search};
@@ -37,6 +38,9 @@ pub struct FileReport {
     pub resources: usize,
     /// Resources that were new or differed from what was here.
     pub changed: usize,
+    /// Resources that went from one compartment into another.
+    #[serde(default)]
+    pub moved: usize,
     /// Resources by compartment.
     pub compartments: BTreeMap<String, usize>,
     /// Resources of an NDJSON file that belong to no patient in it, and were left out.
@@ -57,6 +61,19 @@ impl Clinic {
         paths: &[PathBuf],
         progress: &dyn Fn(Progress),
     ) -> Result<Imported, ClinicError> {
+        self.import_as(paths, Labels::Kept, progress)
+    }
+
+    /// The same, and says whether resources may leave restricted compartments.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import).
+    pub fn import_as(
+        &self,
+        paths: &[PathBuf],
+        labels: Labels,
+        progress: &dyn Fn(Progress),
+    ) -> Result<Imported, ClinicError> {
         let mut inputs = read_inputs(paths);
         let total = u64::try_from(inputs.remaining()).unwrap_or(u64::MAX);
         let mut files = Vec::new();
@@ -68,11 +85,14 @@ impl Clinic {
                     error: Some("not tried: the import was stopped before".to_owned()),
                     ..FileReport::default()
                 },
-                (Ok(file), None) => self.import_file(&file).unwrap_or_else(|error| FileReport {
-                    file: file.path().to_owned(),
-                    error: Some(stopped.insert(error.to_string()).clone()),
-                    ..FileReport::default()
-                }),
+                (Ok(file), None) => {
+                    self.import_file(&file, labels)
+                        .unwrap_or_else(|error| FileReport {
+                            file: file.path().to_owned(),
+                            error: Some(stopped.insert(error.to_string()).clone()),
+                            ..FileReport::default()
+                        })
+                }
                 (Err(error), _) => failed(error.file.clone(), &error),
             });
             let done = u64::try_from(files.len()).unwrap_or(u64::MAX);
@@ -85,14 +105,14 @@ impl Clinic {
         Ok(Imported { files })
     }
 
-    fn import_file(&self, file: &InputFile) -> Result<FileReport, ClinicError> {
+    fn import_file(&self, file: &InputFile, labels: Labels) -> Result<FileReport, ClinicError> {
         let mut new_id = || self.new_resource_id();
         let charts = match file.charts(&mut new_id) {
             Ok(charts) => charts,
             Err(error) => return Ok(failed(file.path().to_owned(), &error)),
         };
         let left_out = charts.unclaimed.iter().map(ToString::to_string).collect();
-        match self.import_charts(file.path(), charts.charts) {
+        match self.import_charts(file.path(), charts.charts, labels) {
             Ok(report) => Ok(FileReport { left_out, ..report }),
             // The store's own trouble stops the whole import; anything else is the file's.
             Err(error @ (ClinicError::Store(_) | ClinicError::Fault { .. })) => Err(error),
@@ -108,6 +128,7 @@ impl Clinic {
         &self,
         file: &Path,
         charts: Vec<ParsedChart>,
+        labels: Labels,
     ) -> Result<FileReport, ClinicError> {
         let mut report = FileReport {
             file: file.to_owned(),
@@ -127,13 +148,17 @@ impl Clinic {
                 .or_default() += 1;
         }
         let _writing = self.writing();
-        let mut draft = Draft::default();
+        let mut draft = Draft::of_a_file(labels);
         for chart in charts {
             let (open, saved) = self.import_chart(chart, &mut draft)?;
             report.changed += saved.resources;
+            report.moved += saved.moved;
             report.patients.push(open.id());
             if saved.records > 0 {
                 draft.note(Action::Write, Some(open.id()));
+            }
+            if saved.moved > 0 {
+                draft.note(Action::Move, Some(open.id()));
             }
         }
         if report.changed > 0 {

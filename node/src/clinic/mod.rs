@@ -36,6 +36,7 @@ mod addresses;
 mod admit;
 mod attachments;
 mod audit;
+mod audit_view;
 mod bundle;
 mod cards;
 mod certificates;
@@ -68,6 +69,7 @@ mod inventory;
 mod items;
 mod judged;
 mod ledgers;
+mod moves;
 mod news;
 mod open_chart;
 mod open_compartment;
@@ -79,6 +81,7 @@ mod peer_words;
 mod peers;
 mod pin_tries;
 mod post;
+mod reach;
 mod reading;
 mod receive;
 mod records;
@@ -98,6 +101,7 @@ mod surroundings;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod told_log;
 mod verify;
 mod waiting;
 mod witness;
@@ -118,8 +122,8 @@ use zeroize::Zeroizing;
 
 pub use admit::{Admitted, HeldItem};
 pub use attachments::{
-    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, NotHad,
-    PieceDelivery,
+    Absent, AbsentAttachment, AttachmentLine, AttachmentState, Awaited, Exported, Lost, Mended,
+    NotHad, PieceDelivery,
 };
 pub use audit::{Action, AuditCheck, AuditLine};
 pub use bundle::{BundleWritten, BundlesRead, MissingParts, NotHere, OutOfStep, PartRead};
@@ -141,6 +145,7 @@ pub use import::{FileReport, Imported};
 pub use index_card::Identifier;
 pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
+pub use moves::Labels;
 pub use patient_card::{CardGranted, CardMade, CardShown, SummaryOpened};
 pub use peer_book::PeerBook;
 pub use peer_lines::PeerLine;
@@ -445,6 +450,10 @@ impl Clinic {
     }
 }
 
+/// Bytes of a relay's journal above which it is looked whether most of it is of mail that is gone:
+/// below that there is little to be given back.
+const RELAY_JOURNAL_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What a node with this configuration is there for.
 fn role_in(config: &Config) -> NodeRole {
     if config.role == Role::Relay {
@@ -464,5 +473,9 @@ fn options(
     // The store's thread draws when it likes.
     options.chance = surroundings.chance.apart();
     options.cache_bytes = config.store.cache_bytes();
+    if config.role == Role::Relay {
+        // What it passes on comes and goes.
+        options.shrink_above_bytes = Some(RELAY_JOURNAL_BYTES);
+    }
     Ok(options)
 }

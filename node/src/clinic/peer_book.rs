@@ -17,7 +17,7 @@ use chartmesh_protocol::sync::Peer;
 use chartmesh_protocol::{CertificateHash, ClinicId, HybridTime, NodeId};
 use minicbor::{Decode, Encode};
 
-use super::{Clinic, ClinicError, delivered, hybrid, items};
+use super::{Clinic, ClinicError, bundle, delivered, hybrid, items};
 use crate::store::{Batch, Space};
 
 /// What is remembered of a peer.
@@ -163,12 +163,15 @@ impl PeerBook {
         if is_other {
             self.clinic.forget_attachments_held(&self.peer)?;
         }
+        let mut batch = Batch::new();
+        if is_other && note.incarnation != 0 {
+            bundle::note_lost(&mut batch, &self.peer);
+        }
         note.incarnation = peer.incarnation.value();
         note.ahead_ms = ahead_ms;
         // A time from a clock that runs ahead must not make everything later an old story.
         let said = peer.time.min(self.clinic.clock().last());
         note.said = note.said.max(Some(said));
-        let mut batch = Batch::new();
         batch.put(Space::Settings, note_key(&self.peer), items::encode(&note)?);
         hybrid::remember(&mut batch, self.clinic.clock().last());
         let node = self.peer;

@@ -138,7 +138,6 @@ impl Clinic {
             word,
         } = self.owed_to(peers, peer, store.as_ref(), standing.owed_out)?;
         let confirmed = Confirmed::of(note.confirmed_ms, word);
-        let when = confirmed.words(self.now_ms());
         let (mut untold, mut attachments) = (0, 0);
         if between_clinics {
             untold = self.charts_not_told(peers, peer, store.untold(), &waiting)?;
@@ -152,9 +151,9 @@ impl Clinic {
         };
         let told = Told {
             state,
-            confirmed: confirmed.at_ms > 0,
+            confirmed: &confirmed,
+            now_ms: self.now_ms(),
             from_afar: owed_out == 0 && confirmed.through.is_some(),
-            when: &when,
             waiting: &waiting,
             patients: (peer.clinic != self.clinic_id()).then_some(patients),
             is_used: standing.shares || standing.owed_out > 0,
@@ -209,7 +208,9 @@ impl Clinic {
                 count: owed_out,
                 waiting: match self.is_relay() {
                     true => Waiting::of_mail(owed_out),
-                    false => self.waiting(store.unsent_items())?,
+                    false => self
+                        .waiting(store.unsent_items())?
+                        .or_pieces(store.unsent_pieces()),
                 },
                 word: None,
             });

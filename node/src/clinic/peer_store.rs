@@ -52,6 +52,10 @@ pub trait PeerStore: Holdings {
     fn unsent_items(&self) -> Vec<ItemId> {
         self.owed_items().iter().map(|one| one.id).collect()
     }
+    /// How many pieces of attachments are to be put at a relay.
+    fn unsent_pieces(&self) -> u64 {
+        0
+    }
     /// How the peer stands with us.
     fn standing(&self) -> Standing {
         Standing {
@@ -199,6 +203,9 @@ impl<T: PeerStore + ?Sized> PeerStore for Box<T> {
     }
     fn unsent_items(&self) -> Vec<ItemId> {
         (**self).unsent_items()
+    }
+    fn unsent_pieces(&self) -> u64 {
+        (**self).unsent_pieces()
     }
     fn standing(&self) -> Standing {
         (**self).standing()

@@ -32,15 +32,30 @@ impl Confirmed {
         }
     }
 
-    pub(super) fn words(&self, now_ms: u64) -> String {
-        if self.at_ms == 0 {
+    /// Behind what is there.
+    fn words(&self, now_ms: u64) -> String {
+        self.said("confirmed", now_ms)
+    }
+
+    /// Behind what waits, which is not confirmed.
+    fn words_of_before(&self, now_ms: u64) -> String {
+        self.said("last in sync", now_ms)
+    }
+
+    fn said(&self, what: &str, now_ms: u64) -> String {
+        if !self.is_known() {
             return "never compared yet".to_owned();
         }
         let when = date::ago(self.at_ms, now_ms);
         match &self.through {
-            Some(relay) => format!("confirmed {when}, through {relay}"),
-            None => format!("confirmed {when}"),
+            Some(relay) => format!("{what} {when}, through {relay}"),
+            None => format!("{what} {when}"),
         }
+    }
+
+    /// Whether it was ever known what the clinic has.
+    fn is_known(&self) -> bool {
+        self.at_ms > 0
     }
 }
 
@@ -83,12 +98,12 @@ impl Patients {
 /// What is known of another node.
 pub(super) struct Told<'a> {
     pub(super) state: LinkState,
-    /// Whether it was ever known what it has.
-    pub(super) confirmed: bool,
+    /// When it was last known what it has.
+    pub(super) confirmed: &'a Confirmed,
+    /// The time now, in milliseconds since 1970.
+    pub(super) now_ms: u64,
     /// By its own word, which came through a relay, it has everything.
     pub(super) from_afar: bool,
-    /// When it was last known what it has.
-    pub(super) when: &'a str,
     pub(super) waiting: &'a Waiting,
     /// What is shared with it; none with a node of our own clinic, which may have everything.
     pub(super) patients: Option<Patients>,
@@ -103,14 +118,14 @@ pub(super) struct Told<'a> {
 impl Told<'_> {
     /// Of a clinic: whether it has what was saved here.
     pub(super) fn words(&self) -> String {
-        let when = self.when;
+        let when = self.when();
         let is_shared = self.patients.is_none_or(Patients::any);
         let mut said = match self.waiting.is_empty() {
             true if !is_shared || !self.is_used => self.nothing_shared().to_owned(),
             true if self.state == LinkState::Syncing => {
                 format!("being compared, nothing waits; {when}")
             }
-            true if self.confirmed && self.state != LinkState::Stalled => {
+            true if self.confirmed.is_known() && self.state != LinkState::Stalled => {
                 let had = self.patients.map_or_else(everything, Patients::had);
                 format!("{had}{}; {when}{}", self.but_for(), self.link())
             }
@@ -128,10 +143,10 @@ impl Told<'_> {
     /// Of a relay, or of who fetches from this one: that all is there does not say that anybody has
     /// fetched it.
     pub(super) fn words_of_mail(&self, standing: Standing) -> String {
-        let when = self.when;
+        let when = self.when();
         let mut said = match (self.state, self.waiting.is_empty()) {
             (LinkState::Syncing, true) => format!("being compared, nothing waits; {when}"),
-            (state, true) if self.confirmed && state != LinkState::Stalled => {
+            (state, true) if self.confirmed.is_known() && state != LinkState::Stalled => {
                 format!("all mail is exchanged; {when}{}", self.link())
             }
             _ => self.waits(),
@@ -148,9 +163,17 @@ impl Told<'_> {
         said
     }
 
+    fn when(&self) -> String {
+        self.confirmed.words(self.now_ms)
+    }
+
     /// What waits, and why.
     fn waits(&self) -> String {
-        let (when, wait) = (self.when, self.waiting.wait());
+        let when = match self.waiting.is_empty() {
+            true => self.when(),
+            false => self.confirmed.words_of_before(self.now_ms),
+        };
+        let wait = self.waiting.wait();
         match self.state {
             LinkState::InSync | LinkState::Syncing => {
                 format!("{}; {when}", self.waiting.are_on_the_way())
@@ -224,6 +247,10 @@ mod tests {
     use super::*;
 
     const NEVER: &str = "never compared yet";
+    static JUST_NOW: Confirmed = Confirmed {
+        at_ms: 1,
+        through: None,
+    };
     const STATES: [LinkState; 5] = [
         LinkState::InSync,
         LinkState::Syncing,
@@ -235,9 +262,9 @@ mod tests {
     fn told(state: LinkState, waiting: &Waiting, patients: Patients) -> Told<'_> {
         Told {
             state,
-            confirmed: true,
+            confirmed: &JUST_NOW,
+            now_ms: 1,
             from_afar: false,
-            when: "confirmed just now",
             waiting,
             patients: Some(patients),
             is_used: patients.any(),
@@ -298,8 +325,7 @@ mod tests {
         };
         assert_eq!(afar.words(), has);
         let never = Told {
-            confirmed: false,
-            when: NEVER,
+            confirmed: &Confirmed::default(),
             ..told(LinkState::Disconnected, &nothing, all)
         };
         assert_eq!(
@@ -343,6 +369,9 @@ mod tests {
         begins(LinkState::InSync, "3 pieces of mail are on the way;");
         begins(LinkState::Connecting, "being called, 3 pieces of mail wait");
         begins(LinkState::Disconnected, "not connected, 3 pieces of mail");
+        let said = told(LinkState::InSync, &mail, all).words();
+        let waits = "3 pieces of mail are on the way; last in sync just now";
+        assert_eq!(said, waits, "what waits is not confirmed");
     }
 
     #[test]

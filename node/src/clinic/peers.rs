@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::draft::Draft;
 use super::house::notes::Told;
-use super::{Clinic, ClinicError};
+use super::short::short;
+use super::{Clinic, ClinicError, reach};
 use crate::store::Space;
 
 /// A clinic that this one talks to.
@@ -24,7 +25,7 @@ pub struct KnownPeer {
     pub clinic: ClinicId,
     /// Its node.
     pub node: NodeId,
-    /// Its name, from its card.
+    /// Its name, from its card; with the beginning of its id where another clinic is called so.
     pub name: String,
     /// What its node is there for: `clinic` or `relay`.
     #[serde(default = "clinic_role")]
@@ -140,7 +141,8 @@ impl Clinic {
         let told = Told::Peer(peer.clinic, peer.node, Some(&line));
         self.tell_house(&mut draft, &told)?;
         self.file(draft)?;
-        Ok(peer)
+        let mut all = self.peers()?.into_iter();
+        Ok(all.find(|one| one.node == peer.node).unwrap_or(peer))
     }
 
     /// Talks to a clinic, or to one node of it, no more. Its grants stay.
@@ -168,8 +170,34 @@ impl Clinic {
     /// [`ClinicError::Store`] when the store cannot be read.
     pub fn peers(&self) -> Result<Vec<KnownPeer>, ClinicError> {
         let mut peers: Vec<KnownPeer> = self.cards()?.iter().map(KnownPeer::of).collect();
+        self.tell_apart(&mut peers);
         peers.sort_by(|a, b| (&a.name, a.clinic, a.node).cmp(&(&b.name, b.clinic, b.node)));
         Ok(peers)
+    }
+
+    /// Puts the beginning of its id behind the name of each clinic that is called as another one
+    /// is, or as this one.
+    fn tell_apart(&self, peers: &mut [KnownPeer]) {
+        let mut names: Vec<(ClinicId, String)> = peers
+            .iter()
+            .map(|peer| (peer.clinic, peer.name.clone()))
+            .collect();
+        names.push((self.clinic_id(), self.name().to_owned()));
+        for peer in peers {
+            let is_other = |(clinic, name): &(ClinicId, String)| {
+                *clinic != peer.clinic && reach::is_same(name, &peer.name)
+            };
+            if names.iter().any(is_other) {
+                peer.name = format!("{} ({})", peer.name, short(&peer.clinic));
+            }
+        }
+    }
+
+    /// The name on the card of a node.
+    pub(super) fn bare_name(&self, node: &NodeId) -> Result<Option<String>, ClinicError> {
+        let mut cards = self.cards()?.into_iter();
+        let card = cards.find(|card| card.certificate().payload().node == *node);
+        Ok(card.map(|card| card.name().to_owned()))
     }
 
     /// The names of this clinic and of those that it talks to.

@@ -50,6 +50,15 @@ enum Reason {
     Ours(#[from] ClinicError),
 }
 
+/// What was filed of that which came.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// The charts that it is of.
+    pub(super) charts: BTreeSet<ChartId>,
+    /// The items, whether or not they were here before.
+    pub(super) items: Vec<(ItemKind, ItemId)>,
+}
+
 impl Refused {
     /// An item was refused, behind `stored` others.
     pub(super) fn item(stored: usize, refusal: Refusal) -> Self {
@@ -108,14 +117,14 @@ impl Replica {
     /// # Errors
     /// [`Refused`] with the number of those that were stored before the refused one.
     pub fn store(&self, deliveries: &[Delivery]) -> Result<(), Refused> {
-        self.store_noting(deliveries, &mut BTreeSet::new())
+        self.store_noting(deliveries, &mut Noted::default())
     }
 
-    /// The same, noting of which charts they are.
+    /// The same, noting what was filed.
     pub(super) fn store_noting(
         &self,
         deliveries: &[Delivery],
-        charts: &mut BTreeSet<ChartId>,
+        noted: &mut Noted,
     ) -> Result<(), Refused> {
         self.book.clinic.check_own_end().map_err(Refused::ours)?;
         let mut intake = Intake::new(self);
@@ -124,11 +133,14 @@ impl Replica {
             .try_for_each(|checked| intake.take(checked?));
         let stored = intake.items.len();
         let of_charts = intake.items.iter().filter(|item| !item.is_of_house());
-        charts.extend(of_charts.map(|item| item.chart));
+        noted.charts.extend(of_charts.map(|item| item.chart));
+        let ids = intake.items.iter().map(|item| (item.what.kind(), item.id));
+        let ids: Vec<(ItemKind, ItemId)> = ids.collect();
         self.file_intake(intake).map_err(|error| Refused {
             stored: 0,
             reason: error.into(),
         })?;
+        noted.items.extend(ids);
         taken.map_err(|reason| Refused { stored, reason })
     }
 

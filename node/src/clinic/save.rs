@@ -23,6 +23,11 @@ const RECORD_JSON: usize = 96 * 1024;
 pub(crate) enum Edit {
     /// A full new version of a resource.
     Put(Resource),
+    /// A resource that belongs into another compartment leaves this one.
+    Depart {
+        compartment: Compartment,
+        key: ResourceKey,
+    },
     /// The decision of a conflict.
     Resolve {
         compartment: Compartment,
@@ -36,7 +41,9 @@ impl Edit {
     fn compartment(&self) -> Compartment {
         match self {
             Self::Put(resource) => resource.compartment(),
-            Self::Resolve { compartment, .. } => compartment.clone(),
+            Self::Depart { compartment, .. } | Self::Resolve { compartment, .. } => {
+                compartment.clone()
+            }
         }
     }
 
@@ -44,6 +51,7 @@ impl Edit {
     fn weight(&self) -> usize {
         match self {
             Self::Put(resource) => resource.elements().map(|(_, text)| text.len()).sum(),
+            Self::Depart { .. } => 0,
             Self::Resolve { chosen, .. } => chosen.as_ref().map_or(0, String::len),
         }
     }
@@ -54,6 +62,8 @@ impl Edit {
 pub(crate) struct Saved {
     /// Resources that were new or differed.
     pub(crate) resources: usize,
+    /// Resources that went from one compartment into another.
+    pub(crate) moved: usize,
     /// Records that were written.
     pub(crate) records: usize,
 }
@@ -97,6 +107,7 @@ impl Clinic {
                 .or_default()
                 .push(edit);
         }
+        let moved = self.with_departures(open, draft.labels, &mut by_compartment)?;
         let (mut allowed, mut closed) = (Vec::new(), Vec::new());
         for (compartment, edits) in by_compartment {
             let name = compartment.to_string().parse();
@@ -112,7 +123,10 @@ impl Clinic {
             let text = refused_write(&self.store, open, &self.clinic_id(), &closed);
             return Err(ClinicError::refused(text));
         }
-        let mut saved = Saved::default();
+        let mut saved = Saved {
+            moved,
+            ..Saved::default()
+        };
         for (name, edits) in allowed {
             let edits = self.without_content(open, &name, edits, draft)?;
             self.edit_compartment(open, &name, edits, draft, &mut saved)?;
@@ -141,7 +155,7 @@ impl Clinic {
         let content = open.compartments.get(name).map(|one| one.content());
         let taken = edits.into_iter().map(|edit| match edit {
             Edit::Put(resource) => Ok(Edit::Put(self.take_out(resource, content, &mut known)?)),
-            edit @ Edit::Resolve { .. } => Ok(edit),
+            edit @ (Edit::Depart { .. } | Edit::Resolve { .. }) => Ok(edit),
         });
         let taken = taken.collect();
         draft.attachments.extend(known.taken);
@@ -176,7 +190,8 @@ impl Clinic {
             };
             if changed.map_err(StageError::into_clinic_error)? {
                 weight += edit.weight();
-                saved.resources += 1;
+                // One that moves is counted where it goes to.
+                saved.resources += usize::from(!matches!(edit, Edit::Depart { .. }));
             }
         }
         self.seal_staged(open, name, draft, saved)?;
@@ -245,7 +260,7 @@ fn is_there(open: &OpenChart, name: &CompartmentName, edit: &Edit) -> bool {
             let known = one.and_then(|one| one.content().resource(&key?));
             known.as_ref() == Some(resource)
         }
-        Edit::Resolve { .. } => false,
+        Edit::Depart { .. } | Edit::Resolve { .. } => false,
     }
 }
 
@@ -266,6 +281,15 @@ impl StageError {
     }
 }
 
+/// Whether something was staged, or why not.
+fn staged(outcome: Result<bool, PutError>) -> Result<bool, StageError> {
+    match outcome {
+        Ok(changes) => Ok(changes),
+        Err(PutError::ChangeFull) => Err(StageError::Full),
+        Err(error) => Err(StageError::Failed(ClinicError::usage(error.to_string()))),
+    }
+}
+
 /// Stages an edit; says whether it changes anything.
 fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bool, StageError> {
     let Some(one) = open.compartments.get_mut(name) else {
@@ -275,11 +299,8 @@ fn stage(open: &mut OpenChart, name: &CompartmentName, edit: &Edit) -> Result<bo
     };
     let document = one.document_mut().map_err(StageError::Failed)?;
     match edit {
-        Edit::Put(resource) => match document.put(resource) {
-            Ok(put) => Ok(put != Put::Unchanged),
-            Err(PutError::ChangeFull) => Err(StageError::Full),
-            Err(error) => Err(StageError::Failed(ClinicError::usage(error.to_string()))),
-        },
+        Edit::Put(resource) => staged(document.put(resource).map(|put| put != Put::Unchanged)),
+        Edit::Depart { key, .. } => staged(document.depart(key)),
         Edit::Resolve {
             key,
             element,

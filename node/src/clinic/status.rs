@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chartmesh_protocol::{ChartId, ClinicId, NodeId};
+use chartmesh_protocol::{ClinicId, NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::attachments::{Awaited, NotHad};
-use super::audit::{self, AuditCheck, AuditLine};
+use super::attachments::{Awaited, Lost, NotHad};
+use super::audit::{self, AuditCheck};
 use super::held_charts::HeldCharts;
 use super::house::{CutOff, Doubled};
 use super::peer_lines::PeerLine;
 use super::relay::RelayUse;
 use super::verify::LedgerCheck;
 use super::{Clinic, ClinicError, items};
-use crate::blobs::{BlobError, BlobsHealth};
+use crate::blobs::BlobsHealth;
 use crate::control::Progress;
 use crate::net::PeerStatus;
 use crate::store::{Condition, Progress as StoreProgress};
@@ -81,6 +81,9 @@ pub struct DoctorReport {
     /// Attachments that this clinic saved, that are not here and that nobody is known to hold.
     #[serde(default)]
     pub attachments_missing: NotHad,
+    /// Attachments that were here whole and are not any more, by patients.
+    #[serde(default)]
+    pub attachments_lost: Vec<Lost>,
     /// What is wrong with the store.
     pub problems: Vec<String>,
 }
@@ -148,12 +151,19 @@ impl Clinic {
             });
         })?;
         let ledgers = self.verify_ledgers(None, progress)?;
-        let audit = self.audit_check()?;
-        let attachments = self.blobs.check().map_err(BlobError::from)?;
+        let audit = audit::verify(&self.store, &self.node_id())?;
+        let blobs = self.check_blobs(progress)?;
+        let attachments_lost = self.attachments_lost(&blobs)?;
+        let attachments = blobs.health.clone();
         let mut problems: Vec<String> = health.problems.iter().map(ToString::to_string).collect();
         problems.extend(attachments.problems());
+        problems.extend(attachments_lost.iter().map(Lost::words));
         Ok(DoctorReport {
-            healthy: health.is_sound() && ledgers.ok && audit.ok && attachments.is_sound(),
+            healthy: health.is_sound()
+                && ledgers.ok
+                && audit.ok
+                && attachments.is_sound()
+                && attachments_lost.is_empty(),
             values: health
                 .values
                 .iter()
@@ -164,31 +174,10 @@ impl Clinic {
             ledgers,
             audit,
             attachments,
-            attachments_missing: self.missing_by_reading()?,
+            attachments_missing: self.missing_by_reading(&blobs)?,
+            attachments_lost,
             problems,
         })
-    }
-
-    /// Audit entries, of one patient or of all.
-    ///
-    /// # Errors
-    /// [`ClinicError::NotFound`] for an unknown patient.
-    pub fn audit_lines(
-        &self,
-        patient: Option<&str>,
-        most: usize,
-    ) -> Result<Vec<AuditLine>, ClinicError> {
-        // Also of who was never here, and whose card was.
-        let chart: Option<ChartId> = patient.map(|id| self.chart_asked_for(id)).transpose()?;
-        audit::list(&self.store, chart.as_ref(), most)
-    }
-
-    /// Checks the audit log.
-    ///
-    /// # Errors
-    /// [`ClinicError::Store`] when the store cannot be read.
-    pub fn audit_check(&self) -> Result<AuditCheck, ClinicError> {
-        audit::verify(&self.store, &self.node_id())
     }
 
     /// Takes note of a peer's time, and says by how many milliseconds it is ahead of ours.

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
     ended: BTreeSet<ChartId>,
     /// Pieces of mail at a relay, which cannot tell what is in them.
     mail: u64,
+    /// Pieces of attachments that are put at a relay, where nothing else waits.
+    pieces: u64,
 }
 
 impl Waiting {
@@ -31,6 +33,14 @@ impl Waiting {
         Self {
             mail: pieces,
             ..Self::default()
+        }
+    }
+
+    /// Where nothing else waits, these pieces of attachments do.
+    pub(super) fn or_pieces(self, pieces: u64) -> Self {
+        match self.is_empty() {
+            true => Self { pieces, ..self },
+            false => self,
         }
     }
 
@@ -57,7 +67,7 @@ impl Waiting {
     /// How much there is.
     pub(super) fn count(&self) -> u64 {
         let told = size(&self.records).saturating_add(size(&self.consents));
-        told.saturating_add(self.mail)
+        told.saturating_add(self.mail).saturating_add(self.pieces)
     }
 
     /// `1 record waits`, `nothing waits`.
@@ -78,6 +88,8 @@ impl Waiting {
     fn counted(&self) -> String {
         let (one, several) = if self.mail > 0 {
             ("piece of mail", "pieces of mail")
+        } else if self.pieces > 0 {
+            ("piece of attachments", "pieces of attachments")
         } else if self.records.is_empty() {
             ("change of consent", "changes of consent")
         } else {
@@ -164,5 +176,8 @@ mod tests {
         );
         assert_eq!(Waiting::of_mail(3).wait(), "3 pieces of mail wait");
         assert!(Waiting::of_mail(0).is_empty());
+        let pieces = Waiting::default().or_pieces(2);
+        assert_eq!(pieces.wait(), "2 pieces of attachments wait");
+        assert_eq!(records(1).or_pieces(2).wait(), "1 record waits");
     }
 }

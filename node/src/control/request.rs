@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
+use crate::clinic::Labels;
+
 /// A PIN on its way from the person who typed it to the key that it opens.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -82,6 +84,9 @@ pub enum Request {
     Import {
         /// Absolute paths: the daemon has another working folder.
         paths: Vec<PathBuf>,
+        /// Whether resources may leave restricted parts of charts.
+        #[serde(default)]
+        labels: Labels,
     },
     /// A chart as FHIR.
     Export {
@@ -191,12 +196,30 @@ pub enum Request {
         /// The most entries.
         most: usize,
     },
+    /// Audit entries as FHIR AuditEvents.
+    AuditExport {
+        /// Only this patient's.
+        patient: Option<String>,
+    },
     /// Check the audit chain.
     AuditVerify,
     /// How the node is doing.
     Status,
     /// Check the store.
     Doctor,
+}
+
+impl Request {
+    /// Whether it is carried out over the network, so that it takes as long as others let it.
+    #[must_use]
+    pub fn goes_out(&self) -> bool {
+        matches!(
+            self,
+            Self::SyncNow { .. }
+                | Self::AttachmentFetch { .. }
+                | Self::Emergency(EmergencyRequest::Open(_))
+        )
+    }
 }
 
 /// A command about what a clinic without a grant sees in an emergency.

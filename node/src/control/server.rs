@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -41,7 +42,7 @@ pub fn bind(dir: &Path) -> io::Result<ControlSocket> {
     Ok(ControlSocket { listener, path })
 }
 
-/// Answers commands until `end` is cancelled; commands under way are finished first.
+/// Answers commands until `end` is cancelled; those that have come by then are carried out first.
 ///
 /// # Errors
 /// When the socket cannot be removed at the end.
@@ -51,27 +52,30 @@ pub async fn serve(
     end: CancellationToken,
 ) -> anyhow::Result<()> {
     let commands = TaskTracker::new();
-    loop {
-        let stream = tokio::select! {
-            accepted = socket.listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "a command could not connect");
-                    continue;
-                }
-            },
-            () = end.cancelled() => break,
-        };
+    let carry_out = |stream: UnixStream| {
         let service = Arc::clone(&service);
         commands.spawn(async move {
             if let Err(error) = answer(stream, service).await {
                 tracing::debug!(%error, "a command went away");
             }
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = socket.listener.accept() => match accepted {
+                Ok((stream, _)) => carry_out(stream),
+                Err(error) => tracing::warn!(%error, "a command could not connect"),
+            },
+            () = end.cancelled() => break,
+        }
+    }
+    // Nobody comes from here on; whoever has come would not be told why nobody answers.
+    std::fs::remove_file(socket.path.as_path())?;
+    while let Some(Ok((stream, _))) = socket.listener.accept().now_or_never() {
+        carry_out(stream);
     }
     commands.close();
     commands.wait().await;
-    std::fs::remove_file(socket.path.as_path())?;
     Ok(())
 }
 

@@ -236,10 +236,15 @@ impl<S: PeerStore> Conversation<S> {
     }
 }
 
+/// What to do about a clinic to which only one side has added the other.
+const NOT_KNOWN_THERE: &str = "it does not know this clinic yet: send it the line that \
+    `chartmesh id --card-only` prints, for its own `chartmesh peer add`";
+
 fn close_text(reason: &CloseReason) -> String {
     match reason {
         CloseReason::Finished => "the session ended".to_owned(),
         CloseReason::VisitOver => CloseCode::VisitOver.to_string(),
+        CloseReason::ByPeer(CloseCode::NotKnown) => NOT_KNOWN_THERE.to_owned(),
         CloseReason::ByPeer(code) => code.to_string(),
         CloseReason::Failed(error) => error.to_string(),
     }

@@ -27,6 +27,7 @@ mod path;
 pub(crate) mod port;
 mod reachability;
 mod seen;
+mod spoken;
 mod status;
 mod transport;
 

@@ -69,6 +69,25 @@ pub struct PeerStatus {
     pub error: Option<String>,
 }
 
+impl PeerStatus {
+    /// A peer of whom nothing is known yet.
+    fn new(node: NodeId) -> Self {
+        Self {
+            clinic: None,
+            name: String::new(),
+            node,
+            state: LinkState::Disconnected,
+            path: None,
+            through: None,
+            confirmed_ms: None,
+            heard_ms: None,
+            items_sent: 0,
+            items_received: 0,
+            error: None,
+        }
+    }
+}
+
 /// How one sync went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncReport {
@@ -104,6 +123,9 @@ pub struct SyncReport {
     pub duration_ms: u64,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether the clinic has what was saved here, in one line.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub summary: Option<String>,
     /// Of a clinic that was not reached: by what it is none the less served. Then it is no failure.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub passed_on: Option<PassedOn>,
@@ -129,7 +151,21 @@ impl SyncReport {
             owed_out: None,
             duration_ms: 0,
             error: Some(error),
+            summary: None,
             passed_on: None,
+        }
+    }
+
+    /// How the link stood at the end.
+    #[must_use]
+    pub fn link(&self) -> PeerStatus {
+        let state = match self.error {
+            None => LinkState::InSync,
+            Some(_) => LinkState::Disconnected,
+        };
+        PeerStatus {
+            state,
+            ..PeerStatus::new(self.node)
         }
     }
 
@@ -254,19 +290,7 @@ impl StatusBoard {
 
     fn change(&self, node: NodeId, change: impl FnOnce(&mut PeerStatus)) {
         let mut peers = self.lock();
-        let status = peers.entry(node).or_insert_with(|| PeerStatus {
-            clinic: None,
-            name: String::new(),
-            node,
-            state: LinkState::Disconnected,
-            path: None,
-            through: None,
-            confirmed_ms: None,
-            heard_ms: None,
-            items_sent: 0,
-            items_received: 0,
-            error: None,
-        });
+        let status = peers.entry(node).or_insert_with(|| PeerStatus::new(node));
         change(status);
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use chartmesh_protocol::ChartId;
 
 use super::{Report, Service, on_clinic, stopped};
-use crate::clinic::{CardGranted, Clinic};
-use crate::control::{Answer, CardOrder, Exit, Failure, Progress};
+use crate::clinic::{CardGranted, Clinic, ClinicError};
+use crate::control::{Answer, CardOrder, CardRequest, Exit, Failure, Progress};
 use crate::net::Network;
 
 /// How often it is looked whether the chart has come.
@@ -52,6 +52,25 @@ impl Service {
             false => Exit::Unreachable,
         };
         Ok(Answer::done(&granted)?.ending(exit))
+    }
+}
+
+/// Carries out what needs no network.
+pub(super) fn on_store(clinic: &Clinic, request: CardRequest) -> Result<Answer, Failure> {
+    match request {
+        CardRequest::Make { id, pin } => {
+            let pin = pin.ok_or_else(|| ClinicError::Pin {
+                reason: "a PIN is needed for the card: give it with --pin-file".to_owned(),
+            })?;
+            Answer::done(&clinic.make_card(&id, &pin)?)
+        }
+        CardRequest::Show { text } => Answer::done(&clinic.show_card(&text)?),
+        CardRequest::Summary { text, code } => {
+            Answer::done(&clinic.open_card_summary(&text, &code)?)
+        }
+        CardRequest::Grant(_) => {
+            Err(ClinicError::fault("a network command reached the store").into())
+        }
     }
 }
 

@@ -79,6 +79,11 @@ impl Folder {
         self.path.join("journal.ready")
     }
 
+    /// A journal that is to replace a larger one, finished and not yet put in place.
+    pub(super) fn journal_shrunk(&self) -> PathBuf {
+        self.path.join("journal.shrunk")
+    }
+
     pub(super) fn last_run(&self) -> LastRun {
         match fs::read(self.path.join(RUNNING_NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => LastRun::Ended,

@@ -36,6 +36,7 @@
 //! | `fingerprint` | how the database is known to be whole |
 //! | `folder`, `disk` | locks and marks, and the files that the journal writes |
 //! | `open`, `repair`, `salvage`, `health` | starting, healing, checking |
+//! | `shrink` | giving back the space of what is gone |
 
 mod batch;
 mod behind;
@@ -58,6 +59,7 @@ mod room;
 mod salvage;
 mod seal;
 mod segment;
+mod shrink;
 mod space;
 
 mod survey;

@@ -19,6 +19,7 @@ use super::journal::{AppendError, Journal, RESERVE_NAME};
 use super::limits::{CACHE_BYTES, GROUP_BYTES, QUEUE_COMMITS, RESERVE_BYTES, SEGMENT_BYTES};
 use super::seal::{Sealer, StoreKey};
 use super::segment::{Header, StoreId, Write};
+use super::shrink::shrink;
 use super::space::Space;
 use super::survey::{Entries, Survey, list, survey};
 use super::writer::{Shared, Writer};
@@ -35,6 +36,9 @@ pub struct Options {
     pub cache_bytes: u64,
     /// Size at which a journal segment is closed, in bytes.
     pub segment_bytes: u64,
+    /// Bytes of the journal above which it is made smaller at the start, where most of it is of
+    /// values that are gone; none where it keeps all.
+    pub shrink_above_bytes: Option<u64>,
     /// Where nonces come from.
     pub chance: Chance,
     pub(super) disk: Arc<dyn Disk>,
@@ -49,6 +53,7 @@ impl Options {
             key,
             cache_bytes: CACHE_BYTES,
             segment_bytes: SEGMENT_BYTES,
+            shrink_above_bytes: None,
             chance: Chance::System,
             disk: Arc::new(RealDisk),
         }
@@ -74,6 +79,7 @@ pub struct Opened {
 /// Opens or makes the store of `options`.
 pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let folder = Folder::hold(&options.dir)?;
+    shrink(&folder, options)?;
     let sealer = Sealer::new(&options.key, options.chance.clone());
     if folder.journal_ready().exists() {
         return Err(Damage::Interrupted.into());

@@ -23,6 +23,7 @@ use super::open::{Options, compare, journal_error, new_store_id, open, open_engi
 use super::salvage::{newer_entries, salvage};
 use super::seal::Sealer;
 use super::segment::{Entry, Header, Write, encode_entry};
+use super::shrink;
 use super::space::{Durability, Space};
 use super::survey::{Entries, Survey, list, survey};
 
@@ -44,6 +45,7 @@ pub struct Report {
 /// Repairs the store of `options`; does nothing to one that is sound.
 pub(super) fn repair(options: &Options) -> Result<Report, OpenError> {
     let folder = Folder::hold(&options.dir)?;
+    shrink::finish(&folder)?;
     let sealer = Sealer::new(&options.key, options.chance.clone());
     let mut report = Report::default();
     if folder.journal_ready().exists() {
@@ -66,7 +68,8 @@ pub(super) fn repair(options: &Options) -> Result<Report, OpenError> {
     if let Err(damage) = journal {
         report.journal = Some(damage);
         let source = database.as_ref().ok().and_then(Option::as_ref);
-        new_journal(options, &folder, &sealer, source, &mut report)?;
+        let ready = folder.journal_ready();
+        write_anew(options, &folder, &sealer, (source, &ready), &mut report)?;
         report.database = database.err();
         put_in_place(&folder, &mut report)?;
     } else if let Err(damage) = database {
@@ -128,12 +131,12 @@ fn read_database(folder: &Path, options: &Options) -> Result<Option<(Engine, Sta
     }
 }
 
-/// Writes a journal from what is left, and marks it ready.
-fn new_journal(
+/// Writes a journal from what is left, and marks it ready by its name.
+pub(super) fn write_anew(
     options: &Options,
     folder: &Folder,
     sealer: &Sealer,
-    source: Option<&(Engine, State)>,
+    (source, ready): (Option<&(Engine, State)>, &Path),
     report: &mut Report,
 ) -> Result<(), OpenError> {
     let making = folder.journal_in_making();
@@ -163,7 +166,7 @@ fn new_journal(
     }
     let found = salvage(&folder.journal(), sealer.check())?;
     report.lost = newer_entries(&found, known, &mut |entry| copy.entry(entry))?;
-    folder.rename(&making, &folder.journal_ready())
+    folder.rename(&making, ready)
 }
 
 /// Puts a journal that is ready in its place; the database is rebuilt from it.

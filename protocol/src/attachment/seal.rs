@@ -1,17 +1,15 @@
 //! Making and opening chunks.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::outline::id_of;
 use super::shape::{CHUNK_BYTES, Shape, ShapeError};
+use crate::cipher::{self, NONCE_LEN};
 use crate::id::{AttachmentId, ChartId, CompartmentTag};
 
 const CHUNK_CONTEXT: &[u8] = b"chartmesh/1 attachment chunk\0";
-const NONCE_BYTES: usize = 24;
 
 /// The key of one content. No `Debug`; zeroised when dropped.
 #[derive(Clone, PartialEq, Eq)]
@@ -91,15 +89,10 @@ where
     K: FnMut(u32, &[u8]) -> Result<(), E>,
 {
     let shape = Shape::new(u64::try_from(content.len()).unwrap_or(u64::MAX))?;
-    let cipher = XChaCha20Poly1305::new(&Key::from(*key.0));
+    let additional = additional(place);
     let mut pages: Vec<Vec<u8>> = Vec::new();
     for (chunk, plain) in (0..shape.chunks()).zip(content.chunks(CHUNK_BYTES)) {
-        let payload = Payload {
-            msg: plain,
-            aad: &additional(place),
-        };
-        let sealed = cipher
-            .encrypt(&nonce(chunk), payload)
+        let sealed = cipher::seal(&key.0, &nonce(chunk), &additional, plain)
             .map_err(|_| ChunkError::Cipher)?;
         keep(shape.first_chunk().saturating_add(chunk), &sealed)?;
         let (_, at) = shape.place_of(chunk);
@@ -129,21 +122,16 @@ pub fn open_chunk(
     chunk: u32,
     sealed: &[u8],
 ) -> Result<Vec<u8>, ChunkError> {
-    let payload = Payload {
-        msg: sealed,
-        aad: &additional(place),
-    };
-    XChaCha20Poly1305::new(&Key::from(*key.0))
-        .decrypt(&nonce(chunk), payload)
+    cipher::open(&key.0, &nonce(chunk), &additional(place), sealed)
         .map_err(|_| ChunkError::NotAuthentic { chunk })
 }
 
-fn nonce(chunk: u32) -> XNonce {
-    let mut nonce = [0; NONCE_BYTES];
+fn nonce(chunk: u32) -> [u8; NONCE_LEN] {
+    let mut nonce = [0; NONCE_LEN];
     if let Some(last) = nonce.last_chunk_mut::<4>() {
         *last = chunk.to_be_bytes();
     }
-    XNonce::from(nonce)
+    nonce
 }
 
 fn additional(place: &AttachmentPlace) -> Vec<u8> {

@@ -69,11 +69,7 @@ impl SealingKey {
     /// # Errors
     /// [`AgreementError::LowOrder`].
     pub fn agree(&self, other: &SealingPublic) -> Result<SharedSecret, AgreementError> {
-        let theirs = PublicKey::from(*other.as_bytes());
-        let shared = StaticSecret::from(*self.to_bytes()).diffie_hellman(&theirs);
-        if !shared.was_contributory() {
-            return Err(AgreementError::LowOrder);
-        }
+        let shared = agreed(&self.to_bytes(), *other.as_bytes())?;
         let (mine, theirs) = (self.public(), *other);
         let pair = [mine.min(theirs), mine.max(theirs)];
         Ok(SharedSecret::of(
@@ -92,11 +88,7 @@ impl NodeKey {
         if theirs.is_weak() {
             return Err(AgreementError::LowOrder);
         }
-        let theirs = PublicKey::from(theirs.to_montgomery().to_bytes());
-        let shared = StaticSecret::from(*self.scalar()).diffie_hellman(&theirs);
-        if !shared.was_contributory() {
-            return Err(AgreementError::LowOrder);
-        }
+        let shared = agreed(&self.scalar(), theirs.to_montgomery().to_bytes())?;
         let (mine, theirs) = (self.id(), *other);
         let pair = [mine.min(theirs), mine.max(theirs)];
         Ok(SharedSecret::of(
@@ -107,12 +99,48 @@ impl NodeKey {
     }
 }
 
+/// x25519 (RFC 7748 §5), refusing what everyone would know.
+fn agreed(secret: &[u8; 32], public: [u8; 32]) -> Result<AgreedSecret, AgreementError> {
+    let shared = StaticSecret::from(*secret).diffie_hellman(&PublicKey::from(public));
+    match shared.was_contributory() {
+        true => Ok(shared),
+        false => Err(AgreementError::LowOrder),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::hex::array;
+
+    /// RFC 7748 §5.2, with the first step of its iteration.
+    #[test]
+    fn the_vectors_of_rfc_7748_hold() {
+        let vectors = [
+            (
+                "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
+                "e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c",
+                "c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552",
+            ),
+            (
+                "4b66e9d4d1b4673c5ad22691957d6af5c11b6421e0ea01d42ca4169e7918ba0d",
+                "e5210f12786811d3f4b7959d0538ae2c31dbe7106fc03c3efc4cd549c715a493",
+                "95cbde9476e8907d7aade45cb4b873f88b595a68799fa152e6f8f7647aac7957",
+            ),
+            (
+                "0900000000000000000000000000000000000000000000000000000000000000",
+                "0900000000000000000000000000000000000000000000000000000000000000",
+                "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079",
+            ),
+        ];
+        for (secret, public, shared) in vectors {
+            let found = agreed(&array(secret), array(public)).unwrap();
+            assert_eq!(*found.as_bytes(), array(shared));
+        }
+    }
 
     fn nodes() -> [NodeKey; 3] {
         let mut rng = ChaCha20Rng::seed_from_u64(7);

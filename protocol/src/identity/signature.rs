@@ -99,23 +99,74 @@ pub fn verify(
     bytes: &[u8],
     signature: &Signature,
 ) -> Result<(), SignatureError> {
+    verify_message(signer, &context.message(bytes), signature)
+}
+
+/// Signs `bytes` for the use `context`.
+pub(crate) fn sign(key: &SigningKey, context: Context, bytes: &[u8]) -> Signature {
+    sign_message(key, &context.message(bytes))
+}
+
+fn verify_message(
+    signer: &[u8; 32],
+    message: &[u8],
+    signature: &Signature,
+) -> Result<(), SignatureError> {
     let key = VerifyingKey::from_bytes(signer).map_err(|_| SignatureError::UnusableKey)?;
     if key.is_weak() {
         return Err(SignatureError::UnusableKey);
     }
     let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
-    key.verify_strict(&context.message(bytes), &signature)
+    key.verify_strict(message, &signature)
         .map_err(|_| SignatureError::Mismatch)
 }
 
-/// Signs `bytes` for the use `context`.
-pub(crate) fn sign(key: &SigningKey, context: Context, bytes: &[u8]) -> Signature {
-    Signature(key.sign(&context.message(bytes)).to_bytes())
+fn sign_message(key: &SigningKey, message: &[u8]) -> Signature {
+    Signature(key.sign(message).to_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex::{array, bytes};
+
+    /// RFC 8032 §7.1, TEST 1 to TEST 3.
+    #[test]
+    fn the_vectors_of_rfc_8032_hold_both_ways() {
+        let vectors = [
+            (
+                "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                "",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+                 5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                "72",
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                 085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+            (
+                "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                "af82",
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac\
+                 18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ];
+        for (seed, public, message, signature) in vectors {
+            let key = SigningKey::from_bytes(&array(seed));
+            let (public, message) = (array(public), bytes(message));
+            assert_eq!(key.verifying_key().to_bytes(), public);
+            let signature = Signature::new(array(signature));
+            assert_eq!(sign_message(&key, &message), signature);
+            assert_eq!(verify_message(&public, &message, &signature), Ok(()));
+            let other = [message.as_slice(), b"."].concat();
+            assert!(verify_message(&public, &other, &signature).is_err());
+        }
+    }
 
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_bytes(&[seed; 32])

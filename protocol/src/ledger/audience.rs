@@ -26,6 +26,8 @@ pub(super) enum Audience {
     Answer(ClinicId),
     /// Nobody else.
     Custodian,
+    /// This clinic, which tells the custodian alone.
+    Home(ClinicId),
     /// The nodes of this clinic, and nobody else.
     House(ClinicId),
     /// Everybody.
@@ -74,6 +76,7 @@ impl Audience {
         match statement.body() {
             Body::HouseNote(note) => return Self::House(note.clinic),
             Body::NodeRevocation(_) => return Self::Everyone,
+            Body::AuditSegment(segment) => return Self::Home(segment.clinic),
             Body::NodeEnd(end) if !standing.invalid.contains_key(&id) => {
                 return Self::Readers(end.compartment.clone(), vec![end.clinic]);
             }
@@ -131,7 +134,7 @@ impl Audience {
                 meets(own, &of.compartments) || of.grantees.iter().any(known)
             }
             Self::Readers(name, _) => own.iter().any(|grant| grant.compartments.covers(name)),
-            Self::Custodian | Self::House(_) => false,
+            Self::Custodian | Self::House(_) | Self::Home(_) => false,
             Self::Everyone => true,
         }
     }

@@ -226,6 +226,7 @@ impl Decision {
     ///   it sealed under it goes to the custodian even after its grant has ended, and would be
     ///   closed there for ever without the key.
     /// - The end of a node: whoever may read its compartment now, and the node's clinic.
+    /// - A segment of an audit log: the clinic whose log it is.
     /// - A node's revocation: everybody. What a clinic's nodes tell each other: they alone.
     /// - A statement that does not count, epochs apart: nobody but the custodian.
     ///
@@ -237,7 +238,8 @@ impl Decision {
         };
         match audience {
             Audience::Everyone => true,
-            Audience::House(of) => of == clinic,
+            Audience::House(of) | Audience::Home(of) if of == clinic => true,
+            Audience::House(_) => false,
             _ if self.custodian.as_ref() == Some(clinic) => true,
 
             // Whoever has the chart has to hear it, and who asks does not know who that is.
@@ -248,7 +250,7 @@ impl Decision {
             Audience::Readers(name, makers) => {
                 makers.contains(clinic) || self.may_read(clinic, name)
             }
-            Audience::Custodian => false,
+            Audience::Custodian | Audience::Home(_) => false,
         }
     }
 

@@ -5,6 +5,7 @@
 //! - `terms`: what a grant is made of: compartments, rights, purpose, history, basis.
 //! - `genesis`, `grant`, `revocation`, `epoch`: the kinds of statement.
 //! - `admission`: what was held counts.
+//! - `audit_segment`: what a clinic tells the home of a chart of its reads and writes.
 //! - `break_glass`, `emergency_code`: what a clinic without a grant sees in an emergency.
 //! - `house`, `node_end`: a clinic's own affairs, and the end of one of its nodes.
 //! - `statement`: how any of them is written and signed.
@@ -24,6 +25,7 @@
 
 mod admission;
 mod audience;
+mod audit_segment;
 mod book;
 mod break_glass;
 mod compartment;
@@ -51,6 +53,7 @@ mod terms;
 mod tests;
 
 pub use admission::Admission;
+pub use audit_segment::{AuditSegment, SegmentEntries, SegmentEntry, SegmentError};
 pub use book::CertificateBook;
 pub use break_glass::{BreakGlass, CODE_PROOF_LEN, EMERGENCY_MS, EmergencyRule, Review};
 pub use compartment::{CompartmentName, Label, ParseCompartmentError};

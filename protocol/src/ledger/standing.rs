@@ -10,10 +10,10 @@ use super::invalid::Invalid;
 use super::set::Ledger;
 use super::statement::{Body, Statement};
 use super::terms::{Purpose, Rights};
-use crate::id::{ChartId, ClinicId, SignerId, StatementId};
+use crate::id::{ChartId, ClinicId, NodeId, SignerId, StatementId};
 use crate::identity::Verified;
 use crate::ledger::{
-    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, NodeEnd, Revocation,
+    Admission, AuditSegment, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, NodeEnd, Revocation,
 };
 use crate::limits::MAX_DELEGATION_DEPTH;
 
@@ -108,6 +108,9 @@ impl<'a> Standing<'a> {
                     standing.check_chart(ledger, review.chart)?;
                     standing.check_signer(statement, |genesis| genesis.custodian.as_bytes())?;
                     emergency_of(ledger, review.emergency)?;
+                }
+                Body::AuditSegment(segment) => {
+                    standing.check_segment(ledger, book, segment, statement)?;
                 }
                 Body::Grant(_) | Body::HouseNote(_) | Body::NodeRevocation(_) => {}
             }
@@ -325,6 +328,27 @@ impl<'a> Standing<'a> {
         }
     }
 
+    /// A node tells what its clinic did, and of a clinic that could.
+    fn check_segment(
+        &self,
+        ledger: &Ledger,
+        book: &CertificateBook,
+        segment: &AuditSegment,
+        statement: &Verified<Statement>,
+    ) -> Result<(), Invalid> {
+        self.check_chart(ledger, segment.chart)?;
+        let node = NodeId::new(statement.payload().signer().to_bytes());
+        if !book.belongs(&node, &segment.clinic) {
+            return Err(Invalid::UnknownNode);
+        }
+        let granted = |one: &StandingGrant<'_>| one.grant.grantee == segment.clinic;
+        // The nodes of the home clinic tell each other.
+        match self.custodian() == Some(segment.clinic) || self.grants.values().any(granted) {
+            true => Ok(()),
+            false => Err(Invalid::NoRight),
+        }
+    }
+
     fn check_epoch(
         &self,
         ledger: &Ledger,
@@ -333,7 +357,7 @@ impl<'a> Standing<'a> {
         statement: &Verified<Statement>,
     ) -> Result<Vec<ClinicId>, Invalid> {
         self.check_chart(ledger, epoch.chart)?;
-        let node = crate::id::NodeId::new(statement.payload().signer().to_bytes());
+        let node = NodeId::new(statement.payload().signer().to_bytes());
         let clinics: Vec<ClinicId> = book.clinics(&node).collect();
         if clinics.is_empty() {
             return Err(Invalid::UnknownNode);

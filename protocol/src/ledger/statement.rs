@@ -9,14 +9,14 @@ use crate::identity::{
     ClinicKey, Context, NodeKey, PatientKey, Signable, Signature, SignedError, Verified,
 };
 use crate::ledger::{
-    Admission, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, HouseNote, NodeEnd,
+    Admission, AuditSegment, BreakGlass, EmergencyRule, Epoch, Genesis, Grant, HouseNote, NodeEnd,
     NodeRevocation, Review, Revocation, house_of,
 };
 use crate::limits::MAX_STATEMENT_BYTES;
 
 const VERSION: u8 = 1;
 
-// Kinds by number. 7 is kept for transfer.
+// Kinds by number. 7 is kept for transfer, 13 for a new patient key.
 const GENESIS: u8 = 1;
 const GRANT: u8 = 2;
 const REVOCATION: u8 = 3;
@@ -28,6 +28,7 @@ const NODE_REVOCATION: u8 = 9;
 const NODE_END: u8 = 10;
 const EMERGENCY_RULE: u8 = 11;
 const REVIEW: u8 = 12;
+const AUDIT_SEGMENT: u8 = 14;
 
 /// One statement of a ledger: what is said, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +62,7 @@ impl Statement {
             Body::BreakGlass(asked) => asked.chart,
             Body::EmergencyRule(rule) => rule.chart,
             Body::Review(review) => review.chart,
+            Body::AuditSegment(segment) => segment.chart,
         }
     }
 }
@@ -77,7 +79,8 @@ impl Statement {
             | Body::Admission(_)
             | Body::BreakGlass(_)
             | Body::EmergencyRule(_)
-            | Body::Review(_) => Vec::new(),
+            | Body::Review(_)
+            | Body::AuditSegment(_) => Vec::new(),
             Body::Grant(grant) => grant.frontier.iter().copied().chain(grant.parent).collect(),
             Body::Revocation(revocation) => {
                 let grant = [revocation.grant];
@@ -113,6 +116,8 @@ pub enum Body {
     EmergencyRule(EmergencyRule),
     /// The custodian has looked at it.
     Review(Review),
+    /// What was done with the chart elsewhere.
+    AuditSegment(AuditSegment),
 }
 
 /// The key that signs a statement.
@@ -123,7 +128,7 @@ pub enum Signer<'a> {
     /// A clinic's, for a delegated grant, a revocation, an admission, an emergency, or what it says
     /// of its nodes.
     Clinic(&'a ClinicKey),
-    /// A node's, for an epoch.
+    /// A node's, for an epoch or a segment of its log.
     Node(&'a NodeKey),
 }
 
@@ -172,7 +177,8 @@ impl Body {
             | Self::NodeEnd(_)
             | Self::Admission(_)
             | Self::EmergencyRule(_)
-            | Self::Review(_) => None,
+            | Self::Review(_)
+            | Self::AuditSegment(_) => None,
         }
     }
 
@@ -189,7 +195,8 @@ impl Body {
             | Self::Admission(_)
             | Self::BreakGlass(_)
             | Self::EmergencyRule(_)
-            | Self::Review(_) => false,
+            | Self::Review(_)
+            | Self::AuditSegment(_) => false,
         }
     }
 
@@ -206,7 +213,8 @@ impl Body {
             | Self::Epoch(_)
             | Self::Admission(_)
             | Self::EmergencyRule(_)
-            | Self::Review(_) => None,
+            | Self::Review(_)
+            | Self::AuditSegment(_) => None,
         }
     }
 
@@ -223,6 +231,7 @@ impl Body {
             Self::BreakGlass(_) => BREAK_GLASS,
             Self::EmergencyRule(_) => EMERGENCY_RULE,
             Self::Review(_) => REVIEW,
+            Self::AuditSegment(_) => AUDIT_SEGMENT,
         }
     }
 
@@ -239,6 +248,7 @@ impl Body {
             Self::BreakGlass(asked) => codec::encode(asked),
             Self::EmergencyRule(rule) => codec::encode(rule),
             Self::Review(review) => codec::encode(review),
+            Self::AuditSegment(segment) => codec::encode(segment),
         }
     }
 
@@ -255,6 +265,7 @@ impl Body {
             BREAK_GLASS => codec::decode(bytes).map(Self::BreakGlass),
             EMERGENCY_RULE => codec::decode(bytes).map(Self::EmergencyRule),
             REVIEW => codec::decode(bytes).map(Self::Review),
+            AUDIT_SEGMENT => codec::decode(bytes).map(Self::AuditSegment),
             found => Err(CodecError::UnknownKind { found }),
         }
     }

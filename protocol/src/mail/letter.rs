@@ -5,13 +5,12 @@
 //! ciphertext as additional data. The signature is the box's: a relay takes no mail of anybody
 //! else. The id is a hash of box and nonce, so that holders can name a mail without sealing it.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
 use super::mailbox::MailboxKey;
 use super::padding::{pad, padded_bytes, unpad};
 use crate::attachment::MAX_PIECE_BYTES;
+use crate::cipher::{self, NONCE_LEN};
 use crate::codec::CodecError;
 use crate::id::MailboxId;
 use crate::identity::{Context, Signature, SignatureError, verify};
@@ -19,7 +18,6 @@ use crate::limits::MAX_MAIL_BYTES;
 use crate::reconcile::ItemId;
 
 const VERSION: u8 = 1;
-const NONCE_LEN: usize = 24;
 const TAG_LEN: usize = 16;
 const HEAD_LEN: usize = 1 + MailboxId::LEN + NONCE_LEN;
 const SIGNING: Context = Context::new("mail");
@@ -130,13 +128,7 @@ impl Mail {
         let padded = Zeroizing::new(pad(&plain).ok_or(too_large)?);
         let nonce = nonce_of(key, &padded);
         let mut bytes = head(&key.id(), &nonce);
-        let sealed = cipher(key).encrypt(
-            &XNonce::from(nonce),
-            Payload {
-                msg: &padded,
-                aad: &bytes,
-            },
-        );
+        let sealed = cipher::seal(&key.cipher_key(), &nonce, &bytes, &padded);
         bytes.extend_from_slice(&sealed.map_err(|_| too_large)?);
         bytes.extend_from_slice(key.sign(SIGNING, &bytes).as_bytes());
         if bytes.len() > MAX_MAIL_BYTES {
@@ -240,11 +232,9 @@ impl Mail {
         let sealed = self
             .bytes
             .get(HEAD_LEN..self.bytes.len().saturating_sub(Signature::LEN));
-        let sealed = Payload {
-            msg: sealed.ok_or(MailError::Sealed)?,
-            aad: &head(&self.mailbox, &self.nonce),
-        };
-        let padded = cipher(key).decrypt(&XNonce::from(self.nonce), sealed);
+        let sealed = sealed.ok_or(MailError::Sealed)?;
+        let head = head(&self.mailbox, &self.nonce);
+        let padded = cipher::open(&key.cipher_key(), &self.nonce, &head, sealed);
         let padded = Zeroizing::new(padded.map_err(|_| MailError::Sealed)?);
         if nonce_of(key, &padded) != self.nonce {
             return Err(MailError::Unknown);
@@ -256,10 +246,6 @@ impl Mail {
 
 fn head(mailbox: &MailboxId, nonce: &[u8; NONCE_LEN]) -> Vec<u8> {
     [&[VERSION], mailbox.as_bytes().as_slice(), nonce].concat()
-}
-
-fn cipher(key: &MailboxKey) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&Key::from(*key.cipher_key()))
 }
 
 fn nonce_of(key: &MailboxKey, padded: &[u8]) -> [u8; NONCE_LEN] {

@@ -305,7 +305,8 @@ fn genesis_of(statement: &Verified<Statement>) -> Option<&Genesis> {
         | Body::Admission(_)
         | Body::BreakGlass(_)
         | Body::EmergencyRule(_)
-        | Body::Review(_) => None,
+        | Body::Review(_)
+        | Body::AuditSegment(_) => None,
     }
 }
 

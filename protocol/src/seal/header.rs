@@ -5,14 +5,13 @@
 //! bytes.
 
 use super::form::{MARK_LEN, RecordForm};
+pub(super) use crate::cipher::NONCE_LEN;
 use crate::codec::CodecError;
 use crate::id::{ChartId, CompartmentTag, EpochId, Incarnation, NodeId, RecordLink, Sequence};
 use crate::ledger::ChartSecret;
 
 /// The version of records that this program writes.
 pub(super) const VERSION: u8 = 1;
-/// The number of bytes of a nonce.
-pub(super) const NONCE_LEN: usize = 24;
 
 const MAX_VARINT: usize = 10;
 

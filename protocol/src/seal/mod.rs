@@ -40,6 +40,7 @@ pub use wrap::{
     KeyWrap, WrapError, unwrap_chart_secret, unwrap_first_secret, wrap_chart_secret,
     wrap_first_secret,
 };
+pub(crate) use wrap::{open_from, seal_to};
 
 #[cfg(test)]
 mod tests;

@@ -6,9 +6,8 @@
 //! and BLAKE3 of the ciphertext: a manifest that keeps headers, those hashes and signatures proves
 //! who wrote what after the ciphertexts are gone.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use rand_core::CryptoRng;
+use zeroize::Zeroizing;
 
 use super::compaction::Compaction;
 use super::content::RecordContent;
@@ -16,6 +15,7 @@ use super::form::RecordForm;
 use super::header::{NONCE_LEN, RecordHeader, RecordPlace};
 use super::key::EpochKey;
 use super::manifest::Manifest;
+use crate::cipher::{self, KEY_LEN};
 use crate::codec::CodecError;
 use crate::id::{EpochId, RecordId, SealedHash};
 use crate::identity::{Context, NodeKey, Signature, SignatureError, verify};
@@ -137,14 +137,7 @@ fn seal(
 ) -> Result<VerifiedRecord, SealError> {
     let mut bytes = header.encode();
     let head_len = bytes.len();
-    let sealed = cipher(&header, epoch)
-        .encrypt(
-            &XNonce::from(header.nonce),
-            Payload {
-                msg: plain,
-                aad: &bytes,
-            },
-        )
+    let sealed = cipher::seal(&key(&header, epoch), &header.nonce, &bytes, plain)
         .map_err(|_| SealError::Cipher)?;
     let signature = author.sign(Context::RECORD, &signed_bytes(&bytes, &hash_of(&sealed)));
     bytes.extend_from_slice(&sealed);
@@ -312,14 +305,7 @@ impl VerifiedRecord {
             return Err(OpenError::OtherEpoch);
         }
         let (head, sealed) = self.record.parts();
-        cipher(header, epoch)
-            .decrypt(
-                &XNonce::from(header.nonce),
-                Payload {
-                    msg: sealed,
-                    aad: head,
-                },
-            )
+        cipher::open(&key(header, epoch), &header.nonce, head, sealed)
             .map_err(|_| OpenError::NotAuthentic)
     }
 }
@@ -360,7 +346,7 @@ impl Witness {
     }
 }
 
-fn cipher(header: &RecordHeader, epoch: &EpochKey) -> XChaCha20Poly1305 {
+fn key(header: &RecordHeader, epoch: &EpochKey) -> Zeroizing<[u8; KEY_LEN]> {
     let place = &header.place;
     let incarnation = place.incarnation.value().to_be_bytes();
     let parts: [&[u8]; 4] = [
@@ -369,7 +355,7 @@ fn cipher(header: &RecordHeader, epoch: &EpochKey) -> XChaCha20Poly1305 {
         header.author.as_bytes(),
         &incarnation,
     ];
-    XChaCha20Poly1305::new(&Key::from(*epoch.derive(RECORD_CONTEXT, &parts)))
+    epoch.derive(RECORD_CONTEXT, &parts)
 }
 
 fn hash_of(sealed: &[u8]) -> SealedHash {

@@ -156,16 +156,7 @@ fn wrap<R: CryptoRng + ?Sized>(
     info: &[u8],
     key: &[u8; 32],
 ) -> Result<KeyWrap, WrapError> {
-    let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(sealing.as_bytes())
-        .map_err(|_| WrapError::UnusableKey)?;
-    let mode = OpModeS::Base;
-    let (encapsulated, sealed) = hpke::single_shot_seal_with_rng::<
-        ChaCha20Poly1305,
-        HkdfSha256,
-        X25519HkdfSha256,
-    >(&mode, &public, info, key, &[], &mut &mut *rng)
-    .map_err(|_| WrapError::UnusableKey)?;
-    let bytes = [encapsulated.to_bytes().as_slice(), &sealed].concat();
+    let bytes = seal_to(rng, sealing, [info, &[]], key)?;
     let bytes = <[u8; KeyWrap::LEN]>::try_from(bytes).map_err(|_| WrapError::UnusableKey)?;
     Ok(KeyWrap(bytes))
 }
@@ -175,7 +166,40 @@ fn unwrap(
     info: &[u8],
     wrap: &KeyWrap,
 ) -> Result<Zeroizing<[u8; 32]>, WrapError> {
-    let (encapsulated, sealed) = wrap.0.split_at(ENCAPSULATED);
+    let plain = open_from(sealing, [info, &[]], &wrap.0)?;
+    let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| WrapError::NotForUs)?;
+    Ok(Zeroizing::new(key))
+}
+
+/// HPKE in its base mode (RFC 9180 §6.1, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
+/// ChaCha20Poly1305): the encapsulated key, then the ciphertext. Both are bound to `info` and to
+/// the additional data.
+pub(crate) fn seal_to<R: CryptoRng + ?Sized>(
+    rng: &mut R,
+    sealing: &SealingPublic,
+    [info, additional]: [&[u8]; 2],
+    plain: &[u8],
+) -> Result<Vec<u8>, WrapError> {
+    let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(sealing.as_bytes())
+        .map_err(|_| WrapError::UnusableKey)?;
+    let mode = OpModeS::Base;
+    let (encapsulated, sealed) = hpke::single_shot_seal_with_rng::<
+        ChaCha20Poly1305,
+        HkdfSha256,
+        X25519HkdfSha256,
+    >(&mode, &public, info, plain, additional, &mut &mut *rng)
+    .map_err(|_| WrapError::UnusableKey)?;
+    Ok([encapsulated.to_bytes().as_slice(), &sealed].concat())
+}
+
+/// Opens what [`seal_to`] gave.
+pub(crate) fn open_from(
+    sealing: &SealingKey,
+    [info, additional]: [&[u8]; 2],
+    bytes: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, WrapError> {
+    let parts = bytes.split_at_checked(ENCAPSULATED);
+    let (encapsulated, sealed) = parts.ok_or(WrapError::NotForUs)?;
     let private = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(sealing.to_bytes().as_ref())
         .map_err(|_| WrapError::UnusableKey)?;
     let encapsulated = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(encapsulated)
@@ -187,12 +211,10 @@ fn unwrap(
         &encapsulated,
         info,
         sealed,
-        &[],
+        additional,
     )
     .map_err(|_| WrapError::NotForUs)?;
-    let plain = Zeroizing::new(plain);
-    let key = <[u8; 32]>::try_from(plain.as_slice()).map_err(|_| WrapError::NotForUs)?;
-    Ok(Zeroizing::new(key))
+    Ok(Zeroizing::new(plain))
 }
 
 impl fmt::Debug for KeyWrap {
@@ -219,6 +241,49 @@ mod tests {
     use rand_core::SeedableRng;
 
     use super::*;
+    use crate::hex::{array, bytes};
+
+    /// A generator that gives the key material of a vector, once.
+    struct Given(Option<[u8; 32]>);
+
+    impl rand_core::TryRng for Given {
+        type Error = core::convert::Infallible;
+        fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+            unreachable!("a key is drawn whole")
+        }
+        fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+            unreachable!("a key is drawn whole")
+        }
+        fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+            bytes.copy_from_slice(&self.0.take().unwrap());
+            Ok(())
+        }
+    }
+
+    impl rand_core::TryCryptoRng for Given {}
+
+    /// RFC 9180 appendix A.2.1, the first encryption.
+    #[test]
+    fn the_vector_of_rfc_9180_holds_both_ways() {
+        let info = bytes("4f6465206f6e2061204772656369616e2055726e");
+        let material = array("909a9b35d3dc4713a5e72a4da274b55d3d3821a37e5d099e74a647db583a904b");
+        let secret = array("8057991eef8f1f1af18f4a9491d16a1ce333f695d4db8e38da75975c4478e0fb");
+        let public = array("4310ee97d88cc1f088a5576c77ab0cf5c3ac797f3d95139c6c84b5429c59662a");
+        let plain = bytes("4265617574792069732074727574682c20747275746820626561757479");
+        let sealed = bytes(
+            "1afa08d3dec047a643885163f1180476fa7ddb54c6a8029ea33f95796bf2ac4a\
+             1c5250d8034ec2b784ba2cfd69dbdb8af406cfe3ff938e131f0def8c8b60b4db\
+             21993c62ce81883d2dd1b51a28",
+        );
+        let key = SealingKey::from_bytes(Zeroizing::new(secret));
+        assert_eq!(key.public(), SealingPublic::new(public));
+        let bound = [info.as_slice(), b"Count-0"];
+        let found = seal_to(&mut Given(Some(material)), &key.public(), bound, &plain).unwrap();
+        assert_eq!(found, sealed);
+        assert_eq!(*open_from(&key, bound, &sealed).unwrap(), plain);
+        let other = [info.as_slice(), b"Count-1"];
+        assert_eq!(open_from(&key, other, &sealed), Err(WrapError::NotForUs));
+    }
 
     const CHART: ChartId = ChartId::new([1; 16]);
     const CLINIC: ClinicId = ClinicId::new([2; 32]);

@@ -39,6 +39,7 @@ impl Session {
                 phase @ (Phase::New
                 | Phase::Greeting(_)
                 | Phase::Certifying(_)
+                | Phase::Presenting(..)
                 | Phase::Refreshing(..)
                 | Phase::Closed) => {
                     self.phase = phase;
@@ -69,6 +70,7 @@ impl Session {
             Phase::New
             | Phase::Greeting(_)
             | Phase::Certifying(_)
+            | Phase::Presenting(..)
             | Phase::Live
             | Phase::Refreshing(..)
             | Phase::Closed => false,

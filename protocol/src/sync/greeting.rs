@@ -8,7 +8,7 @@ use super::holdings::Holdings;
 use super::limits::MAX_PAYLOAD_BYTES;
 use super::round::Round;
 use super::session::{Hellos, Phase, Session};
-use crate::id::ClinicId;
+use crate::id::{CertificateHash, ClinicId};
 use crate::identity::{NodeCertificate, Verified};
 use crate::reconcile::cursor::CursorFit;
 
@@ -24,7 +24,7 @@ impl Session {
         self.pulse.useful(now_ms);
         let hello = Hello {
             certificate: self.setup.certificate.hash(),
-            known: holdings.peer_certificate(),
+            known: self.welcome(holdings),
             standing: Standing::of(holdings),
             time: holdings.time(),
             quiet_s: self.setup.patience.wish(),
@@ -33,6 +33,19 @@ impl Session {
         Frame::Hello(hello).write(&mut self.out);
         self.phase = Phase::Greeting(hello);
         Ok(())
+    }
+
+    /// The peer's certificate that is here, if it would be let in with it. To name it is to let the
+    /// peer in: it waits for nothing else before it says that both stores are equal.
+    fn welcome(&self, holdings: &dyn Holdings) -> Option<CertificateHash> {
+        let hash = holdings.peer_certificate()?;
+        let bytes = holdings.certificate(&hash)?;
+        let certificate = Verified::<NodeCertificate>::decode(&bytes).ok()?;
+        let NodeCertificate { clinic, node, .. } = certificate.payload();
+        let is_let_in = *node == self.setup.peer
+            && holdings.knows_clinic(clinic)
+            && !holdings.is_cut_off(clinic, node);
+        is_let_in.then_some(hash)
     }
 
     /// Takes the peer's HELLO. Our certificate goes out first if the peer does not know it; the
@@ -45,6 +58,9 @@ impl Session {
     ) -> Result<(), SyncError> {
         if hellos.theirs.known != Some(hellos.ours.certificate) {
             Frame::Certificate(self.setup.certificate.to_bytes()).write(&mut self.out);
+            // What comes back, and be it the answer to this, tells that it was accepted.
+            Frame::Ping.write(&mut self.out);
+            self.pulse.pinged(now_ms);
         }
         if hellos.ours.known != Some(hellos.theirs.certificate) {
             self.phase = Phase::Certifying(hellos);
@@ -53,7 +69,8 @@ impl Session {
         let known = holdings.certificate(&hellos.theirs.certificate);
         let bytes = known.ok_or(SyncError::CertificateLost)?;
         let certificate = self.check_certificate(&hellos, &bytes, holdings)?;
-        self.identified(now_ms, hellos, &certificate, holdings)
+        self.identified(now_ms, hellos, certificate.payload().clinic, holdings);
+        Ok(())
     }
 
     /// Takes the certificate that the peer's HELLO named.
@@ -66,7 +83,8 @@ impl Session {
     ) -> Result<(), SyncError> {
         let certificate = self.check_certificate(&hellos, bytes, holdings)?;
         self.effects.push(Effect::Certificate(bytes.to_vec()));
-        self.identified(now_ms, hellos, &certificate, holdings)
+        self.identified(now_ms, hellos, certificate.payload().clinic, holdings);
+        Ok(())
     }
 
     /// A certificate is good when a known clinic signed it for the node on the line.
@@ -128,24 +146,26 @@ impl Session {
         &mut self,
         now_ms: u64,
         hellos: Hellos,
-        certificate: &Verified<NodeCertificate>,
+        clinic: ClinicId,
         holdings: &dyn Holdings,
-    ) -> Result<(), SyncError> {
+    ) {
         let Hellos { ours, theirs } = hellos;
         self.hellos = Some(hellos);
         self.pulse.agree(theirs.quiet_s);
         self.cursor = ours.standing.cursor;
-        self.peer_clinic = Some(certificate.payload().clinic);
+        self.peer_clinic = Some(clinic);
         self.effects.push(Effect::PeerIdentified(Peer {
-            clinic: certificate.payload().clinic,
+            clinic,
             node: self.setup.peer,
             certificate: theirs.certificate,
             incarnation: theirs.standing.incarnation,
             time: theirs.time,
         }));
         let round = Round::new(self.opened_ms, Traffic::default());
-        self.compare(now_ms, round, ours.standing, theirs.standing, holdings);
-        Ok(())
+        // Two stores that share nothing are equal also where the peer does not know us.
+        let is_let_in = theirs.known == Some(ours.certificate);
+        let standings = [ours.standing, theirs.standing];
+        self.compare(now_ms, round, standings, is_let_in, holdings);
     }
 
     /// Does what follows from where both stores stand.
@@ -153,8 +173,8 @@ impl Session {
         &mut self,
         now_ms: u64,
         mut round: Round,
-        ours: Standing,
-        theirs: Standing,
+        [ours, theirs]: [Standing; 2],
+        is_let_in: bool,
         holdings: &dyn Holdings,
     ) {
         round.waited();
@@ -170,8 +190,13 @@ impl Session {
         }
         let settled = ours.digests.statements == theirs.digests.statements;
         match Plan::of(&ours, &theirs) {
-            Plan::InSync => {
+            Plan::InSync if is_let_in => {
                 self.in_sync(now_ms, &round, ours.newest, theirs.newest, holdings);
+                return;
+            }
+            Plan::InSync => {
+                let newest = [ours.newest, theirs.newest];
+                self.phase = Phase::Presenting(Box::new(round), newest, false);
                 return;
             }
             Plan::Cursors => round.begin_cursors(settled),
@@ -180,5 +205,18 @@ impl Session {
             }
         }
         self.phase = Phase::Exchange(Box::new(round));
+    }
+
+    /// The peer has gone on after our certificate came to it: it has let us in, and both stores are
+    /// equal.
+    pub(super) fn let_in(&mut self, now_ms: u64, holdings: &dyn Holdings) {
+        let phase = core::mem::replace(&mut self.phase, Phase::Live);
+        if let Phase::Presenting(mut round, [ours, theirs], is_asked) = phase {
+            round.waited();
+            self.in_sync(now_ms, &round, ours, theirs, holdings);
+            if is_asked {
+                self.request_refresh(now_ms, holdings);
+            }
+        }
     }
 }

@@ -54,6 +54,9 @@ impl Session {
 
     /// Asks the peer to compare again. An exchange that is under way will report by itself.
     pub(super) fn request_refresh(&mut self, now_ms: u64, holdings: &dyn Holdings) {
+        if let Phase::Presenting(_, _, is_asked) = &mut self.phase {
+            *is_asked = true;
+        }
         if matches!(self.phase, Phase::Live) {
             let round = Round::new(now_ms, self.traffic);
             let standing = self.send_refresh(holdings);
@@ -77,6 +80,7 @@ impl Session {
             Phase::New
             | Phase::Greeting(_)
             | Phase::Certifying(_)
+            | Phase::Presenting(..)
             | Phase::Exchange(_)
             | Phase::Live
             | Phase::Closed => {
@@ -84,7 +88,7 @@ impl Session {
                 (self.send_refresh(holdings), round)
             }
         };
-        self.compare(now_ms, round, ours, theirs, holdings);
+        self.compare(now_ms, round, [ours, theirs], true, holdings);
         Ok(())
     }
 

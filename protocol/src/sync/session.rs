@@ -96,6 +96,9 @@ pub(super) enum Phase {
     Greeting(Hello),
     /// The peer's HELLO is there; its certificate is on the way.
     Certifying(Hellos),
+    /// Both stores are equal, up to these numbers of our feed and of the peer's; whether the peer
+    /// lets us in is not told yet. And whether they are to be compared again then.
+    Presenting(Box<Round>, [FeedNumber; 2], bool),
     /// Both sides send what the other lacks.
     Exchange(Box<Round>),
     /// Both are in sync; new items are pushed.
@@ -113,6 +116,7 @@ impl Phase {
             Self::New => "not yet opened",
             Self::Greeting(_) => "waiting for its HELLO",
             Self::Certifying(_) => "waiting for its certificate",
+            Self::Presenting(..) => "waiting to be let in",
             Self::Exchange(round) => round.name(),
             Self::Live => "in sync",
             Self::Refreshing(..) => "comparing again",
@@ -268,9 +272,13 @@ impl Session {
                 let hellos = *hellos;
                 self.take_own_certificate(now_ms, hellos, &bytes, holdings)
             }
-            (Frame::Ping, Phase::Certifying(_)) => {
+            (Frame::Ping, Phase::Certifying(_) | Phase::Presenting(..)) => {
                 Frame::Pong.write(&mut self.out);
                 Ok(())
+            }
+            (frame, Phase::Presenting(..)) => {
+                self.let_in(now_ms, holdings);
+                self.take_frame(now_ms, frame, holdings)
             }
             (Frame::Settled, Phase::Exchange(round)) => round.take_settled(),
             (Frame::Digest(check), Phase::Exchange(round)) => {
@@ -346,6 +354,7 @@ impl Session {
             }
             Phase::Greeting(_)
             | Phase::Certifying(_)
+            | Phase::Presenting(..)
             | Phase::Exchange(_)
             | Phase::Refreshing(..) => true,
         }

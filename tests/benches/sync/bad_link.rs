@@ -50,6 +50,7 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
     pair.stop();
 
     let sent = after.sent_bytes - before.sent_bytes;
+    let arrived = after.arrived_bytes - before.arrived_bytes;
     let back = back_after.sent_bytes - back_before.sent_bytes;
     table.row(
         "bad",
@@ -58,11 +59,12 @@ pub(crate) fn measure(table: &mut Table, backlog: usize) {
          at most 1.25 × the payload in all",
         format!(
             "{} B in {seconds} s with {cuts} cuts; sent {} B, {:.2} ×: repeated with all headers \
-             {} B a cut; {} B back",
+             {} B a cut; {} B of it never arrived; {} B back",
             count(payload),
             count(sent),
             sent as f64 / payload as f64,
             count(sent.saturating_sub(payload) / cuts.max(1)),
+            count(sent.saturating_sub(arrived)),
             count(back),
         ),
     );

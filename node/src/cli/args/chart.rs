@@ -106,6 +106,10 @@ pub(in crate::cli) struct Import {
     /// Files (.json, .json.gz, .ndjson, .ndjson.gz) and folders.
     #[arg(required = true)]
     pub(in crate::cli) paths: Vec<PathBuf>,
+    /// Let resources leave restricted parts of the chart where the files have no sensitivity label
+    /// any more. Without it such a file is refused.
+    #[arg(long)]
+    pub(in crate::cli) lift_labels: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! What can be typed of consent, and of who read and wrote what.
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::PinArg;
@@ -121,6 +123,19 @@ pub(in crate::cli) enum Audit {
         /// The most entries to show, counted from the newest.
         #[arg(long, default_value_t = 1000)]
         most: usize,
+    },
+    /// Write the log as FHIR AuditEvents, one a line (NDJSON), oldest first.
+    #[command(
+        after_help = "Examples:\n  chartmesh audit export --out audit.ndjson\n  \
+                            chartmesh audit export --patient 440ffe72"
+    )]
+    Export {
+        /// Only this patient's.
+        #[arg(long)]
+        patient: Option<String>,
+        /// The file to write; standard output where it is not given.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Check that no entry was changed, removed or put in between.
     #[command(after_help = "Examples:\n  chartmesh audit verify")]

@@ -219,7 +219,8 @@ fn bytes(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Doctor {
-    /// Rebuild a damaged store from the journal.
+    /// Rebuild a damaged store from the journal, and ask again for attachments that are damaged or
+    /// gone.
     #[arg(long)]
     pub(in crate::cli) repair: bool,
 }

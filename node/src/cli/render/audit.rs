@@ -17,12 +17,22 @@ pub(super) fn list(lines: &[AuditLine]) -> String {
             Some(chart) => format!("patient {}", short(chart)),
             None => NOBODY.to_owned(),
         };
+        let told = (entry.clinic.as_ref()).map(|clinic| {
+            let id = short(clinic);
+            let name = entry.clinic_name.as_deref().unwrap_or(&id);
+            format!("at {name}, ")
+        });
+        // The numbers are those of this node's own log.
+        let number = match told {
+            Some(_) => String::new(),
+            None => entry.number.to_string(),
+        };
         line(
             &mut out,
             &format!(
-                "{:>6}  {}  user {} {}",
-                entry.number,
+                "{number:>6}  {}  {}user {} {}",
                 entry.at,
+                told.unwrap_or_default(),
                 entry.user,
                 done(entry.action, &of)
             ),
@@ -41,12 +51,17 @@ fn done(action: Action, of: &str) -> String {
         Action::Search => return "searched for patients".to_owned(),
         Action::Resolve => ("decided a conflict in the chart of ", ""),
         Action::SetPin => ("set the PIN of ", ""),
+        Action::Move => ("moved resources to another part of the chart of ", ""),
         Action::EnrollNode => return "made a file that makes another computer a node".to_owned(),
         Action::CutOffNode => return "cut off a node of this clinic".to_owned(),
         Action::Admit => ("let a held record count in the chart of ", ""),
         Action::BreakGlass => ("asked for the summary of ", " in an emergency"),
         Action::Release => ("answered an emergency: the summary of ", " was released"),
         Action::Review => ("looked at an emergency of ", ""),
+        Action::Other => (
+            "did something that this version does not know with the chart of ",
+            "",
+        ),
         Action::RuleEmergency => ("set what may be shown in an emergency of ", ""),
         Action::WrongPin => ("gave a wrong PIN for ", ""),
         Action::DenyPin => ("was not let try a PIN for ", ": too many were wrong"),

@@ -57,8 +57,11 @@ pub(super) fn taken_in(read: &BundlesRead) -> String {
         line(&mut out, &out_of_step(one));
     }
     let lacking = read.out_of_step.iter().any(|one| one.lacking_here);
-    let is_sound =
-        read.missing.is_empty() && !lacking && read.files.iter().all(|file| file.error.is_none());
+    let mut files = read.files.iter();
+    let is_sound = read.missing.is_empty()
+        && !lacking
+        && files.all(|file| file.error.is_none())
+        && read.files.iter().any(|file| file.whole);
     if read.not_here.attachments > 0 {
         not_here(&mut out, &read.not_here);
     } else if is_sound {
@@ -143,6 +146,9 @@ fn part(out: &mut String, file: &PartRead) {
     if file.refused > 0 {
         let refused = many(file.refused, "item");
         line(out, &format!("  {refused} not taken in"));
+    }
+    if let Some(reason) = &file.skipped {
+        line(out, &format!("skipped  {path}: {reason}"));
     }
     if let Some(error) = &file.error {
         line(out, &format!("failed  {path}: {error}"));

@@ -27,7 +27,7 @@ pub(super) use attachment::save;
 pub(super) use card::write as write_card;
 pub(super) use chart::view;
 pub(super) use conflict::list as conflicts;
-pub(super) use node::{doctor, initialised, repaired};
+pub(super) use node::{doctor, initialised, mended, repaired};
 
 /// An answer in words.
 pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure> {
@@ -76,6 +76,8 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Sync(Sync::Export { .. }) => Ok(bundle::written(&read(answer)?)),
         Command::Sync(Sync::Import { .. }) => Ok(bundle::taken_in(&read(answer)?)),
         Command::Audit(Audit::List { .. }) => Ok(audit::list(&read::<Vec<_>>(answer)?)),
+        // Written by `audit_events`.
+        Command::Audit(Audit::Export { .. }) => Ok(String::new()),
         Command::Audit(Audit::Verify) => Ok(audit::checked(&read(answer)?)),
         Command::Status => Ok(node::status(&read(answer)?)),
         Command::Init(_)
@@ -110,8 +112,7 @@ pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(),
     match &export.out {
         None => super::print(&text)?,
         Some(path) => {
-            crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
-            eprintln!("Written to {}.", path.display());
+            write_to(path, &text)?;
             if json {
                 let report = serde_json::json!({ "written": path, "absent": answer.absent,
                     "held": answer.held });
@@ -133,6 +134,30 @@ pub(super) fn export(export: &Export, answer: &Answer, json: bool) -> Result<(),
             export.patient
         );
     }
+    Ok(())
+}
+
+/// Writes the audit log that was asked for as a file, or prints it.
+pub(super) fn audit_events(out: Option<&Path>, answer: &Answer, json: bool) -> Result<(), Failure> {
+    // As it stands: other programs read it.
+    let lines = serde_json::from_str::<String>(answer.value.get());
+    let lines = lines.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    match out {
+        None if json => super::print(&format!("{}\n", answer.value.get())),
+        None => super::print(&lines),
+        Some(path) => {
+            write_to(path, &lines)?;
+            match json {
+                true => super::print(&format!("{}\n", serde_json::json!({ "written": path }))),
+                false => Ok(()),
+            }
+        }
+    }
+}
+
+fn write_to(path: &Path, text: &str) -> Result<(), Failure> {
+    crate::folder::write_whole(path, text.as_bytes()).map_err(|error| on(path, &error))?;
+    eprintln!("Written to {}.", path.display());
     Ok(())
 }
 
@@ -221,6 +246,14 @@ fn imported(imported: &Imported) -> String {
                 charts.join(", ")
             ),
         );
+    }
+    for file in imported.files.iter().filter(|file| file.moved > 0) {
+        let (path, moved) = (file.file.display(), many(file.moved as u64, "resource"));
+        let text = format!(
+            "note    {path}: {moved} moved to another part of the chart, by label. Whoever could \
+             read the earlier text still can"
+        );
+        line(&mut out, &text);
     }
     for file in imported
         .files

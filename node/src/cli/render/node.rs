@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{attachment, line, many, read, short};
 use crate::clinic::{
-    Awaited, DoctorReport, Doubled, Enrolled, HeldCharts, NodeLine, NodeRevoked, OwnCard, PassedOn,
-    PeerLine, RelayUse, Served, Status,
+    Awaited, DoctorReport, Doubled, Enrolled, HeldCharts, Mended, NodeLine, NodeRevoked, OwnCard,
+    PassedOn, PeerLine, RelayUse, Served, Status,
 };
 use crate::control::{Answer, Failure};
 use crate::net::SyncReport;
@@ -159,6 +159,9 @@ pub(super) fn synced(synced: &Synced) -> String {
             ),
         };
         line(&mut out, &format!("  {id}  {name}: {how}"));
+        if let Some(summary) = &report.summary {
+            line(&mut out, &format!("            {summary}"));
+        }
     }
     out
 }
@@ -364,6 +367,30 @@ pub(in crate::cli) fn doctor(answer: &Answer) -> Result<String, Failure> {
         },
     );
     Ok(out)
+}
+
+/// What became of attachments that were damaged or gone.
+pub(in crate::cli) fn mended(mended: &Mended) -> String {
+    let mut out = String::new();
+    if mended.in_place > 0 {
+        let (attachments, are) = match mended.in_place {
+            1 => ("1 attachment".to_owned(), "is"),
+            count => (format!("{count} attachments"), "are"),
+        };
+        line(&mut out, &format!("{attachments} {are} whole again."));
+    }
+    if mended.asked > 0 {
+        let (attachments, come) = match mended.asked {
+            1 => ("1 attachment is".to_owned(), "It comes"),
+            count => (format!("{count} attachments are"), "They come"),
+        };
+        let text = format!(
+            "{attachments} asked for again. {come} once a clinic that has the content is reached, \
+             or with its next stick: start the node."
+        );
+        line(&mut out, &text);
+    }
+    out
 }
 
 pub(in crate::cli) fn repaired(report: &Report) -> String {

@@ -1,12 +1,13 @@
 //! What is waited for of attachments, and what nobody is known to have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use serde::{Deserialize, Serialize};
 
 use super::givers::{Absent, Givers};
 use super::lock;
+use crate::blobs::BlobsChecked;
 use crate::clinic::{Clinic, ClinicError};
 use crate::net::PeerStatus;
 
@@ -106,14 +107,13 @@ impl Clinic {
 
     /// What this clinic saved and nobody is known to hold, after every file was read: what is
     /// damaged is not here whole, either.
-    pub(crate) fn missing_by_reading(&self) -> Result<NotHad, ClinicError> {
+    pub(crate) fn missing_by_reading(&self, checked: &BlobsChecked) -> Result<NotHad, ClinicError> {
         let all = self.attachments_saved().shapes.clone();
-        let mut lacking = BTreeSet::new();
-        for (name, shape) in all {
-            if !self.is_here(&name, shape)? {
-                lacking.insert(name);
-            }
-        }
+        let lacking = all.into_iter().filter(|(name, shape)| {
+            let file = self.blob_name(name);
+            !checked.is_whole(&file, &name.id, *shape)
+        });
+        let lacking = lacking.map(|(name, _)| name).collect();
         self.attachments_saved().not_whole = Some(lacking);
         Ok(self.awaited(&[])?.own_missing)
     }

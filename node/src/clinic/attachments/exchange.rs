@@ -41,9 +41,11 @@ impl Replica {
             return Ok(Wanted::default());
         }
         let more = clinic.look_for_attachments()?;
+        let is_own = self.is_of_own_clinic();
         let all: Vec<(AttachmentName, Shape)> = {
             let wants = clinic.wants();
             let all = wants.all();
+            let all = all.filter(|(_, want)| is_own || !want.is_of_own_nodes());
             all.filter_map(|(name, want)| Some((*name, want.shape()?)))
                 .collect()
         };
@@ -181,7 +183,10 @@ impl Replica {
             }
             drop((wants, state));
             if let Some(shape) = stored? {
-                let fetched = self.book.clinic.is_fetched(&name, shape);
+                let (clinic, peer) = (&self.book.clinic, &self.book.peer);
+                let fetched = clinic.is_fetched(&name, shape);
+                // Should it hold a part of it alone, it says so on a stick.
+                let fetched = fetched.and_then(|()| clinic.has_heard(peer, &[name]));
                 fetched.map_err(Refused::ours)?;
                 self.book.clinic.changed(&[], false);
             }

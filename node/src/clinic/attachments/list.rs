@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::givers::{Absent, Givers};
 use super::lock;
-use super::wants::{Found, found_in};
+use super::wants::{Found, Wish, found_in};
 use crate::clinic::audit::Action;
 use crate::clinic::open_chart::OpenChart;
 use crate::clinic::{Clinic, ClinicError};
@@ -171,7 +171,7 @@ impl Clinic {
             });
         }
         let names = meant.iter().filter_map(|one| one.name()).collect();
-        let lacking = self.want(names, true, None)?;
+        let lacking = self.want(names, Wish::Requested, None)?;
         if !lacking.is_empty() {
             self.changed(&[], false);
         }

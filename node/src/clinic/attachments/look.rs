@@ -4,13 +4,13 @@
 //! Whose an attachment is follows from the history: the first who wrote its mark took the content
 //! out. That is looked for only where it is not known, in charts that this clinic wrote in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chartmesh_protocol::attachment::{AttachmentName, Shape};
+use chartmesh_protocol::attachment::{AttachmentName, AttachmentPlace, Shape};
 use chartmesh_protocol::{AttachmentId, ChartId, CompartmentTag, NodeId};
 
 use super::saved::note_saved;
-use super::wants::{Found, found_in};
+use super::wants::{Found, Wish, found_in};
 use super::{lock, read_mark};
 use crate::clinic::open_chart::{OpenChart, Scope};
 use crate::clinic::{Clinic, ClinicError};
@@ -58,11 +58,43 @@ impl Clinic {
         if let Some(mark) = mark {
             let up_to = self.config.attachments.fetched_up_to();
             let small = |shape: &Shape| up_to.is_some_and(|most| shape.length() <= most);
-            let small = names.iter().filter(|(_, shape)| small(shape));
-            let small = small.map(|(name, shape)| (*name, *shape)).collect();
-            self.want(small, false, Some((*chart, mark)))?;
+            let (small, large): (Vec<_>, Vec<_>) = names
+                .iter()
+                .map(|(name, shape)| (*name, *shape))
+                .partition(|(_, shape)| small(shape));
+            if self.config.attachments.all_between_own_nodes && self.has_other_nodes()? {
+                let own = large.into_iter();
+                let own: Vec<_> = own.filter(|(name, _)| self.was_saved_here(name)).collect();
+                if !own.is_empty() {
+                    self.want(own, Wish::OfOwnNodes, None)?;
+                }
+            }
+            self.want(small, Wish::ByItself, Some((*chart, mark)))?;
         }
         Ok(names)
+    }
+
+    /// The attachments of a chart whose content a node took out; none of a chart that cannot be
+    /// read.
+    pub(crate) fn saved_by(
+        &self,
+        chart: &ChartId,
+        node: &NodeId,
+    ) -> Result<BTreeSet<AttachmentName>, ClinicError> {
+        let open = match self.open_chart(chart, Scope::Whole) {
+            Ok(open) => open,
+            Err(ClinicError::Unreadable { .. }) => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let of_node = writers(&open)?.into_iter().filter(|(_, by)| by == node);
+        let name = |(compartment, id)| AttachmentName {
+            place: AttachmentPlace {
+                chart: *chart,
+                compartment,
+            },
+            id,
+        };
+        Ok(of_node.map(|(of, _)| name(of)).collect())
     }
 
     /// Notes which of these this clinic saved, of those of which it is not known.

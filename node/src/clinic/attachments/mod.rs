@@ -17,6 +17,8 @@
 //! | `givers` | who could bring content that is not here |
 //! | `keep` | keeping pieces that came |
 //! | `come` | what came whole of others |
+//! | `own_nodes` | what the nodes of one clinic fetch from each other |
+//! | `lost` | what was here whole and is not any more |
 //! | `exchange` | what to ask a peer for, and what it may have |
 
 mod awaited;
@@ -27,6 +29,8 @@ mod keep;
 mod lacking;
 mod list;
 mod look;
+mod lost;
+mod own_nodes;
 mod put_back;
 mod saved;
 mod take_out;
@@ -48,11 +52,12 @@ pub(crate) use exchange::PeerPieces;
 pub use exchange::PieceDelivery;
 pub use givers::Absent;
 pub use list::{AttachmentLine, AttachmentState};
+pub use lost::{Lost, Mended};
 pub(crate) use put_back::shown;
 pub use put_back::{AbsentAttachment, Exported};
 pub(crate) use saved::{Saved, note_saved};
 pub(crate) use take_out::Known;
-pub(crate) use wants::{Wants, found_in};
+pub(crate) use wants::{Wants, found_in, key_of, name_of};
 
 /// Content above this many bytes lies outside the record: what a cut link may cost.
 const INSIDE_BYTES: usize = 16 * 1024;

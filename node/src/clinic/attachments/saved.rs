@@ -118,6 +118,18 @@ impl Clinic {
         self.attachments_saved().shapes.extend(attachments);
     }
 
+    /// What this clinic saved and what seems to be here whole.
+    pub(crate) fn attachments_saved_here(&self) -> Vec<(AttachmentName, Shape)> {
+        let all: Vec<(AttachmentName, Shape)> = {
+            let saved = self.attachments_saved();
+            let all = saved.shapes.iter();
+            all.map(|(name, shape)| (*name, *shape)).collect()
+        };
+        let here = all.into_iter();
+        here.filter(|(name, shape)| self.seems_here(name, *shape))
+            .collect()
+    }
+
     /// Whether this clinic saved an attachment, as far as is known.
     pub(super) fn was_saved_here(&self, name: &AttachmentName) -> bool {
         self.attachments_saved().shapes.contains_key(name)
@@ -211,6 +223,13 @@ impl Replica {
         if let Err(error) = clinic.look_for_attachments() {
             tracing::warn!(%error, "what this clinic saved was not looked for");
         }
+        let only_here = match self.is_of_own_clinic() {
+            true => clinic.only_here(&peer).unwrap_or_else(|error| {
+                tracing::warn!(%error, "what is here alone of this clinic is not told");
+                Vec::new()
+            }),
+            false => Vec::new(),
+        };
         let now = clinic.now_ms();
         let doubtful: Vec<(AttachmentName, Shape)> = {
             let saved = clinic.attachments_saved();
@@ -218,7 +237,7 @@ impl Replica {
                 let lacking = saved.lacking.since(&peer, name);
                 lacking.is_some_and(|at| now.saturating_sub(at) < ASKED_AGAIN_MS)
             };
-            let all = saved.in_doubt(&peer);
+            let all = saved.in_doubt(&peer).chain(only_here);
             all.filter(|(name, _)| !is_recent(name)).collect()
         };
         let is_new = |name: &AttachmentName| !self.lock().pieces.questioned.contains(name);
@@ -238,12 +257,19 @@ impl Replica {
     ) -> Result<(), ClinicError> {
         let (clinic, peer) = (&self.book.clinic, self.book.peer);
         clinic.are_lacking(&peer, lacking)?;
-        clinic.attachments_held(&peer, held)
+        match self.is_of_own_clinic() {
+            true => clinic.has_heard(&peer, held),
+            false => clinic.attachments_held(&peer, held),
+        }
     }
 
     /// Whether all of an attachment is here, and the peer may know it.
     pub(crate) fn tells_of(&self, name: &AttachmentName, shape: Shape) -> bool {
-        self.may_have(name)
-            && self.ask(|_, clinic| Ok(lock(&*clinic.blob(name, shape)?).is_whole()))
+        let is_here = self.may_have(name)
+            && self.ask(|_, clinic| Ok(lock(&*clinic.blob(name, shape)?).is_whole()));
+        if !is_here {
+            self.is_asked_in_vain(name, shape);
+        }
+        is_here
     }
 }

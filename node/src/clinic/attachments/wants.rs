@@ -46,11 +46,31 @@ pub(crate) struct Want {
     /// Whether a person asked for it.
     #[n(1)]
     pub(crate) requested: bool,
+    /// Present where only other nodes of this clinic are asked: it is too large to come from
+    /// others by itself.
+    #[n(2)]
+    own_nodes: Option<bool>,
+}
+
+/// Why attachments are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// A person asked for them.
+    Requested,
+    /// They come by themselves, whoever has them.
+    ByItself,
+    /// The clinic saved them, and each of its nodes is to hold them.
+    OfOwnNodes,
 }
 
 impl Want {
     pub(crate) fn shape(&self) -> Option<Shape> {
         Shape::new(self.length).ok()
+    }
+
+    /// Whether only other nodes of this clinic are asked for it.
+    pub(crate) fn is_of_own_nodes(&self) -> bool {
+        self.own_nodes == Some(true)
     }
 }
 
@@ -127,7 +147,7 @@ impl Wants {
     }
 }
 
-pub(super) fn key_of(name: &AttachmentName) -> Vec<u8> {
+pub(crate) fn key_of(name: &AttachmentName) -> Vec<u8> {
     let AttachmentPlace { chart, compartment } = name.place;
     [
         chart.as_bytes().as_slice(),
@@ -137,7 +157,7 @@ pub(super) fn key_of(name: &AttachmentName) -> Vec<u8> {
     .concat()
 }
 
-pub(super) fn name_of(key: &[u8]) -> Option<AttachmentName> {
+pub(crate) fn name_of(key: &[u8]) -> Option<AttachmentName> {
     let (chart, rest) = key.split_at_checked(ChartId::LEN)?;
     let (compartment, id) = rest.split_at_checked(CompartmentTag::LEN)?;
     Some(AttachmentName {
@@ -199,16 +219,19 @@ impl Clinic {
     pub(crate) fn want(
         &self,
         found: Vec<(AttachmentName, Shape)>,
-        requested: bool,
+        wish: Wish,
         looked: Option<(ChartId, Vec<u8>)>,
     ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
         let mut lacking = BTreeMap::new();
         for (name, shape) in found {
             if !lock(&*self.blob(&name, shape)?).is_whole() {
-                let before = self.wants().get(&name).is_some_and(|want| want.requested);
+                let before = self.wants().get(&name).copied();
+                let of_all = before.is_some_and(|want| !want.is_of_own_nodes());
+                let is_of_own = wish == Wish::OfOwnNodes && !of_all;
                 let want = Want {
                     length: shape.length(),
-                    requested: requested || before,
+                    requested: wish == Wish::Requested || before.is_some_and(|want| want.requested),
+                    own_nodes: is_of_own.then_some(true),
                 };
                 lacking.insert(name, want);
             }
@@ -230,7 +253,8 @@ impl Clinic {
         let names = lacking.iter().filter_map(shaped).collect();
         let mut wants = self.wants();
         wants.insert(lacking);
-        wants.requests = wants.requests.wrapping_add(u64::from(requested));
+        let is_request = wish == Wish::Requested;
+        wants.requests = wants.requests.wrapping_add(u64::from(is_request));
         drop(wants);
         Ok(names)
     }

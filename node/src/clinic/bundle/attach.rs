@@ -4,9 +4,10 @@
 //! Settings  "given" | node 32 | chart 16 | compartment 8 | id 32  -> feed number
 //! ```
 //!
-//! What goes along is what belongs to the charts of which anything goes along, as far as it is
-//! here. An attachment that was written whole is noted with how far our feed had come: once the
-//! peer tells that it holds so much, it has read that bundle, and does not get it again.
+//! What goes along is what belongs to the charts of which anything goes along, and what the
+//! recipient has told to lack, as far as it is here. An attachment that was written whole is noted
+//! with how far our feed had come: once the peer tells that it holds so much, it has read that
+//! bundle, and does not get it again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -137,15 +138,20 @@ impl Clinic {
         charts: &BTreeSet<ChartId>,
     ) -> Result<NotHere, ClinicError> {
         let mut not_here = NotHere::default();
+        let mut short = Vec::new();
         for chart in charts {
             let before = not_here.attachments;
             for (name, shape) in self.look_through(chart)? {
-                not_here.attachments += u64::from(!self.is_here(&name, shape)?);
+                if !self.is_here(&name, shape)? {
+                    not_here.attachments += 1;
+                    short.push((name, shape));
+                }
             }
             if not_here.attachments > before {
                 not_here.patients.push(*chart);
             }
         }
+        self.note_short(&short)?;
         Ok(not_here)
     }
 
@@ -181,24 +187,56 @@ impl Parts<'_> {
         &mut self,
         charts: &[ChartId],
     ) -> Result<Vec<(AttachmentName, Shape)>, ClinicError> {
-        let holds = self.replica.held_by_peer().value();
+        let lacked = self.clinic.lacked_by(&self.peer)?;
+        let mut all: BTreeSet<ChartId> = charts.iter().copied().collect();
+        let with_charts = all.clone();
+        all.extend(lacked.keys().map(|name| name.place.chart));
         let mut given = Vec::new();
-        for chart in charts.iter().collect::<BTreeSet<_>>() {
-            for (name, shape) in self.clinic.attachments_of(chart)? {
-                let before = self.clinic.noted(GIVEN, &self.peer, &name)?;
-                let has_it = before.is_some_and(|feed| feed <= holds)
-                    || self.clinic.is_known_to_hold(&self.peer, &name)
-                    || self.clinic.has_said(&self.peer, &name)?;
-                if has_it && !self.order.everything {
+        for chart in all {
+            let mut saved_there = None;
+            for (name, shape) in self.clinic.attachments_of(&chart)? {
+                let lacked = lacked.get(&name).filter(|(length, _)| *length == shape);
+                let only = lacked.map(|(_, pieces)| pieces.as_slice());
+                let only = only.filter(|_| !self.order.everything);
+                let is_due = only.is_some() || with_charts.contains(&chart);
+                if !is_due || (only.is_none() && self.has_it(&name, &mut saved_there)?) {
                     continue;
                 }
-                if self.add_attachment(&name, shape)? {
+                if self.add_attachment(&name, shape, only)? {
                     self.written.attachments += 1;
                     given.push((name, shape));
                 }
             }
         }
         Ok(given)
+    }
+
+    /// Whether the recipient holds an attachment, as far as is known. What it saved itself is
+    /// looked for once in a chart.
+    fn has_it(
+        &self,
+        name: &AttachmentName,
+        saved_there: &mut Option<BTreeSet<AttachmentName>>,
+    ) -> Result<bool, ClinicError> {
+        if self.order.everything {
+            return Ok(false);
+        }
+        let holds = self.replica.held_by_peer().value();
+        let before = self.clinic.noted(GIVEN, &self.peer, name)?;
+        if before.is_some_and(|feed| feed <= holds)
+            || self.clinic.is_known_to_hold(&self.peer, name)
+            || self.clinic.has_said(&self.peer, name)?
+        {
+            return Ok(true);
+        }
+        if self.clinic.has_lost(&self.peer)? {
+            return Ok(false);
+        }
+        let saved = match saved_there.take() {
+            Some(saved) => saved,
+            None => self.clinic.saved_by(&name.place.chart, &self.peer)?,
+        };
+        Ok(saved_there.insert(saved).contains(name))
     }
 
     /// Notes what the bundle holds whole, once it is written to its end.
@@ -213,14 +251,26 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// Adds what is here of an attachment; says whether that is all of it.
-    fn add_attachment(&mut self, name: &AttachmentName, shape: Shape) -> Result<bool, ClinicError> {
+    /// Adds what is here of an attachment, or only these pieces of it; says whether that is all of
+    /// it that is lacking.
+    fn add_attachment(
+        &mut self,
+        name: &AttachmentName,
+        shape: Shape,
+        only: Option<&[u32]>,
+    ) -> Result<bool, ClinicError> {
         let row = u32::try_from(MAX_PIECES_IN_A_ROW).unwrap_or(1);
         let mut first = 0;
         let mut is_whole = true;
+        let is_lacked = |number: &u32| only.is_none_or(|only| only.binary_search(number).is_ok());
         while first < shape.pieces() {
             let mut pieces = Vec::new();
-            for number in first..shape.pieces().min(first.saturating_add(row)) {
+            if !is_lacked(&first) {
+                first = first.saturating_add(1);
+                continue;
+            }
+            let numbers = first..shape.pieces().min(first.saturating_add(row));
+            for number in numbers.take_while(is_lacked) {
                 // Consent is asked for each piece, as a session does.
                 match self.replica.piece(name, shape, number) {
                     Some(piece) => pieces.push(piece),
@@ -229,6 +279,7 @@ impl Parts<'_> {
             }
             let count = u32::try_from(pieces.len()).unwrap_or(row);
             if pieces.is_empty() {
+                // It is not here either.
                 is_whole = false;
             } else if self.put_pieces(name, shape, first, &pieces, false)? {
                 self.begin_anew()?;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::reconcile::FeedNumber;
-use chartmesh_protocol::sync::bundle::{Account, Author, BundleId, PartWriter, Recipient};
+use chartmesh_protocol::sync::bundle::{
+    Account, Author, BundleError, BundleId, PartWriter, Recipient,
+};
 use chartmesh_protocol::sync::{FeedEntry, Holdings, ItemKind, Lane};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
 use rand::RngExt;
@@ -20,7 +22,6 @@ use crate::control::{BundleOrder, Progress};
 const MIN_PART_BYTES: u64 = 256 * 1024;
 /// What the certificates that an item needs may add to a part.
 const CERTIFICATES_BYTES: u64 = 16 * 1024;
-
 /// What naming pieces of an attachment adds to a part.
 const PIECES_BYTES: u64 = 256;
 
@@ -69,19 +70,14 @@ impl Clinic {
         progress: &dyn Fn(Progress),
     ) -> Result<BundleWritten, ClinicError> {
         self.check_own_end()?;
-        if order.max_size < MIN_PART_BYTES {
-            return Err(ClinicError::usage(format!(
-                "files of {} bytes are too small for any chart: allow at least {MIN_PART_BYTES}",
-                order.max_size
-            )));
-        }
+        check_size(order.max_size)?;
         let peer = self.find_peer(&order.peer)?;
         check_reader(&peer)?;
-        let sealing = self.sealing_key_of(&peer.clinic)?;
-        let sealing = sealing.ok_or(ClinicError::NotFound {
+        let unknown = ClinicError::NotFound {
             what: "clinic",
             look: "peer list",
-        })?;
+        };
+        let sealing = self.sealing_key_of(&peer.clinic)?.ok_or(unknown)?;
         if peer.clinic == self.clinic_id() {
             self.announce_node()?;
         }
@@ -129,6 +125,7 @@ impl Clinic {
             },
         };
         parts.written.bundle = parts.bundle.to_string();
+        self.note_made(&parts.bundle, &peer.clinic)?;
         parts.begin()?;
         for load in &loads {
             parts.add(load)?;
@@ -255,9 +252,12 @@ impl Parts<'_> {
         Ok(false)
     }
 
-    /// Adds that these attachments are here.
-    pub(super) fn put_held(&mut self, held: &[(AttachmentName, Shape)]) -> Result<(), ClinicError> {
-        let cost = PartWriter::held_cost(held.len());
+    /// Adds what tells the recipient something, and costs so many bytes at most.
+    pub(super) fn put_told(
+        &mut self,
+        cost: u64,
+        write: impl FnOnce(&mut PartWriter) -> Result<Vec<u8>, BundleError>,
+    ) -> Result<(), ClinicError> {
         let size = self.part.as_ref().map_or(0, |part| part.writer.size());
         if size.saturating_add(cost) > self.order.max_size {
             self.begin_anew()?;
@@ -265,7 +265,7 @@ impl Parts<'_> {
         let Some(part) = &mut self.part else {
             return Err(ClinicError::fault("no part of the bundle is open"));
         };
-        let ready = part.writer.held(held).map_err(ClinicError::fault)?;
+        let ready = write(&mut part.writer).map_err(ClinicError::fault)?;
         part.items += 1;
         let written = part.file.write(&ready);
         written.map_err(|error| cannot(&self.order.out, &error))
@@ -275,6 +275,7 @@ impl Parts<'_> {
     fn finish(mut self, charts: &[ChartId]) -> Result<BundleWritten, ClinicError> {
         let given = self.add_attachments(charts)?;
         let told = self.add_held(&given)?;
+        self.add_rest()?;
         self.end(true)?;
         self.note_given(&given)?;
         self.note_told(&told)?;
@@ -354,6 +355,15 @@ impl Parts<'_> {
         self.written.files.push(path);
         Ok(())
     }
+}
+
+fn check_size(bytes: u64) -> Result<(), ClinicError> {
+    if bytes >= MIN_PART_BYTES {
+        return Ok(());
+    }
+    Err(ClinicError::usage(format!(
+        "files of {bytes} bytes are too small for any chart: allow at least {MIN_PART_BYTES}"
+    )))
 }
 
 /// A relay has nothing that it could open a bundle with.

@@ -62,7 +62,32 @@ fn key(node: &NodeId, bundle: &BundleId) -> Vec<u8> {
     [prefix(node).as_slice(), bundle.as_bytes()].concat()
 }
 
+fn made_key(bundle: &BundleId) -> Vec<u8> {
+    [b"made".as_slice(), bundle.as_bytes()].concat()
+}
+
 impl Clinic {
+    /// Notes that a bundle is written here, for whoever finds it among those to be read.
+    pub(super) fn note_made(
+        &self,
+        bundle: &BundleId,
+        clinic: &ClinicId,
+    ) -> Result<(), ClinicError> {
+        let mut batch = Batch::new();
+        let clinic = clinic.as_bytes().to_vec();
+        batch.put(Space::Settings, made_key(bundle), clinic);
+        self.store.commit(batch)?;
+        Ok(())
+    }
+
+    /// Whether a bundle was written here.
+    pub(super) fn has_made(&self, bundle: &BundleId) -> Result<bool, ClinicError> {
+        Ok(self
+            .store
+            .get(Space::Settings, &made_key(bundle))?
+            .is_some())
+    }
+
     /// What was read of a bundle.
     pub(super) fn received(
         &self,

@@ -52,6 +52,9 @@ pub struct PartRead {
     /// Attachments of which it says that the node which made it holds them.
     #[serde(default)]
     pub told: u64,
+    /// Why it is to be left alone, where nothing is wrong with it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub skipped: Option<String>,
     /// Why it was not read to its end, or why items were not taken in.
     pub error: Option<String>,
 }

@@ -118,7 +118,9 @@ impl Clinic {
     /// short; and whether a session waits for pieces of it.
     fn wanted_attachments(&self) -> Vec<(WantedAttachment, bool)> {
         let wants = self.wants();
-        let all = wants.all().filter_map(|(name, want)| {
+        // Nodes of one clinic do not ask each other through a relay.
+        let all = wants.all().filter(|(_, want)| !want.is_of_own_nodes());
+        let all = all.filter_map(|(name, want)| {
             let (name, length) = (*name, want.shape()?.length());
             let one = WantedAttachment { name, length };
             Some((!want.requested, one, wants.is_asked(&name)))

@@ -162,6 +162,9 @@ impl PeerStore for Carrier {
     fn unsent_items(&self) -> Vec<ItemId> {
         self.fresh().unsent_items(&|number| self.is_held(number))
     }
+    fn unsent_pieces(&self) -> u64 {
+        self.fresh().unsent_pieces(&|number| self.is_held(number))
+    }
     fn standing(&self) -> Standing {
         let owed_out = self.owed_out();
         let post = self.lock();

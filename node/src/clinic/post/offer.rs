@@ -83,6 +83,13 @@ impl Post {
         unsent.filter_map(|(_, entry)| entry.item()).collect()
     }
 
+    /// How many pieces of attachments the relay is not known to hold.
+    pub(super) fn unsent_pieces(&self, is_held: &dyn Fn(u64) -> bool) -> u64 {
+        let pieces = self.entries.iter();
+        let pieces = pieces.filter(|(number, entry)| entry.piece().is_some() && !is_held(**number));
+        u64::try_from(pieces.count()).unwrap_or(u64::MAX)
+    }
+
     /// All that counts, of a kind.
     pub(super) fn shared(
         &self,

@@ -17,6 +17,7 @@ mod missing;
 mod mistaken;
 mod nonsense;
 mod opening;
+mod own_nodes;
 mod patient_card;
 mod pins;
 mod relay;
@@ -28,6 +29,7 @@ mod relay_random;
 mod relay_receipts;
 mod sharing;
 mod sticks;
+mod sticks_rest;
 mod told;
 mod twins;
 

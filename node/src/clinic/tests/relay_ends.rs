@@ -68,7 +68,7 @@ fn the_end_of_a_relays_consent_is_heard_through_the_relay() {
     assert_eq!(ended(away), 1);
     // What nobody fetches there any more waits again, and home has it not.
     let waits = line(away, home);
-    let said = "not connected, 1 record waits; confirmed just now, through Relay";
+    let said = "not connected, 1 record waits; last in sync just now, through Relay";
     assert_eq!((waits.records, waits.summary.as_str()), (1, said));
     assert!(!has_not_heard(away, home));
     let passed = home.clinic.passed_on(&away.clinic.node_id()).unwrap();

@@ -54,7 +54,7 @@ fn a_clinic_learns_through_the_relay_that_the_other_has_what_it_saved() {
 
     home.import(&visit(home, &amina, "v1"));
     let waits = line(home, away);
-    let said = "not connected, 1 record waits; confirmed just now, through Relay";
+    let said = "not connected, 1 record waits; last in sync just now, through Relay";
     assert_eq!((waits.records, waits.summary.as_str()), (1, said));
     for place in [0, 1, 0] {
         coast.visit(place).unwrap();

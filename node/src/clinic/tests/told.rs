@@ -68,8 +68,8 @@ fn a_clinic_whose_consent_has_ended_is_not_said_to_have_everything() {
     home.import(&visit(&home, &amina, "v0"));
     assert_eq!(
         said(&home, &away),
-        "not connected, 1 change of consent waits; confirmed just now; it has NOT HEARD yet that \
-         a consent has ended (1 patient)"
+        "not connected, 1 change of consent waits; last in sync just now; it has NOT HEARD yet \
+         that a consent has ended (1 patient)"
     );
     sync(&home, &away).unwrap();
     assert_eq!(

@@ -6,6 +6,7 @@ use libp2p::swarm::{ConnectionId, DialError};
 use tokio::time::Instant;
 
 use super::Hub;
+use crate::net::spoken;
 use crate::net::status::LinkState;
 
 /// A dial of ours that is under way. libp2p dials too, to get through address translators, and what
@@ -217,11 +218,8 @@ fn failed_because(error: &DialError) -> String {
             "another node answers at this address: ask the clinic for its new card".to_owned()
         }
         DialError::Transport(attempts) => {
-            let tried: Vec<String> = attempts
-                .iter()
-                .map(|(address, _)| address.to_string())
-                .collect();
-            format!("no answer at {}", tried.join(", "))
+            let tried = attempts.iter().map(|(address, _)| address);
+            format!("no answer at {}", spoken::places(tried))
         }
         DialError::NoAddresses => "no address of this clinic is known".to_owned(),
         other => other.to_string(),

@@ -5,6 +5,7 @@ mod damage;
 mod format;
 mod full;
 mod power;
+mod shrink;
 mod view;
 
 use std::fs;

@@ -13,4 +13,5 @@ mod history;
 mod house;
 mod judgements;
 mod laws;
+mod segments;
 mod statements;

@@ -1,6 +1,7 @@
 //! What is wrong with a bundle file.
 
 use super::super::frame::FrameError;
+use super::BundleId;
 use crate::codec::CodecError;
 use crate::id::ClinicId;
 use crate::identity::{SignatureError, SignedError};
@@ -17,6 +18,8 @@ pub enum BundleError {
     ForAnother {
         /// The clinic that can open it.
         recipient: ClinicId,
+        /// Which bundle it is of.
+        bundle: BundleId,
     },
     /// The recipient's sealing key is not usable, or ours is not.
     #[error("the sealing key of the clinic that it is for is not usable")]

@@ -9,7 +9,7 @@
 //! block     = length u32, big-endian | ciphertext                    at most 64 KiB of plain text
 //! plain     = flag | bytes            flag 0: more follows; 1: the part ends; 2: the bundle ends
 //! bytes     = [after, signature 64] | HELLO | CERTIFICATE            of the first block
-//!           | (CERTIFICATE | ITEM | MORE | WANT | PIECE | REST | ASK HELD)..
+//!           | (CERTIFICATE | ITEM | MORE | WANT | PIECE | REST | ASK HELD | ASK LACK | RANGES)..
 //!                                                                   of all others, whole frames
 //! ```
 //!
@@ -32,7 +32,11 @@
 //!
 //! Last comes what the sender holds of attachments, for whoever saved them and will not ask it over
 //! a link: each HELD stands behind the ASK that it would answer in a session. It is told until the
-//! recipient is known to have read it.
+//! recipient is known to have read it. A LACK behind an ASK of one attachment names pieces that the
+//! sender lacks of it, and would have: it holds the others. RANGES, of one range with all keys that
+//! the sender has to name, tell which of the recipient's items it took out of bundles that it has
+//! not read to their end, under the [`taken_key`] of the pair: from a stick that was copied in part
+//! it needs only the rest.
 //!
 //! ```
 //! use chartmesh_protocol::sync::bundle::{PartReader, Piece};
@@ -50,12 +54,14 @@ mod head;
 mod opening;
 mod pieces;
 mod reader;
+mod telling;
 mod writer;
 
 pub use error::BundleError;
 pub use head::{BundleId, PartHead};
 pub use opening::Opening;
 pub use reader::{PartReader, Piece};
+pub use telling::taken_key;
 pub use writer::{Account, Author, PartWriter, Recipient};
 
 /// Plain text of a block: large enough that its 20 bytes of cost vanish, small enough that a stick

@@ -7,9 +7,10 @@ use hpke::{Deserializable, OpModeR};
 
 use super::super::frame::{Frame, FrameReader};
 use super::super::item::{ItemKind, Lane};
-use super::super::payload::{AskFrame, ItemFrame};
+use super::super::payload::ItemFrame;
 use super::super::sender::most_bytes;
 use super::pieces::{PieceReader, Taken};
+use super::telling::{TellingReader, Told};
 use super::{
     BUNDLE_ENDS, BundleError, LENGTH_BYTES, MAX_BLOCK_BYTES, MORE, Opening, PART_ENDS, PartHead,
     TAG_BYTES, opening,
@@ -17,6 +18,7 @@ use super::{
 use crate::attachment::{AttachmentName, Shape};
 use crate::id::ClinicId;
 use crate::identity::SealingKey;
+use crate::reconcile::ItemKey;
 
 /// What comes out of a part, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,23 @@ pub enum Piece {
     },
     /// The sender holds these attachments whole, by its word.
     Held(Vec<AttachmentName>),
+    /// The sender lacks these pieces of an attachment, by its word, and would have them. Several in
+    /// a row may be of one attachment.
+    Lacking {
+        /// The attachment.
+        name: AttachmentName,
+        /// Its content's shape.
+        shape: Shape,
+        /// The numbers of the pieces, ascending.
+        pieces: Vec<u32>,
+    },
+    /// The sender took these items of ours out of bundles that it has not read to their end.
+    Taken {
+        /// What they are.
+        kind: ItemKind,
+        /// Their keys, under the [`taken_key`](super::taken_key) of the pair.
+        keys: Vec<ItemKey>,
+    },
     /// The part is whole.
     End {
         /// Whether it is the last one of the bundle.
@@ -63,8 +82,7 @@ pub struct PartReader {
     blocks: u64,
     item: Option<Partial>,
     pieces: PieceReader,
-    /// What the next frame says is held or not.
-    asked: Option<AskFrame>,
+    telling: TellingReader,
 }
 
 enum State {
@@ -92,7 +110,7 @@ impl PartReader {
             blocks: 0,
             item: None,
             pieces: PieceReader::default(),
-            asked: None,
+            telling: TellingReader::default(),
         }
     }
 
@@ -185,24 +203,25 @@ impl PartReader {
                 Ok(Taken::Other(frame)) => frame,
                 Err(()) => return Err(content()),
             };
-            if let Some(asked) = self.asked.take() {
-                let held = answered(&asked, &frame).ok_or_else(content)?;
-                pieces.push(Piece::Held(held));
+            if self.item.is_some() {
+                self.continued(frame, pieces).ok_or_else(content)?;
                 continue;
             }
-            match (frame, self.item.take()) {
-                (Frame::Ask(ask), None) => self.asked = Some(ask),
-                (Frame::Certificate(bytes), None) => pieces.push(Piece::Certificate(bytes)),
-                (Frame::Item(item), None) => self.grow(begun(item).ok_or_else(content)?, pieces),
-                (Frame::More(more), Some(mut partial))
-                    if more.lane == partial.lane
-                        && !more.bytes.is_empty()
-                        && more.bytes.len() <= partial.size.saturating_sub(partial.bytes.len()) =>
-                {
-                    partial.bytes.extend_from_slice(&more.bytes);
-                    self.grow(partial, pieces);
+            let frame = match self.telling.take(frame) {
+                Ok(Told::Nothing) => continue,
+                Ok(Told::Piece(piece)) => {
+                    pieces.push(piece);
+                    continue;
                 }
-                _ => return Err(content()),
+                Ok(Told::Other(frame)) => frame,
+                Err(()) => return Err(content()),
+            };
+            if let Frame::Certificate(bytes) = frame {
+                pieces.push(Piece::Certificate(bytes));
+            } else if let Frame::Item(item) = frame {
+                self.grow(begun(item).ok_or_else(content)?, pieces);
+            } else {
+                return Err(content());
             }
         }
         if reader.is_between_frames() {
@@ -212,9 +231,24 @@ impl PartReader {
         }
     }
 
+    /// Takes the next fragment of the item that has come in part; none where it is another frame.
+    fn continued(&mut self, frame: Frame, pieces: &mut Vec<Piece>) -> Option<()> {
+        let (Frame::More(more), Some(mut partial)) = (frame, self.item.take()) else {
+            return None;
+        };
+        let room = partial.size.saturating_sub(partial.bytes.len());
+        let fits = !more.bytes.is_empty() && more.bytes.len() <= room;
+        if more.lane != partial.lane || !fits {
+            return None;
+        }
+        partial.bytes.extend_from_slice(&more.bytes);
+        self.grow(partial, pieces);
+        Some(())
+    }
+
     /// Whether neither an item nor a piece has come in part, and no answer is to come.
     fn is_between_items(&self) -> bool {
-        self.item.is_none() && self.pieces.is_between() && self.asked.is_none()
+        self.item.is_none() && self.pieces.is_between() && self.telling.is_between()
     }
 
     /// Gives an item out once it is whole.
@@ -228,19 +262,6 @@ impl PartReader {
             self.item = Some(partial);
         }
     }
-}
-
-/// What is held of that which was asked for, where the frame is the answer.
-fn answered(asked: &AskFrame, frame: &Frame) -> Option<Vec<AttachmentName>> {
-    let Frame::Held(answer) = frame else {
-        return None;
-    };
-    let name = |place: &u32| {
-        let of = asked.of.get(usize::try_from(*place).ok()?)?;
-        Shape::new(of.length).is_ok().then_some(of.name)
-    };
-    let held = answer.held.iter().map(name).collect::<Option<_>>()?;
-    (answer.number == asked.number).then_some(held)
 }
 
 /// The beginning of an item, unless it claims a size that none has.
@@ -260,6 +281,7 @@ fn open(head: &PartHead, own: ClinicId, sealing: &SealingKey) -> Result<Context,
     if head.recipient != own {
         return Err(BundleError::ForAnother {
             recipient: head.recipient,
+            bundle: head.bundle,
         });
     }
     let altered = |_| BundleError::Altered { block: 0 };

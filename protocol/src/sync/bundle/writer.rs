@@ -10,10 +10,8 @@ use super::super::frame::Frame;
 use super::super::hello::{Hello, Standing};
 use super::super::holdings::Holdings;
 use super::super::item::FeedEntry;
-use super::super::limits::{ASKED_NAMES_A_FRAME, FRAGMENT_BYTES};
-use super::super::payload::{
-    AskFrame, HeldFrame, InDoubt, ItemFrame, MoreFrame, PieceFrame, Span, WantFrame,
-};
+use super::super::limits::FRAGMENT_BYTES;
+use super::super::payload::{ItemFrame, MoreFrame, PieceFrame, Span, WantFrame};
 use super::super::sender::most_bytes;
 use super::head::ENCAPSULATED_BYTES;
 use super::{
@@ -243,42 +241,6 @@ impl PartWriter {
             for fragment in rest.chunks(FRAGMENT_BYTES) {
                 self.frame(&Frame::Rest(fragment.to_vec()), &mut out)?;
             }
-        }
-        Ok(out)
-    }
-
-    /// What telling of so many attachments adds at most.
-    pub fn held_cost(names: usize) -> u64 {
-        /// A name with its length and its place.
-        const NAME_COST: usize = 80;
-        let frames = names.div_ceil(ASKED_NAMES_A_FRAME).max(1);
-        let cost = names.saturating_mul(NAME_COST);
-        let cost = cost.saturating_add(frames.saturating_mul(32));
-        u64::try_from(cost).unwrap_or(u64::MAX)
-    }
-
-    /// Adds that the sender holds these attachments whole; returns the bytes that are ready.
-    ///
-    /// # Errors
-    /// As [`end`](Self::end).
-    pub fn held(&mut self, held: &[(AttachmentName, Shape)]) -> Result<Vec<u8>, BundleError> {
-        let mut out = Vec::new();
-        for some in held.chunks(ASKED_NAMES_A_FRAME) {
-            let of = some.iter().map(|(name, shape)| InDoubt {
-                name: *name,
-                length: shape.length(),
-            });
-            let ask = AskFrame {
-                number: 0,
-                of: of.collect(),
-            };
-            self.frame(&Frame::Ask(ask), &mut out)?;
-            let places = (0_u32..).zip(some).map(|(place, _)| place);
-            let held = HeldFrame {
-                number: 0,
-                held: places.collect(),
-            };
-            self.frame(&Frame::Held(held), &mut out)?;
         }
         Ok(out)
     }

@@ -105,6 +105,8 @@ fn items_of(pieces: &[Piece]) -> Vec<Vec<u8>> {
         | Piece::Certificate(_)
         | Piece::Attachment { .. }
         | Piece::Held(_)
+        | Piece::Lacking { .. }
+        | Piece::Taken { .. }
         | Piece::End { .. } => None,
     };
     pieces.iter().filter_map(item).collect()
@@ -155,7 +157,8 @@ fn a_part_for_another_clinic_or_another_key_does_not_open() {
         .push(&file, &mut Vec::new())
         .unwrap_err();
     let recipient = couple.recipient.clinic();
-    assert_eq!(error, BundleError::ForAnother { recipient });
+    let bundle = BUNDLE;
+    assert_eq!(error, BundleError::ForAnother { recipient, bundle });
     let wrong = SealingKey::generate(&mut ChaCha20Rng::seed_from_u64(5));
     let error = PartReader::new(recipient, wrong)
         .push(&file, &mut Vec::new())

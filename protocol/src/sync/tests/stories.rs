@@ -54,12 +54,16 @@ fn a_hello_with_the_largest_numbers_fits_its_limit() {
 }
 
 #[test]
-fn two_empty_stores_are_in_sync_after_one_round_trip() {
+fn two_empty_stores_are_in_sync_once_both_have_let_the_other_in() {
     let mut pair = Pair::new();
-    pair.connect();
-    pair.drive();
-    pair.assert_in_sync();
-    assert_eq!(pair.report(A).round_trips, 1);
+    // The first time, the certificate goes after the greeting, and the answer to it is waited for.
+    for trips in [2, 1] {
+        pair.connect();
+        pair.drive();
+        pair.assert_in_sync();
+        assert_eq!([A, B].map(|end| pair.report(end).round_trips), [trips; 2]);
+        pair.cut();
+    }
 }
 
 #[test]
@@ -339,6 +343,27 @@ fn an_unknown_clinic_is_told_so_and_learns_nothing_more() {
         pair.ends[A].closed,
         Some(CloseReason::ByPeer(CloseCode::NotKnown))
     );
+}
+
+#[test]
+fn whoever_is_not_let_in_is_not_in_sync_with_stores_that_share_nothing() {
+    // Never met; and met once, before the clinic was removed.
+    let mut met = Pair::new();
+    met.connect();
+    met.drive();
+    met.cut();
+    for mut pair in [Pair::new(), met] {
+        let clinic = pair.ends[A].identity.clinic();
+        pair.ends[B].store.known_clinics.clear();
+        pair.connect();
+        pair.drive();
+        assert_eq!(pair.error(B), SyncError::UnknownClinic { clinic });
+        let told = CloseReason::ByPeer(CloseCode::NotKnown);
+        assert_eq!(pair.ends[A].closed, Some(told));
+        for end in [A, B] {
+            assert_eq!(pair.ends[end].reports, [], "{end} says that it is in sync");
+        }
+    }
 }
 
 #[test]

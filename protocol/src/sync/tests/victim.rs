@@ -105,7 +105,7 @@ impl Victim {
     pub(super) fn hello(&self) -> Hello {
         Hello {
             certificate: self.pair.ends[1 - self.end].identity.certificate.hash(),
-            known: None,
+            known: Some(self.pair.ends[self.end].identity.certificate.hash()),
             standing: Standing {
                 incarnation: StoreIncarnation::new(11),
                 newest: FeedNumber::new(5),

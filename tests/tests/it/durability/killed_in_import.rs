@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chartmesh::clinic::Labels;
 use chartmesh::control::{self, Exit, Request};
 use chartmesh_tests::Clinic;
 use chartmesh_tests::bundle::{Resources, resources};
@@ -41,8 +42,8 @@ fn import_until_killed(
         for _ in 0..CLIENTS {
             scope.spawn(|| {
                 while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let paths = vec![file.clone()];
-                    if ask(&dir, &Request::Import { paths }).is_none() {
+                    let (paths, labels) = (vec![file.clone()], Labels::Kept);
+                    if ask(&dir, &Request::Import { paths, labels }).is_none() {
                         return;
                     }
                     acknowledged.lock().unwrap().push(file.clone());

@@ -115,3 +115,103 @@ fn a_card_made_before_the_first_run_names_the_addresses_that_are_certain() {
     assert_eq!(card["addresses"], serde_json::json!([certain]));
     assert_eq!(clinic.json(&["id"])["addresses"], card["addresses"]);
 }
+
+/// What a command that did what it was asked to says on standard error.
+fn warned(clinic: &Clinic, arguments: &[&str]) -> String {
+    let output = clinic.cli(arguments);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    output.stderr
+}
+
+/// A clinic whose node has never run, and that knows no address of its own.
+fn without_address(name: &str) -> Clinic {
+    let clinic = Clinic::create(PROGRAM, name);
+    std::fs::remove_dir_all(clinic.dir()).unwrap();
+    let listen = ["--listen", "/ip4/0.0.0.0/tcp/0"];
+    clinic.ok(&[&["init", "--name", name][..], &listen].concat());
+    clinic
+}
+
+#[test]
+fn whose_card_has_no_address_is_said_at_once_how_the_two_meet() {
+    let (hill, river) = (without_address("Hill Clinic"), without_address("River"));
+    let said = warned(&hill, &["peer", "add", &river.card()]);
+    for words in [
+        "WARNING: the card has no address, so this node cannot call River",
+        "River has to call this one",
+        "chartmesh id --card-only",
+        "mdns = true",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let reached = Clinic::create(PROGRAM, "Coast Pharmacy");
+    assert_eq!(warned(&hill, &["peer", "add", &reached.card()]), "");
+    // An enrolment file, where it is made and where it is read.
+    let out = hill.scratch().join("ward.enrolment");
+    let out = out.to_str().unwrap();
+    let enroll = ["--json", "node", "enroll", "--name", "Ward", "--out", out];
+    let made = hill.cli(&enroll);
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let said = &made.stderr;
+    assert!(
+        said.contains("the file has no address of this node"),
+        "{said}"
+    );
+    let made: serde_json::Value = serde_json::from_str(&made.stdout).unwrap();
+    let code = hill.scratch().join("code");
+    std::fs::write(&code, made["code"].as_str().unwrap()).unwrap();
+    let code = code.to_str().unwrap();
+    std::fs::remove_dir_all(river.dir()).unwrap();
+    let init = ["init", "--enroll", out, "--code-file", code];
+    let as_relay = river.fails(&[&init[..], &["--role", "relay"]].concat(), 2);
+    assert!(as_relay.contains("no relay"), "{as_relay}");
+    assert!(!river.dir().exists());
+    let said = warned(&river, &init);
+    assert!(
+        said.contains("no address of the clinic's other node"),
+        "{said}"
+    );
+    assert!(said.contains("mdns = true"), "{said}");
+}
+
+#[test]
+fn two_clinics_of_one_name_are_told_apart_wherever_they_are_named() {
+    let [hill, one, other] =
+        ["Hill Clinic", "St Mary", "st mary "].map(|name| Clinic::create(PROGRAM, name));
+    assert_eq!(warned(&hill, &["peer", "add", &one.card()]), "");
+    let said = warned(&hill, &["peer", "add", &other.card()]);
+    let [first, second] = [&one, &other].map(|clinic| clinic.id()[..8].to_owned());
+    let words = format!("clinic {first} has the same name");
+    assert!(said.contains(&words), "{said}");
+    let (first, second) = (format!("St Mary ({first})"), format!("st mary ({second})"));
+    assert!(said.contains(&second), "{said}");
+    let amina = text(&hill.json(&["patient", "register", "--given", "Amina"])["id"]);
+    for to in [&one, &other] {
+        super::grant(&hill, &amina, to, "all");
+    }
+    let list = ["consent", "list", "--patient", &amina];
+    for command in [
+        &["peer", "list"][..],
+        &["status"],
+        &["sync", "status"],
+        &list,
+    ] {
+        let shown = hill.ok(command);
+        for name in [&first, &second] {
+            assert!(
+                shown.contains(name.as_str()),
+                "{command:?}: {name}: {shown}"
+            );
+        }
+    }
+    // One that is called as this clinic itself.
+    let double = Clinic::create(PROGRAM, "Hill Clinic");
+    let said = warned(&hill, &["peer", "add", &double.card()]);
+    assert!(
+        said.contains("this clinic itself has the same name"),
+        "{said}"
+    );
+    hill.ok(&["peer", "remove", &other.id()]);
+    let shown = hill.ok(&["peer", "list"]);
+    assert!(shown.contains("St Mary\n"), "{shown}");
+}

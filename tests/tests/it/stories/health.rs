@@ -148,6 +148,7 @@ fn a_sync_reports_every_field_and_one_peer_alone_when_asked() {
         "records_received",
         "records_sent",
         "round_trips",
+        "summary",
         "tier",
     ];
     assert_eq!(fields, expected);

@@ -4,22 +4,28 @@ mod attachments;
 mod cards;
 mod commands;
 mod compaction;
+mod doctor;
 mod edits;
 mod emergency;
 mod grants;
 mod health;
 mod missing;
+mod moved;
 mod parcels;
 mod patient_cards;
 mod patients;
 mod referral;
+mod relay_disk;
 mod relays;
 mod restart;
 mod revocation;
 mod secrecy;
 mod sharing;
+mod stick_files;
 mod sticks;
+mod told_log;
 mod twins;
+mod unanswered;
 mod visits;
 
 use std::time::Duration;
@@ -52,11 +58,16 @@ pub(crate) struct NakatoShared {
 
 /// Registers a patient at a clinic and lets another one read and write the whole chart.
 pub(crate) fn shared_with(home: &Clinic, other: &Clinic) -> NakatoShared {
+    shared_in_part(home, other, "all")
+}
+
+/// Registers a patient at a clinic and lets another one read and write these compartments.
+fn shared_in_part(home: &Clinic, other: &Clinic, compartments: &str) -> NakatoShared {
     let registered = home.json(&[
         "patient", "register", "--given", "Amina", "--family", "Nakato",
     ]);
     let chart = text(&registered["id"]);
-    let granted = grant(home, &chart, other, "all");
+    let granted = grant(home, &chart, other, compartments);
     NakatoShared {
         patient: text(&registered["fhir_id"]),
         grant: text(&granted["grant"]),

@@ -192,7 +192,7 @@ fn clinics_that_meet_nowhere_else_hear_at_the_relay_that_it_may_carry_no_more() 
     coast.visit(&coast.river);
     let waits = told(&coast.river, &coast.hill);
     assert!(
-        waits.starts_with("not connected, 1 record waits; confirmed "),
+        waits.starts_with("not connected, 1 record waits; last in sync "),
         "{waits}"
     );
     assert!(!waits.contains("at Coast Relay"), "{waits}");
