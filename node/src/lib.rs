@@ -8,6 +8,7 @@
 //! - [`net`]: libp2p and the sync sessions.
 //! - [`control`], [`service`], [`daemon`], [`http`]: the running node.
 //! - [`interop`], [`generate`]: files of other systems, and invented patients.
+//! - [`print`](mod@print): pages of paper.
 //! - [`cli`], [`demo`]: what a person types.
 
 pub mod blobs;
@@ -24,5 +25,6 @@ pub mod http;
 pub mod interop;
 pub mod keys;
 pub mod net;
+pub mod print;
 pub mod service;
 pub mod store;

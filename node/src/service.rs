@@ -1,16 +1,18 @@
 //! Carries out commands: on the running node's store and network, or on a store that the command
 //! line has opened for itself.
 
+mod card;
 mod emergency;
 mod fetch;
 mod sync;
+mod taken_out;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::Engine as _;
-
-use crate::clinic::{Clinic, ClinicError, Exported};
-use crate::control::{Answer, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request};
+use crate::clinic::{Clinic, ClinicError};
+use crate::control::{
+    Answer, CardRequest, EmergencyRequest, Exit, Failure, NodeRequest, Progress, Request,
+};
 use crate::net::{Network, NetworkOptions, PeerStatus};
 
 /// Takes note of how far a command has come.
@@ -71,6 +73,10 @@ impl Service {
             Request::Emergency(EmergencyRequest::Open(ref order)) => {
                 check_role(&self.clinic, &request)?;
                 self.open_in_emergency(order.clone(), &report).await
+            }
+            Request::Card(CardRequest::Grant(ref order)) => {
+                check_role(&self.clinic, &request)?;
+                self.grant_by_card(order.clone(), &report).await
             }
             Request::SyncNow { peer } => self.sync_now(peer.as_deref(), &report).await,
             Request::SyncStatus => self.sync_status(),
@@ -219,12 +225,12 @@ fn carried_out(
             let failed = imported.files.iter().any(|file| file.error.is_some());
             ending(&imported, failed.then_some(Exit::Failed))
         }
-        Request::Export { patient, ndjson } => exported(clinic, &patient, ndjson),
+        Request::Export { patient, ndjson } => taken_out::exported(clinic, &patient, ndjson),
         Request::AttachmentSave {
             patient,
             resource,
             number,
-        } => saved(clinic, &patient, &resource, number),
+        } => taken_out::saved(clinic, &patient, &resource, number),
         Request::ChartShow { id } => Answer::done(&clinic.chart_view(&id)?),
         Request::ChartHistory { id } => Answer::done(&clinic.history(&id)?),
         Request::ChartConflicts { id } => Answer::done(&clinic.conflicts(&id)?),
@@ -238,7 +244,8 @@ fn carried_out(
         }
         Request::ConsentList { patient } => Answer::done(&clinic.grants(patient.as_deref())?),
         Request::ConsentShow { grant } => Answer::done(&clinic.grant_shown(&grant)?),
-        Request::Emergency(of) => on_emergencies(clinic, of),
+        Request::Emergency(of) => emergency::on_store(clinic, of),
+        Request::Card(of) => card::on_store(clinic, of),
         Request::HeldList { patient } => Answer::done(&clinic.held_list(patient.as_deref())?),
         Request::HeldAdmit { ids, reason } => Answer::done(&clinic.admit(&ids, &reason)?),
         Request::ConsentVerify { patient } => ledgers_checked(clinic, patient.as_deref(), report),
@@ -285,50 +292,6 @@ fn searched(clinic: &Clinic, words: &[String]) -> Result<Answer, Failure> {
         not_searched,
         ..Answer::done(&found)?
     })
-}
-
-/// A chart as FHIR, and what it lacks.
-fn exported(clinic: &Clinic, patient: &str, ndjson: bool) -> Result<Answer, Failure> {
-    let Exported { text, absent, held } = clinic.export_chart(patient, ndjson)?;
-    let value = if ndjson {
-        serde_json::value::to_raw_value(&text)
-    } else {
-        serde_json::value::RawValue::from_string(text)
-    };
-    Ok(Answer {
-        absent,
-        held,
-        ..Answer::of(value.map_err(ClinicError::fault)?)
-    })
-}
-
-/// The content of an attachment.
-fn saved(clinic: &Clinic, patient: &str, resource: &str, number: usize) -> Result<Answer, Failure> {
-    let content = clinic.attachment_content(patient, resource, number)?;
-    let data = base64::engine::general_purpose::STANDARD.encode(content);
-    Answer::done(&serde_json::json!({ "data": data }))
-}
-
-fn on_emergencies(clinic: &Clinic, request: EmergencyRequest) -> Result<Answer, Failure> {
-    match request {
-        EmergencyRequest::List { patient } => {
-            Answer::done(&clinic.emergencies(patient.as_deref())?)
-        }
-        EmergencyRequest::Review {
-            id,
-            justified,
-            note,
-        } => Answer::done(&clinic.review_emergency(&id, justified, &note)?),
-        EmergencyRequest::Rule {
-            patient,
-            allowed,
-            pin,
-        } => Answer::done(&clinic.rule_emergencies(&patient, allowed, pin.as_ref())?),
-        EmergencyRequest::Code { patient } => Answer::done(&clinic.emergency_code(&patient)?),
-        EmergencyRequest::Open(_) => {
-            Err(ClinicError::fault("a network command reached the store").into())
-        }
-    }
 }
 
 fn on_nodes(

@@ -7,6 +7,7 @@
 //! - [`attachment`]: content that lies outside the records, in pieces.
 //! - [`reconcile`]: how two nodes find out what the other lacks.
 //! - [`sync`]: the state machine of a connection.
+//! - [`patient_card`]: what stands on a patient's card, for a clinic that has never heard of it.
 //! - [`limits`]: every limit, with its reason.
 //! - [`threats`]: who attacks, what each can do and cannot, and the tests that show it.
 //!
@@ -140,6 +141,7 @@ pub mod identity;
 pub mod ledger;
 pub mod limits;
 pub mod mail;
+pub mod patient_card;
 pub mod reconcile;
 pub mod seal;
 pub mod sync;

@@ -45,6 +45,14 @@ pub const MAX_CERTIFICATE_BYTES: usize = 1024;
 /// A card before base64: it has to fit a QR code of version 40 and one line of a terminal.
 pub const MAX_CARD_BYTES: usize = 2048;
 
+/// A patient's key on a card: the statement that begins the chart, the home clinic's card with two
+/// addresses, and the sealed key have 900; with all of it the QR code is of version 30 of 40, and a
+/// telephone still reads it from paper.
+pub const MAX_KEY_CARD_BYTES: usize = 1200;
+
+/// The summary on a patient's card: its QR code is of version 26 of 40.
+pub const MAX_SUMMARY_CARD_BYTES: usize = 900;
+
 /// Addresses on a card: a node with both transports on several networks needs eight.
 pub const MAX_CARD_ADDRESSES: usize = 16;
 

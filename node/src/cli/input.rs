@@ -1,5 +1,8 @@
 //! From what was typed to a request: files are read here, paths made whole, secrets asked for.
 
+mod card;
+mod pins;
+
 use std::io::{IsTerminal, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -13,12 +16,14 @@ use super::args::{
 };
 use crate::clinic::Labels;
 use crate::control::{
-    BundleOrder, EmergencyOrder, EmergencyRequest, Exit, Failure, GrantRequest, NodeRequest, Pin,
+    BundleOrder, EmergencyOrder, EmergencyRequest, Exit, Failure, GrantRequest, NodeRequest,
     Registration, Request, Resolution,
 };
 use crate::keys::{
     Enrolment, EnrolmentCode, EnrolmentError, MAX_ENROLMENT_BYTES, MIN_PASSPHRASE_BYTES, Passphrase,
 };
+pub(super) use pins::with_pin;
+use pins::{given_pin, read_pin, type_new_pin};
 
 /// Where systemd puts credentials for a service (systemd.exec(5)).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -58,6 +63,7 @@ pub(super) fn request(global: &Global, command: &Command) -> Result<Request, Fai
         Command::Attachment(attachment) => attachment_request(attachment),
         Command::Consent(consent) => consent_request(consent)?,
         Command::Emergency(emergency) => Request::Emergency(emergency_request(emergency)?),
+        Command::Card(card) => card::request(card)?,
         Command::Held(Held::List { patient }) => Request::HeldList {
             patient: patient.clone(),
         },
@@ -194,6 +200,7 @@ fn patient_request(patient: &Patient) -> Result<Request, Failure> {
                 pin: given_pin(pin)?,
             }
         }
+        Patient::Card { id, out, pin } => card::made(id, out, pin)?,
     })
 }
 
@@ -440,58 +447,5 @@ fn type_secret(prompt: &str) -> Result<String, Failure> {
             Exit::Failed,
             format!("cannot read from the terminal: {error}"),
         )
-    })
-}
-
-fn given_pin(pin: &PinArg) -> Result<Option<Pin>, Failure> {
-    pin.pin_file.as_deref().map(read_pin).transpose()
-}
-
-fn read_pin(file: &Path) -> Result<Pin, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Failure::new(Exit::Failed, format!("{}: {error}", file.display())))?;
-    Ok(Pin::new(text.trim().to_owned()))
-}
-
-fn type_new_pin() -> Result<Pin, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::new(
-            Exit::Usage,
-            "a new PIN is needed: give --new-pin-file",
-        ));
-    }
-    let typed = type_secret("New PIN: ")?;
-    if type_secret("New PIN again: ")? != typed {
-        return Err(Failure::new(Exit::Usage, "the two PINs differ"));
-    }
-    Ok(Pin::new(typed))
-}
-
-/// The same request with the PIN that a person types; none where nobody can.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other request is signed with no patient's key"
-)]
-pub(super) fn with_pin(request: Request) -> Result<Option<Request>, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Ok(None);
-    }
-    let typed = Some(Pin::new(type_secret("The patient's PIN: ")?));
-    Ok(match request {
-        Request::ConsentGrant(grant) => Some(Request::ConsentGrant(GrantRequest {
-            pin: typed,
-            ..grant
-        })),
-        Request::ConsentRevoke { grant, reason, .. } => Some(Request::ConsentRevoke {
-            grant,
-            reason,
-            pin: typed,
-        }),
-        Request::PatientPin { id, new_pin, .. } => Some(Request::PatientPin {
-            id,
-            new_pin,
-            pin: typed,
-        }),
-        _ => None,
     })
 }

@@ -17,7 +17,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::control::{Answer, Exit, Failure, Progress, Request};
 use crate::daemon::RunFile;
-use args::{Attachment, Audit, Cli, Command, Global};
+use args::{Attachment, Audit, Cli, Command, Global, Patient};
 
 /// Runs the program and returns what it ends with.
 #[must_use]
@@ -128,6 +128,9 @@ fn show(global: &Global, command: &Command, answer: &Answer) -> Result<(), Failu
     }
     if let Command::Attachment(Attachment::Save { out, .. }) = command {
         return render::save(out, answer, global.json);
+    }
+    if let Command::Patient(Patient::Card { out, .. }) = command {
+        return render::write_card(out, answer, global.json);
     }
     if let Some(warning) = &answer.warning {
         eprintln!("WARNING: {warning}");

@@ -81,13 +81,28 @@ pub enum Action {
     /// What another clinic did, in a word that is not known here.
     #[n(16)]
     Other,
+    /// A wrong PIN of the patient was given.
+    #[n(17)]
+    WrongPin,
+    /// A PIN was given while none might be tried.
+    #[n(18)]
+    DenyPin,
+    /// A card was made for the patient.
+    #[n(19)]
+    MakeCard,
+    /// The summary on the patient's card was opened.
+    #[n(20)]
+    OpenCard,
+    /// A patient's card was refused.
+    #[n(21)]
+    RefuseCard,
 }
 
 impl Action {
     /// Whether it changes nothing.
     pub(crate) fn only_reads(self) -> bool {
         match self {
-            Self::Read | Self::Export | Self::Search => true,
+            Self::Read | Self::Export | Self::Search | Self::OpenCard => true,
             Self::Write
             | Self::Grant
             | Self::Revoke
@@ -101,7 +116,11 @@ impl Action {
             | Self::Review
             | Self::RuleEmergency
             | Self::Move
-            | Self::Other => false,
+            | Self::Other
+            | Self::WrongPin
+            | Self::DenyPin
+            | Self::MakeCard
+            | Self::RefuseCard => false,
         }
     }
 

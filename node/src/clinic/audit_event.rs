@@ -11,6 +11,9 @@
 //! | emergency: asked | DCM 110113 Security Alert, 110127 Emergency Override Started | E |
 //! | emergency: released | DCM 110106 Export | R |
 //! | emergency: looked at | DCM 110113 Security Alert | U |
+//! | a card: made | DCM 110106 Export | R |
+//! | a card: its summary opened | rest `read` | R |
+//! | a PIN wrong or not let be tried, a card refused | DCM 110113 Security Alert, outcome 4 | E |
 
 use serde_json::{Map, Value, json};
 
@@ -55,7 +58,9 @@ fn event_of(action: Action) -> Event {
         Action::Write | Action::Resolve | Action::Move | Action::Admit => {
             (Kind::Rest("update"), "U", Some("PatientUpdate"))
         }
-        Action::Export | Action::Release => (EXPORT, "R", None),
+        Action::Export | Action::Release | Action::MakeCard => (EXPORT, "R", None),
+        Action::OpenCard => (Kind::Rest("read"), "R", None),
+        Action::WrongPin | Action::DenyPin | Action::RefuseCard => (ALERT, "E", None),
         Action::Grant => (Kind::Rest("create"), "C", None),
         Action::Revoke | Action::RuleEmergency => (Kind::Rest("update"), "U", None),
         Action::SetPin => {
@@ -74,6 +79,15 @@ fn event_of(action: Action) -> Event {
         action,
         profile,
     }
+}
+
+/// AuditEvent.outcome: done, or a minor failure.
+fn outcome_of(action: Action) -> &'static str {
+    let failed = matches!(
+        action,
+        Action::WrongPin | Action::DenyPin | Action::RefuseCard
+    );
+    if failed { "4" } else { "0" }
 }
 
 /// One entry as an AuditEvent. `site` is the name of the clinic whose log it is in, `patient` the
@@ -97,7 +111,7 @@ pub(super) fn audit_event(line: &AuditLine, site: &str, patient: Option<&str>) -
         "type": kind,
         "action": event.action,
         "recorded": line.at,
-        "outcome": "0",
+        "outcome": outcome_of(line.action),
         "agent": [
             {
                 "type": { "coding": [coding(PARTICIPATION, "IRCP", "information recipient")] },
@@ -179,7 +193,7 @@ fn identifier(system: &str, value: &str, display: &str) -> Value {
 mod tests {
     use super::*;
 
-    const ACTIONS: [Action; 17] = [
+    const ACTIONS: [Action; 22] = [
         Action::Read,
         Action::Write,
         Action::Export,
@@ -197,6 +211,11 @@ mod tests {
         Action::RuleEmergency,
         Action::Move,
         Action::Other,
+        Action::WrongPin,
+        Action::DenyPin,
+        Action::MakeCard,
+        Action::OpenCard,
+        Action::RefuseCard,
     ];
 
     fn line(action: Action) -> AuditLine {

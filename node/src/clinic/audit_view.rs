@@ -20,7 +20,8 @@ impl Clinic {
         patient: Option<&str>,
         most: usize,
     ) -> Result<Vec<AuditLine>, ClinicError> {
-        let chart: Option<ChartId> = patient.map(|id| self.find_chart(id)).transpose()?;
+        // Also of who was never here, and whose card was.
+        let chart: Option<ChartId> = patient.map(|id| self.chart_asked_for(id)).transpose()?;
         let mut lines = audit::list(&self.store, chart.as_ref(), most)?;
         if let Some(chart) = &chart {
             lines.extend(self.told_by_others(chart)?);

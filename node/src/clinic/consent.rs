@@ -103,12 +103,14 @@ impl Clinic {
                 match self.grant_chart(&chart, &terms, (None, request.pin.as_ref())) {
                     Ok(grant) => grant,
                     // One patient must not keep all the others waiting.
-                    Err(error @ (ClinicError::Pin { .. } | ClinicError::Refused { .. })) => {
-                        GrantMade {
-                            error: Some(error.to_string()),
-                            ..terms.made(chart)
-                        }
-                    }
+                    Err(
+                        error @ (ClinicError::Pin { .. }
+                        | ClinicError::PinLimit { .. }
+                        | ClinicError::Refused { .. }),
+                    ) => GrantMade {
+                        error: Some(error.to_string()),
+                        ..terms.made(chart)
+                    },
                     Err(error) => return Err(error),
                 },
             );

@@ -3,6 +3,7 @@
 use chartmesh_protocol::ChartId;
 use chartmesh_protocol::identity::PatientKey;
 use chartmesh_protocol::ledger::Basis;
+use chartmesh_protocol::patient_card::PatientPin;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -14,11 +15,6 @@ use super::{Clinic, ClinicError};
 use crate::control::Pin;
 use crate::keys::{Cost, Passphrase, SealedSecret, SealedSecretError};
 use crate::store::Space;
-
-/// The fewest digits of a PIN: a million guesses, each at the cost of argon2id.
-const MIN_PIN_DIGITS: usize = 6;
-/// The most digits: what a person can type without looking twice.
-const MAX_PIN_DIGITS: usize = 32;
 
 /// The PIN of a patient's key was set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -82,7 +78,7 @@ impl Clinic {
     ///
     /// # Errors
     /// [`ClinicError::Refused`] when the key does not lie here, [`ClinicError::Pin`] when its PIN
-    /// is missing or wrong.
+    /// is missing or wrong, [`ClinicError::PinLimit`] after too many wrong ones.
     pub(crate) fn patient_key(
         &self,
         chart: &ChartId,
@@ -94,30 +90,25 @@ impl Clinic {
                  patient with the card, can sign this",
             )
         })?;
+        let context = chart.as_bytes();
+        let unreadable = |error: SealedSecretError| ClinicError::Unreadable {
+            chart: *chart,
+            reason: error.to_string(),
+        };
         let (secret, basis) = if sealed.is_under_pin() {
             let pin = pin.ok_or_else(|| ClinicError::Pin {
                 reason: "the patient's PIN is needed: give it with --pin-file".to_owned(),
             })?;
-            (
-                sealed.open_with_pin(&passphrase(pin)?, chart.as_bytes()),
-                Basis::PatientPin,
-            )
+            let pin = passphrase(pin)?;
+            let secret = self.try_pin(chart, || match sealed.open_with_pin(&pin, context) {
+                Err(SealedSecretError::Refused) => Ok(None),
+                opened => opened.map(Some).map_err(unreadable),
+            })?;
+            (secret, Basis::PatientPin)
         } else {
-            (
-                sealed.open_with_key(&self.identity.custody, chart.as_bytes()),
-                Basis::Custody,
-            )
+            let secret = sealed.open_with_key(&self.identity.custody, context);
+            (secret.map_err(unreadable)?, Basis::Custody)
         };
-        let secret = secret.map_err(|error| {
-            if error == SealedSecretError::Refused {
-                let reason = "the patient's PIN is wrong".to_owned();
-                return ClinicError::Pin { reason };
-            }
-            ClinicError::Unreadable {
-                chart: *chart,
-                reason: error.to_string(),
-            }
-        })?;
         Ok((PatientKey::from_bytes(secret), basis))
     }
 
@@ -125,16 +116,9 @@ impl Clinic {
     ///
     /// # Errors
     /// [`ClinicError::Usage`] for a PIN that is too short, [`ClinicError::Pin`] when the one that
-    /// is set is missing or wrong.
+    /// is set is missing or wrong, [`ClinicError::PinLimit`] after too many wrong ones.
     pub fn set_pin(&self, id: &str, new: &Pin, old: Option<&Pin>) -> Result<PinSet, ClinicError> {
-        let digits = new.digits();
-        let right = digits.bytes().all(|byte| byte.is_ascii_digit())
-            && (MIN_PIN_DIGITS..=MAX_PIN_DIGITS).contains(&digits.len());
-        if !right {
-            return Err(ClinicError::usage(format!(
-                "a PIN has {MIN_PIN_DIGITS} to {MAX_PIN_DIGITS} digits"
-            )));
-        }
+        PatientPin::new(new.digits()).map_err(|error| ClinicError::usage(error.to_string()))?;
         let chart = self.find_chart(id)?;
         let (key, _) = self.patient_key(&chart, old)?;
         let sealed = SealedSecret::under_pin(

@@ -4,7 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use chartmesh_protocol::attachment::{AttachmentName, Shape};
 use chartmesh_protocol::identity::Verified;
-use chartmesh_protocol::ledger::{Body, Statement};
+use chartmesh_protocol::ledger::{Basis, Body, Statement};
 use chartmesh_protocol::reconcile::ItemId;
 use chartmesh_protocol::seal::{RecordForm, VerifiedRecord};
 use chartmesh_protocol::{ChartId, ClinicId, NodeId};
@@ -95,9 +95,19 @@ pub(crate) fn statement_item(statement: &Verified<Statement>) -> NewItem {
         what: What::Statement,
         party: statement.body().party(),
         revokes: matches!(statement.body(), Body::Revocation(_)),
-        asks: matches!(statement.body(), Body::BreakGlass(_)),
+        asks: asks(statement.body()),
         house: house_of_statement(statement.body()),
     }
+}
+
+/// Whether a clinic asks everybody by a statement, because it does not know who has the chart.
+fn asks(body: &Body) -> bool {
+    matches!(body, Body::BreakGlass(_)) || is_by_card(body)
+}
+
+/// Whether it is a grant that the patient signed with the card.
+pub(super) fn is_by_card(body: &Body) -> bool {
+    matches!(body, Body::Grant(grant) if grant.basis == Basis::Card)
 }
 
 /// A record as it is filed.
@@ -137,10 +147,12 @@ fn mark_charts(
     (is_ours, own): (bool, ClinicId),
     mark: &[u8],
 ) -> Result<(), ClinicError> {
-    // Who is asked in an emergency may not have the chart: it is none of his.
-    let of_charts = |item: &&NewItem| !item.is_of_house() && !item.asks;
-    for item in items.iter().filter(of_charts) {
+    for item in items.iter().filter(|item| !item.is_of_house()) {
         let chart = &item.chart;
+        // Who is asked may not have the chart: it is none of his.
+        if item.asks && !view.contains(Space::Charts, chart.as_bytes())? {
+            continue;
+        }
         // Who was only told no in an emergency has no such patient.
         let is_had = is_ours
             || !item.is_statement()

@@ -76,6 +76,18 @@ pub enum ClinicError {
         /// What is asked for.
         reason: String,
     },
+    /// Too many wrong PINs of one patient were tried at this node.
+    #[error("too many wrong PINs were tried for this patient: the next may be tried after {next}")]
+    PinLimit {
+        /// When the next one may be tried, as RFC 3339.
+        next: String,
+    },
+    /// A patient's card that is not to be used.
+    #[error("{reason}")]
+    Card {
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// Something stands in the way that a person has to decide.
     #[error("{reason}")]
     Conflict {
@@ -148,7 +160,9 @@ impl ClinicError {
             Self::Usage { .. } => Exit::Usage,
             Self::NotFound { .. } | Self::NotHere { .. } | Self::Ambiguous { .. } => Exit::NotFound,
             Self::Keys(KeyringError::WrongPassphrase) => Exit::Refused,
-            Self::Refused { .. } | Self::Pin { .. } => Exit::Refused,
+            Self::Refused { .. } | Self::Pin { .. } | Self::PinLimit { .. } | Self::Card { .. } => {
+                Exit::Refused
+            }
             Self::Conflict { .. } => Exit::Conflicting,
             Self::Open(OpenError::Damaged(_)) => Exit::Damaged,
             Self::Store(StoreError::Damaged { .. }) => Exit::Damaged,

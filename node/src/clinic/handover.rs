@@ -2,11 +2,12 @@
 //! author of an epoch did not know of.
 //!
 //! Whoever writes pays what it owes with what it writes. The chart's home pays as soon as it
-//! hears of it, so that no reader waits for the next visit; but not in the middle of what a peer
-//! has to tell: the revocation of a grant comes behind the grant.
+//! hears of it, so that no reader waits for the next visit; and so does everybody who has a chart
+//! that a clinic was granted by the patient's card, for home may not be reached. But not in the
+//! middle of what a peer has to tell: the revocation of a grant comes behind the grant.
 //!
 //! ```text
-//! Meta "owing/" chart 16 -> mark 8, another one each time that statements come: the home has not
+//! Meta "owing/" chart 16 -> mark 8, another one each time that statements come: this node has not
 //!                           looked since what it owes there
 //! ```
 
@@ -19,7 +20,7 @@ use chartmesh_protocol::ledger::{
 };
 use chartmesh_protocol::seal::{EpochPlan, Keyring, Reader, share_epoch};
 
-use super::draft::Draft;
+use super::draft::{Draft, is_by_card};
 use super::open_chart::OpenChart;
 use super::{Clinic, ClinicError};
 use crate::store::{Batch, Space};
@@ -50,8 +51,8 @@ impl Clinic {
         Ok(())
     }
 
-    /// Notes that something may be owed in a chart: if this clinic is its home, or has cut off one
-    /// of its nodes.
+    /// Notes that something may be owed in a chart: if this clinic is its home, if one was granted
+    /// it by the patient's card, or if this clinic has cut off one of its nodes.
     pub(crate) fn note_owing(&self, ledger: &Ledger, batch: &mut Batch) {
         let own = self.clinic_id();
         let genesis = ledger.genesis();
@@ -60,7 +61,7 @@ impl Clinic {
             let certificates = self.certificates_read();
             certificates.revocations().any(|one| one.clinic == own)
         };
-        if is_home || has_ended() {
+        if is_home || has_card_grant(ledger) || has_ended() {
             let mark = self.tick().value().to_be_bytes().to_vec();
             batch.put(Space::Meta, owing_key(&ledger.chart()), mark);
         }
@@ -78,7 +79,7 @@ impl Clinic {
             let id = key.get(OWING.len()..).and_then(|id| id.try_into().ok());
             if let Some(chart) = id.map(ChartId::new) {
                 self.end_nodes_in(&[chart])?;
-                self.hand_over_at_home(&chart)?;
+                self.hand_over_now(&chart)?;
             }
         }
         // What has come meanwhile keeps its mark.
@@ -94,15 +95,16 @@ impl Clinic {
         Ok(())
     }
 
-    /// Hands over what is owed in a chart of this clinic.
-    fn hand_over_at_home(&self, chart: &ChartId) -> Result<(), ClinicError> {
+    /// Hands over what is owed in a chart of this clinic, or in one that a clinic was granted by
+    /// the patient's card.
+    fn hand_over_now(&self, chart: &ChartId) -> Result<(), ClinicError> {
         let own = self.clinic_id();
         let owes = |ledger: &Ledger, decision: &Decision, name: &CompartmentName| {
             !owed_keys(ledger, decision, name, &own).is_empty()
         };
         let ledger = self.ledger(chart)?;
         let decision = self.decide(&ledger);
-        if decision.custodian() != Some(own) {
+        if decision.custodian() != Some(own) && !has_card_grant(&ledger) {
             return Ok(());
         }
         let names: BTreeSet<CompartmentName> = ledger
@@ -167,6 +169,11 @@ impl Clinic {
             .sign(Signer::Node(&self.identity.node))
             .map_err(ClinicError::fault)
     }
+}
+
+/// Whether a clinic was granted a chart by the patient's card.
+fn has_card_grant(ledger: &Ledger) -> bool {
+    ledger.iter().any(|(_, one)| is_by_card(one.body()))
 }
 
 fn owing_key(chart: &ChartId) -> Vec<u8> {

@@ -42,7 +42,7 @@ pub(crate) struct NewItem {
     pub(crate) party: Option<ClinicId>,
     /// Whether it ends a grant.
     pub(crate) revokes: bool,
-    /// Whether a clinic asks by it in an emergency.
+    /// Whether a clinic asks everybody by it: in an emergency, or with a patient's card.
     pub(crate) asks: bool,
     /// What it says, of a statement of a clinic to its nodes or of one of them.
     pub(crate) house: Option<Body>,

@@ -13,6 +13,7 @@
 //! | `compact` | whole compartments in one record, for clinics that get them late |
 //! | `save`, `epochs`, `handover` | a chart edited and sealed, and keys that are owed |
 //! | `register`, `import`, `custody` | how a chart begins, and the patient's key |
+//! | `patient_card`, `pin_tries` | that key on paper, and how often its PIN may be tried |
 //! | `consent`, `revoke`, `terms` | grants begin and end |
 //! | `emergency` | what a clinic without a grant sees in an emergency |
 //! | `grant_list`, `verify`, `witness` | grants as they are shown, and their checks |
@@ -73,11 +74,13 @@ mod moves;
 mod news;
 mod open_chart;
 mod open_compartment;
+mod patient_card;
 mod peer_book;
 mod peer_lines;
 mod peer_store;
 mod peer_words;
 mod peers;
+mod pin_tries;
 mod post;
 mod reach;
 mod reading;
@@ -144,6 +147,7 @@ pub use index_card::Identifier;
 pub use instance::Instance;
 pub use inventory::{ChartInventory, RecordPlace};
 pub use moves::Labels;
+pub use patient_card::{CardGranted, CardMade, CardShown, SummaryOpened};
 pub use peer_book::PeerBook;
 pub use peer_lines::PeerLine;
 pub use peer_store::{PeerStore, Standing};

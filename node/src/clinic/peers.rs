@@ -64,7 +64,7 @@ impl KnownPeer {
         self.role == RELAY
     }
 
-    fn of(card: &Card) -> Self {
+    pub(super) fn of(card: &Card) -> Self {
         Self {
             clinic: card.clinic(),
             node: card.certificate().payload().node,

@@ -90,7 +90,6 @@ impl Terms {
 impl Clinic {
     /// What a request asks to grant.
     pub(super) fn terms(&self, request: &GrantRequest) -> Result<Terms, ClinicError> {
-        let usage = |error: &dyn Display| ClinicError::usage(error.to_string());
         if request.to.trim().len() < MIN_GRANTEE {
             return Err(ClinicError::usage(format!(
                 "a chart is too much to give away by a slip: type at least {MIN_GRANTEE} \
@@ -103,6 +102,16 @@ impl Clinic {
                 "this clinic's own nodes have every chart: they need no grant",
             ));
         }
+        self.terms_to(peer, request)
+    }
+
+    /// The same for a clinic that is known already.
+    pub(super) fn terms_to(
+        &self,
+        peer: KnownPeer,
+        request: &GrantRequest,
+    ) -> Result<Terms, ClinicError> {
+        let usage = |error: &dyn Display| ClinicError::usage(error.to_string());
         let mut named = BTreeSet::new();
         for text in &request.compartments {
             if text != ALL {

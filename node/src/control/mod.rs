@@ -13,8 +13,8 @@ mod socket;
 pub use client::{ask, ask_patiently, is_running};
 pub use failure::{Exit, Failure};
 pub use request::{
-    BundleOrder, EmergencyOrder, EmergencyRequest, GrantRequest, NodeRequest, Pin, Registration,
-    Request, Resolution,
+    BundleOrder, CardOrder, CardRequest, EmergencyOrder, EmergencyRequest, GrantRequest,
+    NodeRequest, Pin, Registration, Request, Resolution,
 };
 pub use server::{ControlSocket, bind, serve};
 

@@ -164,6 +164,8 @@ pub enum Request {
     },
     /// About emergencies.
     Emergency(EmergencyRequest),
+    /// About patients' cards.
+    Card(CardRequest),
     /// Records that do not count.
     HeldList {
         /// Only this patient's.
@@ -270,6 +272,42 @@ pub struct EmergencyOrder {
     pub reason: String,
     /// The code on the patient's card.
     pub code: Option<String>,
+}
+
+/// A command about patients' cards.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+pub enum CardRequest {
+    /// Make one.
+    Make {
+        /// The patient.
+        id: String,
+        /// The PIN.
+        pin: Option<Pin>,
+    },
+    /// What one tells without its PIN.
+    Show {
+        /// The text of its code.
+        text: String,
+    },
+    /// The summary on one.
+    Summary {
+        /// The text of its code.
+        text: String,
+        /// The emergency code.
+        code: String,
+    },
+    /// Let this clinic see the chart.
+    Grant(CardOrder),
+}
+
+/// A grant to this clinic, to be signed with a patient's card.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CardOrder {
+    /// The text of its code.
+    pub text: String,
+    /// What is granted; patient and clinic are known.
+    pub terms: GrantRequest,
 }
 
 /// A command about the clinic's own nodes.

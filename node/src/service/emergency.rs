@@ -6,8 +6,8 @@ use std::time::Duration;
 use chartmesh_protocol::StatementId;
 
 use super::{Report, Service, on_clinic, stopped};
-use crate::clinic::{Clinic, EmergencyState, Opening};
-use crate::control::{Answer, EmergencyOrder, Exit, Failure, Progress};
+use crate::clinic::{Clinic, ClinicError, EmergencyState, Opening};
+use crate::control::{Answer, EmergencyOrder, EmergencyRequest, Exit, Failure, Progress};
 use crate::net::Network;
 
 /// How often it is looked whether the answer has come.
@@ -56,6 +56,29 @@ impl Service {
             ) => Exit::Unreachable,
         };
         Ok(Answer::done(&opening)?.ending(exit))
+    }
+}
+
+/// Carries out what needs no network.
+pub(super) fn on_store(clinic: &Clinic, request: EmergencyRequest) -> Result<Answer, Failure> {
+    match request {
+        EmergencyRequest::List { patient } => {
+            Answer::done(&clinic.emergencies(patient.as_deref())?)
+        }
+        EmergencyRequest::Review {
+            id,
+            justified,
+            note,
+        } => Answer::done(&clinic.review_emergency(&id, justified, &note)?),
+        EmergencyRequest::Rule {
+            patient,
+            allowed,
+            pin,
+        } => Answer::done(&clinic.rule_emergencies(&patient, allowed, pin.as_ref())?),
+        EmergencyRequest::Code { patient } => Answer::done(&clinic.emergency_code(&patient)?),
+        EmergencyRequest::Open(_) => {
+            Err(ClinicError::fault("a network command reached the store").into())
+        }
     }
 }
 

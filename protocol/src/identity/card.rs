@@ -112,7 +112,12 @@ impl Card {
         let bytes = URL_SAFE_NO_PAD
             .decode(text)
             .map_err(|_| CardError::Characters)?;
-        let signed = Signed::<Body>::decode(&bytes).map_err(|error| {
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads the bytes of [`to_bytes`](Self::to_bytes). Both signatures are checked.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, CardError> {
+        let signed = Signed::<Body>::decode(bytes).map_err(|error| {
             let newer = matches!(error, CodecError::UnknownVersion { .. });
             if newer {
                 CardError::UnknownVersion
@@ -137,11 +142,16 @@ impl Card {
         })
     }
 
+    /// The card without what makes it a line of text.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.signed.to_bytes()
+    }
+
     /// The card as one line of text.
     pub fn to_line(&self) -> String {
         format!(
             "{PREFIX}{VERSION}:{}",
-            URL_SAFE_NO_PAD.encode(self.signed.to_bytes())
+            URL_SAFE_NO_PAD.encode(self.to_bytes())
         )
     }
 

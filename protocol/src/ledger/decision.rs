@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::audience::{Audience, Lineage};
 use super::book::CertificateBook;
 use super::compartment::CompartmentName;
 use super::invalid::Invalid;
@@ -9,7 +10,7 @@ use super::sealing::{SealingEpoch, sealing_epochs};
 use super::set::Ledger;
 use super::standing::{Standing, StandingGrant};
 use super::statement::{Body, Statement};
-use super::terms::{Compartments, History, Rights};
+use super::terms::{History, Rights};
 use crate::id::{ClinicId, SignerId, StatementId};
 use crate::identity::Verified;
 use crate::ledger::{EmergencyRule, Grant};
@@ -219,7 +220,8 @@ impl Decision {
     /// - The custodian: every statement.
     /// - The genesis: every clinic that has or had a grant.
     /// - A grant and its revocations: its grantee, and the grantees of grants passed on from it,
-    ///   always; another clinic if it may now read one of the grant's compartments.
+    ///   always; another clinic if it may now read one of the grant's compartments. A grant that
+    ///   the patient signed with the card at its grantee: everybody.
     /// - An epoch: whoever may read its compartment now, and always the clinic that made it: what
     ///   it sealed under it goes to the custodian even after its grant has ended, and would be
     ///   closed there for ever without the key.
@@ -241,14 +243,10 @@ impl Decision {
             _ if self.custodian.as_ref() == Some(clinic) => true,
 
             // Whoever has the chart has to hear it, and who asks does not know who that is.
-            Audience::Emergency(_) => true,
+            Audience::Emergency(_) | Audience::ByCard(..) => true,
             Audience::Answer(of) => of == clinic || self.has_grant(clinic),
             Audience::Granted => self.is_party(clinic),
-            Audience::Grantees(own, compartments) => {
-                let reads = |grant: &Grant| grant.compartments.intersects(compartments);
-                own.iter().any(|(grantee, _)| grantee == clinic)
-                    || self.in_force(clinic, Rights::READ).any(reads)
-            }
+            Audience::Grantees(lineage) => self.concerns(lineage, clinic),
             Audience::Readers(name, makers) => {
                 makers.contains(clinic) || self.may_read(clinic, name)
             }
@@ -271,6 +269,13 @@ impl Decision {
             Some(Audience::Emergency(of)) if one == of || other == of => return true,
             Some(Audience::Emergency(_)) if custodian == Some(one) => return self.has_grant(other),
             Some(Audience::Emergency(_)) if custodian == Some(other) => return self.has_grant(one),
+            Some(Audience::ByCard(of, _)) if one == of || other == of => return true,
+            Some(Audience::ByCard(_, lineage)) if custodian == Some(one) => {
+                return self.concerns(lineage, other);
+            }
+            Some(Audience::ByCard(_, lineage)) if custodian == Some(other) => {
+                return self.concerns(lineage, one);
+            }
             _ => {}
         }
         if one == other || custodian == Some(other) {
@@ -284,6 +289,13 @@ impl Decision {
         };
         let (ones, others) = (self.visible(one, other), self.visible(other, one));
         audience.admits(one, &ones, &others) && audience.admits(other, &others, &ones)
+    }
+
+    /// Whether a grant, or what ends it, concerns a clinic besides the custodian.
+    fn concerns(&self, of: &Lineage, clinic: &ClinicId) -> bool {
+        let reads = |grant: &Grant| grant.compartments.intersects(&of.compartments);
+        of.grantees.iter().any(|(grantee, _)| grantee == clinic)
+            || self.in_force(clinic, Rights::READ).any(reads)
     }
 
     /// The grants to read of one clinic that another may see: those that meet one of its own.
@@ -339,112 +351,6 @@ impl Decision {
     fn standing_grants(&self) -> impl Iterator<Item = &Grant> {
         let stands = |view: &&GrantView| !matches!(view.state, GrantState::Invalid(_));
         self.grants.values().filter(stands).map(|view| &view.grant)
-    }
-}
-
-/// Who may be sent a statement, besides the custodian.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Audience {
-    /// Every clinic that has or had a grant, or has asked in an emergency.
-    Granted,
-    /// The grantees of the grant and of those passed on from it, each with what it was given; and
-    /// those that may read one of the grant's compartments.
-    Grantees(Vec<(ClinicId, Compartments)>, Compartments),
-    /// The readers of this compartment, and the clinics that made the epoch.
-    Readers(CompartmentName, Vec<ClinicId>),
-    /// Whoever hears of it from this clinic, which asks; else those that the patient has granted.
-    Emergency(ClinicId),
-    /// This clinic, which has asked, and those that the patient has granted.
-    Answer(ClinicId),
-    /// Nobody else.
-    Custodian,
-    /// This clinic, which tells the custodian alone.
-    Home(ClinicId),
-    /// The nodes of this clinic, and nobody else.
-    House(ClinicId),
-    /// Everybody.
-    Everyone,
-}
-
-impl Audience {
-    fn of(standing: &Standing<'_>, id: StatementId, statement: &Verified<Statement>) -> Self {
-        let grant = standing
-            .revocations
-            .get(&id)
-            .map_or(id, |revocation| revocation.grant);
-        if let Some(StandingGrant { grant: terms, .. }) = standing.grants.get(&grant) {
-            // Whoever holds a grant passed on from this one needs it to check its own.
-            let below = |id: &&StatementId| standing.chain(**id).contains(&grant);
-            let below = standing.grants.keys().filter(below);
-            let own = below
-                .filter_map(|id| standing.grants.get(id))
-                .map(|one| one.grant);
-            let own = own
-                .map(|one| (one.grantee, one.compartments.clone()))
-                .collect();
-            return Self::Grantees(own, terms.compartments.clone());
-        }
-        // An epoch whose signer is not known yet is of use to its readers all the same.
-        if let Body::Epoch(epoch) = statement.body() {
-            return Self::Readers(epoch.compartment.clone(), standing.makers(&id, epoch));
-        }
-        match statement.body() {
-            Body::HouseNote(note) => return Self::House(note.clinic),
-            Body::NodeRevocation(_) => return Self::Everyone,
-            Body::AuditSegment(segment) => return Self::Home(segment.clinic),
-            Body::NodeEnd(end) if !standing.invalid.contains_key(&id) => {
-                return Self::Readers(end.compartment.clone(), vec![end.clinic]);
-            }
-            Body::Admission(admission) if !standing.invalid.contains_key(&id) => {
-                return Self::Readers(admission.compartment.clone(), Vec::new());
-            }
-            // Also of a chart that is not here: who asks does not know who has it.
-            Body::BreakGlass(asked) => return Self::Emergency(asked.clinic),
-            Body::EmergencyRule(_) if !standing.invalid.contains_key(&id) => {
-                return Self::Granted;
-            }
-            Body::Review(review) if !standing.invalid.contains_key(&id) => {
-                if let Some(asked) = standing.emergencies.get(&review.emergency) {
-                    return Self::Answer(*asked);
-                }
-            }
-            Body::Genesis(_)
-            | Body::Grant(_)
-            | Body::Revocation(_)
-            | Body::Epoch(_)
-            | Body::NodeEnd(_)
-            | Body::Admission(_)
-            | Body::EmergencyRule(_)
-            | Body::Review(_) => {}
-        }
-        match standing.genesis {
-            Some((genesis, _)) if genesis == id => Self::Granted,
-            _ => Self::Custodian,
-        }
-    }
-
-    /// Whether a clinic may have the statement, judged by its grants that another clinic may see
-    /// (`own`) and by that other clinic's grants that it may see in turn.
-    fn admits(&self, clinic: &ClinicId, own: &[&Grant], others: &[&Grant]) -> bool {
-        let meets = |grants: &[&Grant], compartments: &Compartments| {
-            grants
-                .iter()
-                .any(|grant| grant.compartments.intersects(compartments))
-        };
-        let given = |grants: &[&Grant]| grants.iter().any(|grant| grant.emergency.is_none());
-        match self {
-            Self::Granted => !own.is_empty(),
-            Self::Emergency(_) => given(own),
-            Self::Answer(of) => of == clinic || given(own),
-            Self::Grantees(lineage, compartments) => {
-                let known =
-                    |(one, part): &(ClinicId, Compartments)| one == clinic && meets(others, part);
-                meets(own, compartments) || lineage.iter().any(known)
-            }
-            Self::Readers(name, _) => own.iter().any(|grant| grant.compartments.covers(name)),
-            Self::Custodian | Self::House(_) | Self::Home(_) => false,
-            Self::Everyone => true,
-        }
     }
 }
 

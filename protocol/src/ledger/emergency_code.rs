@@ -15,8 +15,9 @@ const CODE_LEN: usize = 10;
 /// Letters between two dashes.
 const GROUP: usize = 4;
 
-/// Who has it has the patient's card at hand. It opens nothing: it vouches for who breaks the
-/// glass. No `Debug`; zeroised when dropped.
+/// Who has it has the patient's card at hand. It opens the summary that stands on the card, and
+/// nothing of the chart: there it vouches for who breaks the glass. No `Debug`; zeroised when
+/// dropped.
 #[derive(Clone)]
 pub struct EmergencyCode(Zeroizing<[u8; CODE_LEN]>);
 
@@ -53,6 +54,11 @@ impl EmergencyCode {
             text.push(letter);
         }
         text
+    }
+
+    /// A key for what only who has the code is to read, for one `context`.
+    pub(crate) fn sealing_key(&self, context: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(blake3::derive_key(context, self.0.as_ref()))
     }
 
     /// What shows that the code was at hand, without telling it: bound to the chart, to the clinic

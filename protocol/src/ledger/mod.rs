@@ -12,7 +12,7 @@
 //! - `book`: which node belongs to which clinic.
 //! - `set`: [`Ledger`], the statements of one chart.
 //! - `standing`, `invalid`: which statements hold, whatever the time, and why others do not.
-//! - `decision`: who may read, write and be sent what at a given time.
+//! - `decision`, `audience`: who may read, write and be sent what at a given time.
 //! - `sealing`: which epochs a writer may seal under.
 //! - `handover`: which keys are owed to whom.
 //! - `stream`: an author's records in their sequence, with its forks and gaps.
@@ -24,6 +24,7 @@
 //! there are, and not on the order in which they came.
 
 mod admission;
+mod audience;
 mod audit_segment;
 mod book;
 mod break_glass;

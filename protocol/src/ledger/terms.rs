@@ -255,7 +255,7 @@ pub enum Basis {
     /// The home clinic keeps the patient's key and used it on the patient's behalf.
     #[n(1)]
     Custody,
-    /// The patient's card was read.
+    /// The patient's card was read at the grantee, and the PIN opened it.
     #[n(2)]
     Card,
     /// A parent grant with the right to share.

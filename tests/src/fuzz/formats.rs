@@ -5,8 +5,9 @@ use chartmesh_crdt::{
     ActorId, Bundle, Document, Readable, Resource, SavedChanges, Settled, parse_ndjson,
 };
 use chartmesh_protocol::identity::{Card, NodeCertificate, UserCertificate, Verified};
-use chartmesh_protocol::ledger::Statement;
+use chartmesh_protocol::ledger::{ChartSecret, Statement};
 use chartmesh_protocol::mail::{Access, Beacon, Content, Mail, MailboxKey, Receipt, Request};
+use chartmesh_protocol::patient_card::{CardKind, CardSummary, CardText, KeyCard, SummaryCard};
 use chartmesh_protocol::reconcile::{ComparisonKey, Decoder, ItemId};
 use chartmesh_protocol::seal::VerifiedRecord;
 use chartmesh_protocol::sync::bundle::PartReader;
@@ -25,6 +26,38 @@ pub(super) fn card(bytes: &[u8]) {
     };
     if let Ok(card) = Card::parse(text) {
         assert_eq!(card.to_line(), text.trim(), "a card has one spelling");
+    }
+}
+
+pub(super) fn patient_card(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(read) = CardText::read(text) {
+        let same = CardText::read(&read.to_text());
+        assert_eq!(same, Ok(read), "what was read is written so");
+    }
+    if let Ok(card) = KeyCard::parse(text) {
+        let same = KeyCard::parse(&card.to_text());
+        assert_eq!(same, Ok(card), "one spelling");
+    }
+    if let Ok(card) = SummaryCard::parse(text) {
+        let same = SummaryCard::parse(&card.to_text());
+        assert_eq!(same.as_ref(), Ok(&card), "one spelling");
+        let secret = ChartSecret::from_bytes(Zeroizing::new([7; 32]));
+        drop(card.open(&secret.emergency_code()));
+    }
+}
+
+/// What stands behind the checksum, and inside the seal of a summary: few inputs would come there.
+pub(super) fn card_payload(bytes: &[u8]) {
+    if let Ok(summary) = Verified::<CardSummary>::decode(bytes) {
+        assert_eq!(summary.to_bytes(), bytes, "one spelling");
+    }
+    for kind in [CardKind::Key, CardKind::Summary] {
+        let text = CardText::new(kind, bytes.to_vec());
+        drop(KeyCard::of(text.clone()));
+        drop(SummaryCard::of(text));
     }
 }
 

@@ -31,8 +31,10 @@ pub struct Target {
 }
 
 /// Every reader.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     target("card", formats::card),
+    target("patient-card", formats::patient_card),
+    target("card-payload", formats::card_payload),
     target("certificate", formats::certificate),
     target("statement", formats::statement),
     target("record", formats::record),

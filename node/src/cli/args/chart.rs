@@ -57,6 +57,28 @@ pub(in crate::cli) enum Patient {
         #[command(flatten)]
         pin: PinArg,
     },
+    /// Make the patient's card: the key under the PIN, and a summary for emergencies, to be
+    /// printed.
+    #[command(after_help = "Examples:
+  chartmesh patient card 440ffe72 --out card.pdf
+  chartmesh patient card 440ffe72 --out card.png --pin-file pin
+  chartmesh patient card 440ffe72 --out card.txt        both codes as text, for a telephone
+
+Where a PIN is set with `patient pin`, it is the card's. Else the one given here is the card's
+alone: this clinic goes on signing in the patient's name. Make a new card when the chart has
+changed: the summary on paper stays as it was. Delete the file once it is printed.
+
+Whoever has the card and the PIN can let any clinic see the chart. Whoever has only the card reads
+the summary on it.")]
+    Card {
+        /// The chart id, the FHIR Patient id, or a unique beginning of either.
+        id: String,
+        /// The file to write: .pdf, .png or .txt.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        pin: PinArg,
+    },
 }
 
 /// Administrative sex (FHIR AdministrativeGender).

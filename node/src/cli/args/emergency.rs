@@ -69,7 +69,7 @@ the home clinic see who asked, and why.")]
         #[command(flatten)]
         pin: PinArg,
     },
-    /// Show the emergency code of a patient, to be written on the card.
+    /// Show the emergency code of a patient, as it stands on the card.
     #[command(after_help = "Examples:\n  chartmesh emergency code --patient 440ffe72")]
     Code {
         /// The chart id, the FHIR Patient id, or a unique beginning of either.

@@ -1,6 +1,7 @@
 //! What can be typed. What it means is decided in [`super::run`].
 
 mod attachment;
+mod card;
 mod chart;
 mod consent;
 mod emergency;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use attachment::Attachment;
+pub(super) use card::{Card, CardArg};
 pub(super) use chart::{Chart, Export, ExportFormat, Import, Patient, PinArg, Sex};
 pub(super) use consent::{Audit, Consent};
 pub(super) use emergency::Emergency;
@@ -119,6 +121,18 @@ Every node holds every chart of the clinic, and goes on when another one is lost
   chartmesh patient search nakato 1987"
     )]
     Patient(Patient),
+    /// Patients' cards from other clinics: what they tell, and what they open.
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  chartmesh card show scanned.txt
+  chartmesh card summary CHARTMESH-SUMMARY:AEZ4... --code M4PL-2QZA-77KD-XW3B
+  chartmesh card grant CHARTMESH-CARD:AGBFQ2...
+
+A hand scanner types the text of a code, a telephone copies it. `chartmesh patient card` makes a
+card. Wrong PINs are counted: after ten, each further one makes everybody wait twice as long."
+    )]
+    Card(Card),
     /// Take in FHIR bundles, NDJSON and folders of them.
     #[command(after_help = "Examples:
   chartmesh import patient.json

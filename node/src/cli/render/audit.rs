@@ -3,6 +3,9 @@
 use super::{line, short};
 use crate::clinic::{Action, AuditCheck, AuditLine};
 
+/// How an entry speaks of no one patient.
+const NOBODY: &str = "all patients";
+
 /// Sentences that a patient understands: when, who, and what was done.
 pub(super) fn list(lines: &[AuditLine]) -> String {
     if lines.is_empty() {
@@ -12,7 +15,7 @@ pub(super) fn list(lines: &[AuditLine]) -> String {
     for entry in lines {
         let of = match &entry.chart {
             Some(chart) => format!("patient {}", short(chart)),
-            None => "all patients".to_owned(),
+            None => NOBODY.to_owned(),
         };
         let told = (entry.clinic.as_ref()).map(|clinic| {
             let id = short(clinic);
@@ -60,6 +63,12 @@ fn done(action: Action, of: &str) -> String {
             "",
         ),
         Action::RuleEmergency => ("set what may be shown in an emergency of ", ""),
+        Action::WrongPin => ("gave a wrong PIN for ", ""),
+        Action::DenyPin => ("was not let try a PIN for ", ": too many were wrong"),
+        Action::MakeCard => ("made a card for ", ""),
+        Action::OpenCard => ("opened the summary on the card of ", ""),
+        Action::RefuseCard if of == NOBODY => return "showed a card that was refused".to_owned(),
+        Action::RefuseCard => ("showed a card that was refused, of ", ""),
     };
     format!("{before}{of}{behind}")
 }

@@ -29,7 +29,8 @@ pub(super) fn made(made: &GrantsMade) -> String {
     }
 }
 
-fn one_made(grant: &GrantMade) -> String {
+/// A grant that was signed.
+pub(super) fn one_made(grant: &GrantMade) -> String {
     let mut out = String::new();
     let id = grant
         .grant
@@ -62,7 +63,7 @@ fn basis_words(basis: &str) -> &str {
     match basis {
         "patient-pin" => "with the patient's PIN",
         "custody" => "by the home clinic, which keeps the patient's key",
-        "card" => "with the patient's card",
+        "card" => "with the patient's card and PIN",
         "parent" => "on the ground of a grant that may be passed on",
         other => other,
     }

@@ -132,7 +132,8 @@ fn ruled(set: &RuleSet) -> String {
 
 fn code(shown: &EmergencyCodeShown) -> String {
     format!(
-        "Write both on the patient's card:\n  chart           {}\n  emergency code  {}\n",
+        "Both stand on the card that `chartmesh patient card` makes:\n  chart           {}\n  \
+         emergency code  {}\n",
         shown.patient, shown.code
     )
 }

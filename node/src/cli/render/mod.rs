@@ -3,6 +3,7 @@
 mod attachment;
 mod audit;
 mod bundle;
+mod card;
 mod chart;
 mod conflict;
 mod consent;
@@ -18,11 +19,12 @@ use chartmesh_protocol::ClinicId;
 use serde::de::DeserializeOwned;
 
 use super::args::{
-    Audit, Chart, Command, Consent, Emergency, Export, Held, Node, Patient, Peer, Sync,
+    Audit, Card, Chart, Command, Consent, Emergency, Export, Held, Node, Patient, Peer, Sync,
 };
 use crate::clinic::{Imported, KnownPeer, OwnCard, short};
 use crate::control::{Answer, Exit, Failure};
 pub(super) use attachment::save;
+pub(super) use card::write as write_card;
 pub(super) use chart::view;
 pub(super) use conflict::list as conflicts;
 pub(super) use node::{doctor, initialised, mended, repaired};
@@ -66,6 +68,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         Command::Consent(Consent::Show { .. }) => Ok(consent::one(&read(answer)?)),
         Command::Consent(Consent::Verify { .. }) => Ok(consent::verified(&read(answer)?)),
         Command::Emergency(of) => emergency::text(of, answer),
+        Command::Card(of) => card::text(of, answer),
         Command::Held(Held::List { .. }) => Ok(held::list(&read::<Vec<_>>(answer)?)),
         Command::Held(Held::Admit { .. }) => Ok(held::admitted(&read::<Vec<_>>(answer)?)),
         Command::Sync(Sync::Now { .. }) => Ok(node::synced(&read(answer)?)),
@@ -81,6 +84,7 @@ pub(super) fn text(command: &Command, answer: &Answer) -> Result<String, Failure
         | Command::Run(_)
         | Command::Demo(_)
         | Command::Generate(_)
+        | Command::Patient(Patient::Card { .. })
         | Command::Export(_)
         | Command::Doctor(_)
         | Command::Completions(_) => Ok(format!("{}\n", answer.value.get())),

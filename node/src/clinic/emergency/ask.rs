@@ -193,7 +193,7 @@ impl Clinic {
     }
 
     /// A chart that is here, or one whose whole id is on the patient's card.
-    pub(super) fn chart_asked_for(&self, typed: &str) -> Result<ChartId, ClinicError> {
+    pub(in crate::clinic) fn chart_asked_for(&self, typed: &str) -> Result<ChartId, ClinicError> {
         if let Ok(chart) = typed.trim().to_ascii_lowercase().parse() {
             return Ok(chart);
         }

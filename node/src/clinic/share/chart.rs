@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chartmesh_protocol::ledger::{
-    Body, BreakGlass, CompartmentName, Decision, Grant, GrantState, Ledger, openable,
+    Basis, Body, BreakGlass, CompartmentName, Decision, Grant, GrantState, Ledger, openable,
 };
 use chartmesh_protocol::reconcile::{ItemId, PairKey, SharedDigests};
 use chartmesh_protocol::sync::{ItemKind, Lane};
@@ -125,7 +125,8 @@ impl ChartShare {
         let has_asked = |(_, one): (_, &BreakGlass)| one.clinic == own || one.clinic == peer;
         let is_party = decision.may_read_any(&peer)
             || had_grant(&ledger, &peer)
-            || ledger.emergencies().any(has_asked);
+            || ledger.emergencies().any(has_asked)
+            || tells_by_card(&ledger, &own);
         if !is_party && !share.whole && ledger.genesis().is_some() {
             return Ok(share);
         }
@@ -387,6 +388,13 @@ fn had_grant(ledger: &Ledger, clinic: &ClinicId) -> bool {
         || ledger
             .genesis()
             .is_some_and(|(_, genesis)| genesis.custodian == *clinic)
+}
+
+/// Whether a clinic tells everybody of a grant to itself, because it does not know who has the
+/// chart.
+fn tells_by_card(ledger: &Ledger, clinic: &ClinicId) -> bool {
+    let mut grants = ledger.grants();
+    grants.any(|(_, grant)| grant.grantee == *clinic && grant.basis == Basis::Card)
 }
 
 /// Whether a statement ends a grant to a clinic, its own or one that it stands on.

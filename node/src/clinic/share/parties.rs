@@ -65,8 +65,9 @@ impl Clinic {
         let mut batch = Batch::new();
         for chart in self.charts_asked()? {
             note_public(&mut batch, &chart);
-            for (_, asked) in self.ledger(&chart)?.emergencies() {
-                note(&mut batch, &asked.clinic, &chart);
+            let ledger = self.ledger(&chart)?;
+            for clinic in ledger.iter().filter_map(|(_, one)| one.body().party()) {
+                note(&mut batch, &clinic, &chart);
             }
         }
         for revocation in self.certificates_read().revocations() {

@@ -18,6 +18,8 @@ mod mistaken;
 mod nonsense;
 mod opening;
 mod own_nodes;
+mod patient_card;
+mod pins;
 mod relay;
 mod relay_attachments;
 mod relay_attachments_hostile;

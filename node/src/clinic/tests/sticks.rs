@@ -38,7 +38,7 @@ impl Stick {
 }
 
 /// Carries a stick. What its reader says of its writer from then on is true.
-fn carry(from: &House, to: &House) -> BundlesRead {
+pub(super) fn carry(from: &House, to: &House) -> BundlesRead {
     let (stick, _) = Stick::write(from, to, false);
     let read = stick.read(to);
     assert!(

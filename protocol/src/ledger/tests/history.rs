@@ -7,8 +7,8 @@ use proptest::sample::Index;
 use crate::id::StatementId;
 use crate::identity::Verified;
 use crate::ledger::{
-    Body, CompartmentName, Decision, Grant, History, Ledger, Purpose, RecordFacts, Rights, Signer,
-    Statement, decide,
+    Basis, Body, CompartmentName, Decision, Grant, History, Ledger, Purpose, RecordFacts, Rights,
+    Signer, Statement, decide,
 };
 use crate::seal::EpochKey;
 use crate::world::{NOW_MS, Pen, World};
@@ -223,7 +223,12 @@ impl Chart {
                 rights,
                 terms,
             } => {
-                let change = |grant: &mut Grant| vary(grant, *names, *rights, *terms);
+                let change = |grant: &mut Grant| {
+                    vary(grant, *names, *rights, *terms);
+                    if *terms % 2 == 1 {
+                        grant.basis = Basis::Card;
+                    }
+                };
                 Some(self.world.grant(*to, change))
             }
             Step::PassOn {

@@ -1,6 +1,7 @@
 //! Tests of the ledger as a whole: statements, decisions, judgements, and their laws.
 
 mod admissions;
+mod by_card;
 mod coverage;
 mod decisions;
 mod emergencies;

@@ -12,6 +12,7 @@ mod health;
 mod missing;
 mod moved;
 mod parcels;
+mod patient_cards;
 mod patients;
 mod referral;
 mod relay_disk;
