@@ -2,8 +2,8 @@
 //!
 //! Whoever reaches a node can begin connections and say nothing, or connect under keys of the
 //! moment. Neither may keep out those who are known: what has not shown who it is has places of its
-//! own, few for one address, and others for each transport; and strangers never take the places that
-//! are there for known nodes.
+//! own, few for one address, and others for each transport; and strangers never take the places
+//! that are there for known nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
