@@ -35,7 +35,7 @@ pub fn ask(
     ask_patiently(dir, request, progress, &|_| ())
 }
 
-/// The same, and says whenever nothing at all has come for another [`SILENCE`], and for how long.
+/// The same, and says whenever nothing at all has come for another 5 s, and for how long.
 ///
 /// # Errors
 /// As [`ask`].
