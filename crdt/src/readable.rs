@@ -69,6 +69,10 @@ impl Readable for Document {
         self.len()
     }
 
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
     fn resource(&self, key: &ResourceKey) -> Option<Resource> {
         self.resource(key)
     }

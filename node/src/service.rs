@@ -6,6 +6,7 @@ mod emergency;
 mod fetch;
 mod sync;
 mod taken_out;
+mod visit;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

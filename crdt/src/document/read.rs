@@ -33,7 +33,9 @@ impl Document {
 
     /// Whether there are no resources.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        !self
+            .entries()
+            .any(|(key, maps)| self.assemble(&key, &maps).is_some())
     }
 
     /// One resource, as it stands; a conflicted element has the value that was written last.

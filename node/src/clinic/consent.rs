@@ -2,12 +2,11 @@
 
 use chartmesh_protocol::identity::Verified;
 use chartmesh_protocol::ledger::{
-    Basis, Body, ChartSecret, CompartmentName, Compartments, Grant, GrantState, History, Rights,
-    Signer, Statement,
+    Basis, Body, ChartSecret, CompartmentName, Compartments, GrantState, History, Rights, Signer,
+    Statement,
 };
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, ClinicId, StatementId};
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::audit::Action;
@@ -246,23 +245,8 @@ impl Clinic {
         };
         let wrapped = wrap_chart_secret(&mut rng, &chart, &to, &sealing, secret)
             .map_err(ClinicError::fault)?;
-        let mut grant = Grant {
-            nonce: rng.random(),
-            chart,
-            grantee: to,
-            compartments: terms.compartments.clone(),
-            rights: terms.rights,
-            purpose: terms.purpose.clone(),
-            not_before_ms: self.time_ms(),
-            expires_ms: terms.expires_ms,
-            history: terms.history,
-            parent: None,
-            paper: None,
-            basis: Basis::Custody,
-            frontier: open.ledger.frontier(),
-            secret: wrapped,
-            emergency: None,
-        };
+        let ground = (&open.ledger, Basis::Custody);
+        let mut grant = terms.grant(&mut rng, ground, (self.time_ms(), wrapped));
         if let Some(parent) = parent {
             grant.parent = Some(parent);
             grant.basis = Basis::Parent;

@@ -5,8 +5,11 @@ use std::fmt::Display;
 
 use chartmesh_protocol::ChartId;
 use chartmesh_protocol::ledger::{
-    CompartmentName, Compartments, Grant, GrantState, GrantView, History, Purpose, Rights,
+    Basis, CompartmentName, Compartments, Grant, GrantState, GrantView, History, Ledger, Purpose,
+    Rights,
 };
+use chartmesh_protocol::seal::KeyWrap;
+use rand::{CryptoRng, RngExt};
 
 use super::consent::{GrantMade, compartment_names};
 use super::{Clinic, ClinicError, KnownPeer, date};
@@ -48,6 +51,33 @@ pub(super) struct Terms {
 }
 
 impl Terms {
+    /// A grant on these terms, in force from `now_ms`, on this ground. `ledger` is what its signer
+    /// has seen, `secret` the chart's, wrapped to the grantee.
+    pub(super) fn grant(
+        &self,
+        rng: &mut impl CryptoRng,
+        (ledger, basis): (&Ledger, Basis),
+        (now_ms, secret): (u64, KeyWrap),
+    ) -> Grant {
+        Grant {
+            nonce: rng.random(),
+            chart: ledger.chart(),
+            grantee: self.peer.clinic,
+            compartments: self.compartments.clone(),
+            rights: self.rights,
+            purpose: self.purpose.clone(),
+            not_before_ms: now_ms,
+            expires_ms: self.expires_ms,
+            history: self.history,
+            parent: None,
+            paper: None,
+            basis,
+            frontier: ledger.frontier(),
+            secret,
+            emergency: None,
+        }
+    }
+
     /// The terms as they are when a grant is passed on: what nobody named is as it is there.
     pub(super) fn within(&self, parent: Option<&Grant>) -> Self {
         let mut terms = self.clone();

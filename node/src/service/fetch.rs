@@ -35,18 +35,10 @@ impl Service {
         let fetched = if lacking.is_empty() {
             true
         } else {
-            match self.network() {
-                Some(network) => fetched(&self.clinic, &network, &lacking, report).await?,
-                None => {
-                    let _visit = self.visit.lock().await;
-                    let visit = Network::start(Arc::clone(&self.clinic), self.visiting.clone())
-                        .await
-                        .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-                    let outcome = fetched(&self.clinic, &visit, &lacking, report).await;
-                    visit.stop().await;
-                    outcome?
-                }
-            }
+            let joined = self.join().await?;
+            let outcome = fetched(&self.clinic, joined.network(), &lacking, report).await;
+            joined.leave().await;
+            outcome?
         };
         let lines = self.attachments(patient).await?;
         let value = serde_json::json!({ "fetched": fetched, "attachments": lines });

@@ -1,6 +1,5 @@
 //! Syncing on request: calling, waiting, and saying what came of it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chartmesh_protocol::ClinicId;
@@ -32,19 +31,13 @@ impl Service {
             return Err(Failure::new(Exit::NotFound, advice));
         }
         self.tell_homes().await;
-        let mut reports = match self.network() {
-            Some(network) => synced(&network, wanted, report).await?,
-            None => {
-                let _visit = self.visit.lock().await;
-                let visit = Network::start(Arc::clone(&self.clinic), self.visiting.clone())
-                    .await
-                    .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
-                let reports = synced(&visit, wanted, report).await;
-                fetch::until_over(&visit, report).await;
-                visit.stop().await;
-                reports?
-            }
-        };
+        let joined = self.join().await?;
+        let reports = synced(joined.network(), wanted, report).await;
+        if joined.is_visit() {
+            fetch::until_over(joined.network(), report).await;
+        }
+        joined.leave().await;
+        let mut reports = reports?;
         // Who turned this node away may have said so.
         self.clinic.check_own_end()?;
         let names = self.clinic.clinic_names()?;

@@ -3,13 +3,10 @@
 use std::sync::Arc;
 
 use chartmesh_protocol::identity::{Card, Verified};
-use chartmesh_protocol::ledger::{
-    Basis, Body, Grant, GrantState, GrantView, Ledger, Signer, Statement,
-};
+use chartmesh_protocol::ledger::{Basis, Body, GrantState, GrantView, Ledger, Signer, Statement};
 use chartmesh_protocol::patient_card::{KeyCard, KeyCardError, Opened, PatientPin};
 use chartmesh_protocol::seal::wrap_chart_secret;
 use chartmesh_protocol::{ChartId, ClinicId};
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::clinic::audit::Action;
@@ -155,23 +152,9 @@ impl Clinic {
         let mut rng = self.chance();
         let sealing = self.own_sealing();
         let secret = wrap_chart_secret(&mut rng, &chart, &own, &sealing, &opened.secret);
-        let grant = Grant {
-            nonce: rng.random(),
-            chart,
-            grantee: own,
-            compartments: terms.compartments.clone(),
-            rights: terms.rights,
-            purpose: terms.purpose.clone(),
-            not_before_ms: self.time_ms(),
-            expires_ms: terms.expires_ms,
-            history: terms.history,
-            parent: None,
-            paper: None,
-            basis: Basis::Card,
-            frontier: ledger.frontier(),
-            secret: secret.map_err(ClinicError::fault)?,
-            emergency: None,
-        };
+        let secret = secret.map_err(ClinicError::fault)?;
+        let ground = (ledger, Basis::Card);
+        let grant = terms.grant(&mut rng, ground, (self.time_ms(), secret));
         let signed = Body::Grant(grant).sign(Signer::Patient(&opened.key));
         signed.map_err(ClinicError::fault)
     }

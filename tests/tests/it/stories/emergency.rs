@@ -5,7 +5,7 @@ use chartmesh_tests::wait::wait_until;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::{Value, json};
 
-use super::{NakatoShared, SOON, running};
+use super::{NakatoShared, SOON, allergic, running};
 
 const OPEN: [&str; 6] = [
     "emergency",
@@ -18,21 +18,8 @@ const OPEN: [&str; 6] = [
 
 /// A patient of the first clinic with an allergy and a note.
 fn patient_of(home: &Clinic) -> NakatoShared {
-    let registered = home.json(&["patient", "register", "--given", "Amina"]);
-    let shared = NakatoShared {
-        chart: text(&registered["id"]),
-        patient: text(&registered["fhir_id"]),
-        grant: String::new(),
-    };
-    shared.note(home, "secret", "not for an emergency");
-    shared.put(
-        home,
-        &json!({
-            "resourceType": "AllergyIntolerance", "id": "a1",
-            "code": { "text": "Penicillin" }, "patient": { "reference": shared.patient_key() },
-        }),
-    );
-    shared
+    let note = ("secret", "not for an emergency");
+    allergic(home, &["--given", "Amina"], note)
 }
 
 fn open<'a>(chart: &'a str, more: &[&'a str]) -> Vec<&'a str> {

@@ -75,6 +75,24 @@ fn shared_in_part(home: &Clinic, other: &Clinic, compartments: &str) -> NakatoSh
     }
 }
 
+/// Registers a patient by these names, with a note and an allergy, and shares nothing.
+fn allergic(home: &Clinic, names: &[&str], (note, words): (&str, &str)) -> NakatoShared {
+    let register = [&["patient", "register"], names].concat();
+    let registered = home.json(&register);
+    let patient = NakatoShared {
+        chart: text(&registered["id"]),
+        patient: text(&registered["fhir_id"]),
+        grant: String::new(),
+    };
+    patient.note(home, note, words);
+    let allergy = json!({
+        "resourceType": "AllergyIntolerance", "id": "a1",
+        "code": { "text": "Penicillin" }, "patient": { "reference": patient.patient_key() },
+    });
+    patient.put(home, &allergy);
+    patient
+}
+
 /// Grants a clinic reading and writing of compartments.
 fn grant(home: &Clinic, patient: &str, to: &Clinic, compartments: &str) -> Value {
     let to = to.id();

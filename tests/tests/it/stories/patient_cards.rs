@@ -7,30 +7,15 @@ use chartmesh_tests::wait::wait_until;
 use chartmesh_tests::{Clinic, introduce};
 use serde_json::{Value, json};
 
-use super::{NakatoShared, SOON, running};
+use super::{NakatoShared, SOON, allergic, running};
 use crate::PROGRAM;
 
 const PIN: &str = "246810";
 
 /// A patient of a clinic with an allergy and a note.
 fn patient_of(home: &Clinic) -> NakatoShared {
-    let registered = home.json(&[
-        "patient", "register", "--given", "Zoë", "--family", "Nakato",
-    ]);
-    let shared = NakatoShared {
-        chart: text(&registered["id"]),
-        patient: text(&registered["fhir_id"]),
-        grant: String::new(),
-    };
-    shared.note(home, "note", "a visit");
-    shared.put(
-        home,
-        &json!({
-            "resourceType": "AllergyIntolerance", "id": "a1",
-            "code": { "text": "Penicillin" }, "patient": { "reference": shared.patient_key() },
-        }),
-    );
-    shared
+    let names = ["--given", "Zoë", "--family", "Nakato"];
+    allergic(home, &names, ("note", "a visit"))
 }
 
 fn pin_file(clinic: &Clinic, digits: &str) -> String {
