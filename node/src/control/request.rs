@@ -221,6 +221,7 @@ impl Request {
             Self::SyncNow { .. }
                 | Self::AttachmentFetch { .. }
                 | Self::Emergency(EmergencyRequest::Open(_))
+                | Self::Card(CardRequest::Grant(_))
         )
     }
 }
@@ -422,4 +423,21 @@ pub struct BundleOrder {
     pub max_size: u64,
     /// Everything that the clinic may have, also what it is known to hold.
     pub everything: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_for_others_goes_out_and_what_the_store_answers_does_not() {
+        let terms = GrantRequest::of_everything(String::new());
+        let text = String::new();
+        let order = CardOrder { text, terms };
+        assert!(Request::Card(CardRequest::Grant(order)).goes_out());
+        assert!(Request::SyncNow { peer: None }.goes_out());
+        let text = String::new();
+        assert!(!Request::Card(CardRequest::Show { text }).goes_out());
+        assert!(!Request::Status.goes_out());
+    }
 }
